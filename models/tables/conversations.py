@@ -1,0 +1,169 @@
+"""What is said: customers, conversations, messages, escalations, drafts, sends and learned answers."""
+
+import sqlalchemy as sa
+from sqlalchemy import Column, Table
+from sqlalchemy.dialects.postgresql import JSONB, UUID
+
+from models.contracts.enums import (
+    Author,
+    ConversationState,
+    Direction,
+    EscalationReason,
+    EscalationStatus,
+    Language,
+    LearnedStatus,
+    MessageStatus,
+    ReplyKind,
+    SendStatus,
+)
+from models.tables.base import choice, instant, metadata, reference, stamps, tenant_id, tenant_table, within_tenant
+
+customers = tenant_table(
+    "customers",
+    Column("external_id", sa.Text),
+    Column("name", sa.Text),
+    choice("language", Language, nullable=True),
+    Column("attributes", JSONB, nullable=False, server_default=sa.text("'{}'::jsonb")),
+    sa.UniqueConstraint("tenant_id", "external_id"),
+)
+
+conversations = tenant_table(
+    "conversations",
+    reference("channel_account_id"),
+    reference("customer_id"),
+    # The provider's name of the chat. Unique per account, so that two webhooks can never open two conversations.
+    Column("chat_id", sa.Text, nullable=False),
+    choice("state", ConversationState, default=ConversationState.BOT_ACTIVE),
+    choice("language", Language, nullable=True),
+    Column("one_shot", sa.Boolean, nullable=False, server_default=sa.false()),
+    # What the workflow remembers, written by it alone; a reopened conversation starts from here.
+    Column("version", sa.BigInteger, nullable=False, server_default="0"),
+    Column("turn", sa.Integer, nullable=False, server_default="0"),
+    Column("unsure", sa.Integer, nullable=False, server_default="0"),
+    Column("opt_outs", sa.Integer, nullable=False, server_default="0"),
+    instant("opted_out_at"),
+    instant("muted_until"),
+    instant("last_message_at"),
+    instant("closed_at"),
+    within_tenant("channel_account_id", "channel_accounts"),
+    within_tenant("customer_id", "customers"),
+    sa.UniqueConstraint("tenant_id", "channel_account_id", "chat_id"),
+    sa.CheckConstraint("(state = 'closed') = (closed_at IS NOT NULL)", name="closed_has_a_time"),
+    sa.Index("ix_conversations_recent", "tenant_id", sa.text("last_message_at DESC")),
+)
+
+messages = tenant_table(
+    "messages",
+    reference("conversation_id"),
+    Column("seq", sa.BigInteger, sa.Identity(always=True), nullable=False),
+    choice("direction", Direction),
+    choice("author", Author),
+    choice("status", MessageStatus),
+    choice("kind", ReplyKind, nullable=True),
+    reference("member_id", nullable=True),
+    Column("provider_message_id", sa.Text),
+    Column("text", sa.Text, nullable=False),
+    choice("language", Language, nullable=True),
+    Column("citations", JSONB, nullable=False, server_default=sa.text("'[]'::jsonb")),
+    Column("confidence", sa.Float),
+    # The turn that handled an inbound message, or that wrote an outbound one.
+    Column("turn", sa.Integer),
+    # How often, and when last, reconcile handed an unaccepted message over again.
+    Column("handovers", sa.Integer, nullable=False, server_default="0"),
+    instant("handed_over_at"),
+    within_tenant("conversation_id", "conversations", ondelete="CASCADE"),
+    within_tenant("member_id", "members"),
+    sa.CheckConstraint(
+        "(direction = 'inbound') = (status IN ('stored', 'handled'))", name="inbound_is_stored_or_handled"
+    ),
+    sa.CheckConstraint("(direction = 'inbound') = (author = 'customer')", name="customers_write_inbound"),
+    sa.CheckConstraint("(author = 'manager') = (member_id IS NOT NULL)", name="managers_have_a_member"),
+    sa.CheckConstraint("status <> 'handled' OR turn IS NOT NULL", name="handled_has_a_turn"),
+    sa.Index(
+        "uq_messages_provider_message_id",
+        "tenant_id",
+        "conversation_id",
+        "provider_message_id",
+        unique=True,
+        postgresql_where=sa.text("direction = 'inbound'"),
+    ),
+    sa.Index("ix_messages_conversation", "tenant_id", "conversation_id", "seq"),
+    sa.Index("ix_messages_unaccepted", "created_at", postgresql_where=sa.text("status = 'stored'")),
+)
+
+escalations = tenant_table(
+    "escalations",
+    reference("conversation_id"),
+    Column("number", sa.Integer, nullable=False),
+    choice("status", EscalationStatus),
+    choice("reason", EscalationReason),
+    # The customer's message that led here: what the manager reads first, and the question that may be learned.
+    reference("message_id", nullable=True),
+    reference("offered_to", nullable=True),
+    reference("taken_by", nullable=True),
+    instant("taken_at"),
+    reference("closed_by", nullable=True),
+    instant("closed_at"),
+    Column("reminders", sa.Integer, nullable=False, server_default="0"),
+    within_tenant("conversation_id", "conversations", ondelete="CASCADE"),
+    within_tenant("message_id", "messages"),
+    within_tenant("offered_to", "members"),
+    within_tenant("taken_by", "members"),
+    within_tenant("closed_by", "members"),
+    sa.UniqueConstraint("tenant_id", "conversation_id", "number"),
+    sa.CheckConstraint("status <> 'active' OR taken_by IS NOT NULL", name="active_has_a_manager"),
+    sa.CheckConstraint("(status IN ('pending', 'active')) = (closed_at IS NULL)", name="finished_has_a_time"),
+    sa.Index(
+        "uq_escalations_one_open",
+        "tenant_id",
+        "conversation_id",
+        unique=True,
+        postgresql_where=sa.text("status IN ('pending', 'active')"),
+    ),
+    sa.Index("ix_escalations_status", "tenant_id", "status", "created_at"),
+)
+
+drafts = Table(
+    "drafts",
+    metadata,
+    tenant_id(),
+    Column("conversation_id", UUID(as_uuid=True), primary_key=True),
+    Column("turn", sa.Integer, primary_key=True),
+    Column("text", sa.Text, nullable=False),
+    choice("kind", ReplyKind),
+    Column("usage", JSONB, nullable=False, server_default=sa.text("'{}'::jsonb")),
+    *stamps(),
+    within_tenant("conversation_id", "conversations", ondelete="CASCADE"),
+)
+
+send_ledger = tenant_table(
+    "send_ledger",
+    reference("conversation_id"),
+    reference("message_id"),
+    # conversation/turn/part: one logical send, however often it is tried.
+    Column("key", sa.Text, nullable=False),
+    choice("status", SendStatus),
+    Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    Column("provider_message_id", sa.Text),
+    within_tenant("conversation_id", "conversations", ondelete="CASCADE"),
+    within_tenant("message_id", "messages", ondelete="CASCADE"),
+    sa.UniqueConstraint("tenant_id", "key"),
+    sa.Index(
+        "ix_send_ledger_unfinished", "status", "created_at", postgresql_where=sa.text("status IN ('queued', 'sending')")
+    ),
+)
+
+learned_answers = tenant_table(
+    "learned_answers",
+    reference("escalation_id"),
+    Column("question", sa.Text, nullable=False),
+    Column("answer", sa.Text, nullable=False),
+    choice("language", Language),
+    choice("status", LearnedStatus),
+    reference("reviewed_by", nullable=True),
+    reference("source_id", nullable=True),
+    within_tenant("escalation_id", "escalations", ondelete="CASCADE"),
+    within_tenant("reviewed_by", "members"),
+    within_tenant("source_id", "sources"),
+    sa.UniqueConstraint("tenant_id", "escalation_id"),
+)

@@ -1,0 +1,74 @@
+"""Who there is: tenants, their branches, people, keys, rules and channel accounts."""
+
+import sqlalchemy as sa
+from sqlalchemy import Column, Table
+from sqlalchemy.dialects.postgresql import JSONB, UUID
+
+from models.contracts.enums import ChannelKind, Language, Role
+from models.tables.base import choice, instant, metadata, reference, stamps, tenant_id, tenant_table, within_tenant
+
+tenants = Table(
+    "tenants",
+    metadata,
+    Column("id", UUID(as_uuid=True), primary_key=True),
+    Column("slug", sa.Text, nullable=False, unique=True),
+    Column("name", sa.Text, nullable=False),
+    choice("language", Language, default=Language.EN),
+    Column("suspended", sa.Boolean, nullable=False, server_default=sa.false()),
+    *stamps(),
+    sa.CheckConstraint("slug ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'", name="slug_is_a_dns_label"),
+)
+
+tenant_settings = Table(
+    "tenant_settings",
+    metadata,
+    tenant_id(),
+    Column("body", JSONB, nullable=False, server_default=sa.text("'{}'::jsonb")),
+    *stamps(),
+)
+
+policies = tenant_table(
+    "policies",
+    Column("version", sa.Integer, nullable=False),
+    Column("body", JSONB, nullable=False),
+    sa.UniqueConstraint("tenant_id", "version"),
+)
+
+branches = tenant_table(
+    "branches",
+    Column("slug", sa.Text, nullable=False),
+    Column("name", sa.Text, nullable=False),
+    Column("knowledge_tag", sa.Text),
+    sa.UniqueConstraint("tenant_id", "slug"),
+)
+
+members = tenant_table(
+    "members",
+    Column("email", sa.Text),
+    Column("name", sa.Text, nullable=False),
+    choice("role", Role),
+    Column("disabled", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.UniqueConstraint("tenant_id", "email"),
+)
+
+api_keys = tenant_table(
+    "api_keys",
+    reference("member_id"),
+    Column("name", sa.Text, nullable=False),
+    Column("prefix", sa.Text, nullable=False),
+    # SHA-256 of the key. A key has 256 random bits, so a slow hash would add nothing.
+    Column("hash", sa.LargeBinary, nullable=False, unique=True),
+    instant("expires_at"),
+    instant("revoked_at"),
+    within_tenant("member_id", "members", ondelete="CASCADE"),
+)
+
+channel_accounts = tenant_table(
+    "channel_accounts",
+    reference("branch_id"),
+    choice("kind", ChannelKind),
+    Column("name", sa.Text, nullable=False),
+    Column("disabled", sa.Boolean, nullable=False, server_default=sa.false()),
+    within_tenant("branch_id", "branches", ondelete="CASCADE"),
+    sa.UniqueConstraint("tenant_id", "branch_id", "kind", "name"),
+)
