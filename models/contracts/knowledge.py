@@ -2,16 +2,8 @@
 
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
-
+from models.contracts.base import Frozen
 from models.contracts.enums import Intent, Language
-
-
-class Frozen(BaseModel):
-    """Base of every contract: immutable. Unknown fields are ignored, so that workers of two releases can
-    share a queue; requests from outside forbid them (api/)."""
-
-    model_config = ConfigDict(frozen=True)
 
 
 class Understanding(Frozen):

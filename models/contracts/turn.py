@@ -1,0 +1,106 @@
+"""The steps of a turn: what the activities of a conversation take and give. No text crosses here."""
+
+from datetime import timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from models.contracts.base import Activity, Frozen
+from models.contracts.conversation import Record
+from models.contracts.enums import ConversationState, Language
+from models.contracts.knowledge import Understanding
+
+
+class Coverage(StrEnum):
+    """How well knowledge covers a question."""
+
+    COVERED = "covered"
+    UNSURE = "unsure"
+    UNCOVERED = "uncovered"
+
+
+class Verdict(StrEnum):
+    """What a tenant's policy says of a message, before anything else is considered."""
+
+    NONE = "none"
+    PERSON = "person"
+    RULE = "rule"
+
+
+class TurnRules(Frozen):
+    """A tenant's settings as far as a decision needs them."""
+
+    mute: timedelta = timedelta(minutes=30)
+    mute_again: timedelta = timedelta(hours=24)
+    opt_out_memory: timedelta = timedelta(hours=24)
+    clarifications: int = 1
+    """Times in a row that the bot asks back before it asks for a person."""
+
+
+class PrepareInput(Frozen):
+    """A burst of stored messages to understand together, oldest first."""
+
+    tenant_id: UUID
+    conversation_id: UUID
+    message_ids: tuple[UUID, ...]
+    state: ConversationState
+    language: Language | None = None
+
+
+class Prepared(Frozen):
+    """What the burst means and what knowledge has for it. `message_ids` are those that no turn has handled
+    yet; empty means that there is nothing to do. `degraded` marks retrieval that failed."""
+
+    message_ids: tuple[UUID, ...]
+    understanding: Understanding | None = None
+    verdict: Verdict = Verdict.NONE
+    rule: str | None = None
+    coverage: Coverage = Coverage.UNCOVERED
+    confidence: float = 0.0
+    passages: tuple[UUID, ...] = ()
+    writes: bool = False
+    """Whether a model writes answers here; otherwise the best passage is quoted."""
+    degraded: bool = False
+    rules: TurnRules = TurnRules()
+
+
+class GenerateInput(Frozen):
+    """An answer to write from passages. The draft is stored under (conversation, turn)."""
+
+    tenant_id: UUID
+    conversation_id: UUID
+    turn: int
+    message_ids: tuple[UUID, ...]
+    passages: tuple[UUID, ...]
+    language: Language
+
+
+class Outcome(StrEnum):
+    """How generation ended. Everything but `written` leads to a quote, `no_answer` to the unsure path."""
+
+    WRITTEN = "written"
+    NO_ANSWER = "no_answer"
+    UNGROUNDED = "ungrounded"
+    FAILED = "failed"
+
+
+class Generated(Frozen):
+    outcome: Outcome
+    causes: tuple[str, ...] = ()
+    """Kinds of what went wrong (`number`, `timeout`, `truncated` …), never text."""
+
+
+class RecordInput(Frozen):
+    tenant_id: UUID
+    conversation_id: UUID
+    record: Record
+
+
+class Recorded(Frozen):
+    """`message_id` is the outbound message that the step wrote, if it wrote one."""
+
+    message_id: UUID | None = None
+
+
+PREPARE = Activity("prepare", PrepareInput, Prepared)
+GENERATE = Activity("generate", GenerateInput, Generated)
+RECORD = Activity("record", RecordInput, Recorded)

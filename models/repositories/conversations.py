@@ -1,0 +1,411 @@
+"""Conversations and their messages, as the gateway and the activities read and store them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from models.contracts.conversation import ConversationInput, EscalationRef, Memory, Standing
+from models.contracts.enums import (
+    Author,
+    ChannelKind,
+    ConversationState,
+    Direction,
+    EventType,
+    Language,
+    MessageStatus,
+    ReplyKind,
+)
+from models.contracts.settings import TenantSettings
+from models.repositories import events
+from models.tables import channel_accounts, conversations, customers, escalations, messages, tenant_settings
+from runtime.database import TenantTx
+from runtime.ids import new_id
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    id: UUID
+    channel: ChannelKind
+    customer_id: UUID
+    customer_name: str | None
+    customer_external_id: str | None
+    state: ConversationState
+    language: Language | None
+    version: int
+    muted_until: datetime | None
+    created_at: datetime
+    last_message_at: datetime | None
+    closed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    id: UUID
+    seq: int
+    conversation_id: UUID
+    author: Author
+    kind: ReplyKind | None
+    status: MessageStatus
+    member_id: UUID | None
+    text: str
+    language: Language | None
+    citations: list[dict[str, Any]]
+    confidence: float | None
+    turn: int | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """A customer's message as stored: `new` is false for a repeated delivery, `handled` once a turn is done."""
+
+    message_id: UUID
+    new: bool
+    handled: bool
+
+
+CONVERSATION_COLUMNS = (
+    conversations.c.id,
+    channel_accounts.c.kind.label("channel"),
+    conversations.c.customer_id,
+    customers.c.name.label("customer_name"),
+    customers.c.external_id.label("customer_external_id"),
+    conversations.c.state,
+    conversations.c.language,
+    conversations.c.version,
+    conversations.c.muted_until,
+    conversations.c.created_at,
+    conversations.c.last_message_at,
+    conversations.c.closed_at,
+)
+
+WITH_PARTIES = conversations.join(
+    channel_accounts,
+    sa.and_(
+        channel_accounts.c.tenant_id == conversations.c.tenant_id,
+        channel_accounts.c.id == conversations.c.channel_account_id,
+    ),
+).join(
+    customers,
+    sa.and_(customers.c.tenant_id == conversations.c.tenant_id, customers.c.id == conversations.c.customer_id),
+)
+
+MESSAGE_COLUMNS = (
+    messages.c.id,
+    messages.c.seq,
+    messages.c.conversation_id,
+    messages.c.author,
+    messages.c.kind,
+    messages.c.status,
+    messages.c.member_id,
+    messages.c.text,
+    messages.c.language,
+    messages.c.citations,
+    messages.c.confidence,
+    messages.c.turn,
+    messages.c.created_at,
+)
+
+
+async def open_(
+    tx: TenantTx,
+    *,
+    channel: ChannelKind,
+    external_id: str | None = None,
+    name: str | None = None,
+    language: Language | None = None,
+    one_shot: bool = False,
+) -> tuple[UUID, bool]:
+    """The conversation of a customer on the default account of `channel`, and whether it is new.
+
+    A customer with an external id has one conversation per account, however many open it at once (a unique
+    index decides); without one, each call is a new, anonymous customer.
+    """
+    account = await tx.connection.scalar(
+        sa.select(channel_accounts.c.id)
+        .where(
+            channel_accounts.c.tenant_id == tx.tenant_id,
+            channel_accounts.c.kind == channel,
+            ~channel_accounts.c.disabled,
+        )
+        .order_by(channel_accounts.c.created_at)
+        .limit(1)
+    )
+    if account is None:
+        raise LookupError(f"no {channel.value} account is set up")
+    customer = await _customer(tx, external_id, name, language)
+    found = await tx.connection.scalar(
+        insert(conversations)
+        .values(
+            tenant_id=tx.tenant_id,
+            id=new_id(),
+            channel_account_id=account,
+            customer_id=customer,
+            chat_id=external_id or str(customer),
+            language=language,
+            one_shot=one_shot,
+        )
+        .on_conflict_do_nothing()
+        .returning(conversations.c.id)
+    )
+    if found is not None:
+        return found, True
+    existing = await tx.connection.scalar(
+        sa.select(conversations.c.id).where(
+            conversations.c.tenant_id == tx.tenant_id,
+            conversations.c.channel_account_id == account,
+            conversations.c.chat_id == external_id,
+        )
+    )
+    assert existing is not None, "a conversation that conflicts exists"
+    return existing, False
+
+
+async def _customer(tx: TenantTx, external_id: str | None, name: str | None, language: Language | None) -> UUID:
+    statement = insert(customers).values(
+        tenant_id=tx.tenant_id, id=new_id(), external_id=external_id, name=name, language=language
+    )
+    if external_id is not None:
+        # A no-op update returns the id of the row that is already there; a name given later is kept.
+        statement = statement.on_conflict_do_update(
+            index_elements=[customers.c.tenant_id, customers.c.external_id],
+            set_={"name": sa.func.coalesce(statement.excluded.name, customers.c.name)},
+        )
+    found: UUID | None = await tx.connection.scalar(statement.returning(customers.c.id))
+    assert found is not None, "an upsert returns a row"
+    return found
+
+
+async def get(tx: TenantTx, conversation: UUID) -> Conversation | None:
+    row = (
+        await tx.connection.execute(
+            sa.select(*CONVERSATION_COLUMNS)
+            .select_from(WITH_PARTIES)
+            .where(conversations.c.tenant_id == tx.tenant_id, conversations.c.id == conversation)
+        )
+    ).one_or_none()
+    return None if row is None else Conversation(*row)
+
+
+async def start_input(tx: TenantTx, conversation: UUID) -> tuple[ConversationInput, float] | None:
+    """What starts or reopens the conversation's process, and its quiet seconds. None when there is none such.
+
+    An open workflow ignores this input; a closed conversation starts again with the bot.
+    """
+    latest = (
+        sa.select(escalations)
+        .where(
+            escalations.c.tenant_id == conversations.c.tenant_id, escalations.c.conversation_id == conversations.c.id
+        )
+        .order_by(escalations.c.number.desc())
+        .limit(1)
+        .lateral("latest")
+    )
+    row = (
+        await tx.connection.execute(
+            sa.select(
+                conversations,
+                channel_accounts.c.kind,
+                tenant_settings.c.body.label("settings"),
+                latest.c.id.label("escalation_id"),
+                latest.c.number,
+                latest.c.status,
+                latest.c.reason,
+                latest.c.offered_to,
+                latest.c.taken_by,
+                latest.c.closed_by,
+            )
+            .select_from(
+                conversations.join(
+                    channel_accounts,
+                    sa.and_(
+                        channel_accounts.c.tenant_id == conversations.c.tenant_id,
+                        channel_accounts.c.id == conversations.c.channel_account_id,
+                    ),
+                )
+                .join(tenant_settings, tenant_settings.c.tenant_id == conversations.c.tenant_id)
+                .outerjoin(latest, sa.true())
+            )
+            .where(conversations.c.tenant_id == tx.tenant_id, conversations.c.id == conversation)
+        )
+    ).one_or_none()
+    if row is None:
+        return None
+    standing = Standing(
+        state=ConversationState.BOT_ACTIVE if row.state is ConversationState.CLOSED else row.state,
+        language=row.language,
+        version=row.version,
+        turn=row.turn,
+        unsure=row.unsure,
+        opt_outs=row.opt_outs,
+        opted_out_at=row.opted_out_at,
+        muted_until=row.muted_until,
+        escalation=None
+        if row.escalation_id is None
+        else EscalationRef(
+            id=row.escalation_id,
+            number=row.number,
+            status=row.status,
+            reason=row.reason,
+            offered_to=row.offered_to,
+            taken_by=row.taken_by,
+            closed_by=row.closed_by,
+        ),
+    )
+    start = ConversationInput(
+        tenant_id=tx.tenant_id,
+        conversation_id=conversation,
+        channel=row.kind,
+        one_shot=row.one_shot,
+        memory=Memory(standing=standing),
+    )
+    return start, TenantSettings.model_validate(row.settings).quiet(row.kind)
+
+
+async def add_inbound(tx: TenantTx, conversation: UUID, text: str, provider_message_id: str | None) -> Inbound:
+    """Store a customer's message once, however often the provider delivers it, and tell subscribers."""
+    message_id = new_id()
+    found = await tx.connection.scalar(
+        insert(messages)
+        .values(
+            tenant_id=tx.tenant_id,
+            id=message_id,
+            conversation_id=conversation,
+            direction=Direction.INBOUND,
+            author=Author.CUSTOMER,
+            status=MessageStatus.STORED,
+            provider_message_id=provider_message_id or str(message_id),
+            text=text,
+        )
+        .on_conflict_do_nothing()
+        .returning(messages.c.id)
+    )
+    if found is None:
+        row = (
+            await tx.connection.execute(
+                sa.select(messages.c.id, messages.c.status).where(
+                    messages.c.tenant_id == tx.tenant_id,
+                    messages.c.conversation_id == conversation,
+                    messages.c.provider_message_id == provider_message_id,
+                    messages.c.direction == Direction.INBOUND,
+                )
+            )
+        ).one()
+        return Inbound(row.id, new=False, handled=row.status is MessageStatus.HANDLED)
+    await tx.connection.execute(
+        sa.update(conversations)
+        .where(conversations.c.tenant_id == tx.tenant_id, conversations.c.id == conversation)
+        .values(last_message_at=sa.func.now())
+    )
+    await events.append(
+        tx, EventType.MESSAGE, {"message_id": str(message_id), "author": Author.CUSTOMER.value}, conversation
+    )
+    return Inbound(message_id, new=True, handled=False)
+
+
+async def add_draft(tx: TenantTx, conversation: UUID, member: UUID, text: str) -> UUID:
+    """Store a manager's text before the command that sends it; nobody sees it until the command is recorded."""
+    message_id = new_id()
+    await tx.connection.execute(
+        sa.insert(messages).values(
+            tenant_id=tx.tenant_id,
+            id=message_id,
+            conversation_id=conversation,
+            direction=Direction.OUTBOUND,
+            author=Author.MANAGER,
+            kind=ReplyKind.MANAGER,
+            status=MessageStatus.DRAFT,
+            member_id=member,
+            text=text,
+        )
+    )
+    return message_id
+
+
+async def drop_draft(tx: TenantTx, message: UUID) -> None:
+    """Forget a manager's text whose command was refused."""
+    await tx.connection.execute(
+        sa.delete(messages).where(
+            messages.c.tenant_id == tx.tenant_id, messages.c.id == message, messages.c.status == MessageStatus.DRAFT
+        )
+    )
+
+
+async def unhandled(tx: TenantTx, conversation: UUID, ids: tuple[UUID, ...]) -> list[Message]:
+    """Those of the given inbound messages that no turn has handled yet, in the order in which they were stored."""
+    rows = await tx.connection.execute(
+        sa.select(*MESSAGE_COLUMNS)
+        .where(
+            messages.c.tenant_id == tx.tenant_id,
+            messages.c.conversation_id == conversation,
+            messages.c.id.in_(ids),
+            messages.c.status == MessageStatus.STORED,
+        )
+        .order_by(messages.c.seq)
+    )
+    return [Message(*row) for row in rows]
+
+
+async def get_messages(tx: TenantTx, ids: list[UUID]) -> dict[UUID, Message]:
+    rows = await tx.connection.execute(
+        sa.select(*MESSAGE_COLUMNS).where(messages.c.tenant_id == tx.tenant_id, messages.c.id.in_(ids))
+    )
+    return {row.id: Message(*row) for row in rows}
+
+
+async def list_messages(tx: TenantTx, conversation: UUID, *, after: int = 0, limit: int = 50) -> list[Message]:
+    """A conversation's messages in order, from behind `after` (a message's seq). Drafts are not shown."""
+    rows = await tx.connection.execute(
+        sa.select(*MESSAGE_COLUMNS)
+        .where(
+            messages.c.tenant_id == tx.tenant_id,
+            messages.c.conversation_id == conversation,
+            messages.c.seq > after,
+            messages.c.status != MessageStatus.DRAFT,
+        )
+        .order_by(messages.c.seq)
+        .limit(limit)
+    )
+    return [Message(*row) for row in rows]
+
+
+async def list_recent(
+    tx: TenantTx, *, state: ConversationState | None = None, before: UUID | None = None, limit: int = 50
+) -> list[Conversation]:
+    """Conversations, newest first (ids are time-ordered); `before` is the last id of the page before."""
+    query = sa.select(*CONVERSATION_COLUMNS).select_from(WITH_PARTIES).where(conversations.c.tenant_id == tx.tenant_id)
+    if state is not None:
+        query = query.where(conversations.c.state == state)
+    if before is not None:
+        query = query.where(conversations.c.id < before)
+    rows = await tx.connection.execute(query.order_by(conversations.c.id.desc()).limit(limit))
+    return [Conversation(*row) for row in rows]
+
+
+async def reply_of_turn(tx: TenantTx, message: UUID) -> tuple[bool, Message | None]:
+    """Whether a turn has handled the inbound `message`, and what the bot answered in that turn, if anything."""
+    asked = messages.alias()
+    row = (
+        await tx.connection.execute(
+            sa.select(asked.c.status, asked.c.turn, asked.c.conversation_id).where(
+                asked.c.tenant_id == tx.tenant_id, asked.c.id == message
+            )
+        )
+    ).one_or_none()
+    if row is None or row.status is not MessageStatus.HANDLED:
+        return False, None
+    reply = (
+        await tx.connection.execute(
+            sa.select(*MESSAGE_COLUMNS).where(
+                messages.c.tenant_id == tx.tenant_id,
+                messages.c.conversation_id == row.conversation_id,
+                messages.c.turn == row.turn,
+                messages.c.author == Author.BOT,
+            )
+        )
+    ).one_or_none()
+    return True, None if reply is None else Message(*reply)

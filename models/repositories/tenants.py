@@ -1,0 +1,171 @@
+"""Tenants, members, keys, and a tenant's own rules."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from models.contracts.enums import ChannelKind, Language, Role
+from models.contracts.settings import Policy, TenantSettings
+from models.tables import api_keys, branches, channel_accounts, members, policies, tenant_settings, tenants
+from runtime.database import SystemTx, TenantTx
+from runtime.ids import new_id
+
+KEY_PREFIX = "msk_"
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    id: UUID
+    slug: str
+    name: str
+    suspended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    id: UUID
+    name: str
+    email: str | None
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who a key speaks for."""
+
+    tenant_id: UUID
+    suspended: bool
+    key_id: UUID
+    member_id: UUID
+    member_name: str
+    role: Role
+
+
+def hash_key(key: str) -> bytes:
+    return hashlib.sha256(key.encode()).digest()
+
+
+async def authenticate(tx: SystemTx, key: str) -> Caller | None:
+    """The caller behind a key; None when it is unknown, revoked, expired, or its member disabled."""
+    row = (
+        await tx.connection.execute(sa.text("SELECT * FROM authenticate_api_key(:hash)"), {"hash": hash_key(key)})
+    ).one_or_none()
+    if row is None:
+        return None
+    return Caller(row.tenant_id, row.suspended, row.key_id, row.member_id, row.member_name, Role(row.role))
+
+
+async def list_all(tx: SystemTx) -> list[Tenant]:
+    """Every tenant by slug (for operators on the command line)."""
+    rows = await tx.connection.execute(sa.text("SELECT id, slug, name, suspended FROM list_tenants()"))
+    return [Tenant(*row) for row in rows]
+
+
+async def create(tx: TenantTx, *, slug: str, name: str, language: Language) -> None:
+    """Create `tx`'s tenant with one branch and one account for each channel that needs no credentials.
+
+    Raises sqlalchemy.exc.IntegrityError when the slug is taken or is no DNS label.
+    """
+    await tx.connection.execute(sa.insert(tenants).values(id=tx.tenant_id, slug=slug, name=name, language=language))
+    await tx.connection.execute(sa.insert(tenant_settings).values(tenant_id=tx.tenant_id))
+    branch = new_id()
+    await tx.connection.execute(sa.insert(branches).values(tenant_id=tx.tenant_id, id=branch, slug="main", name=name))
+    await tx.connection.execute(
+        sa.insert(channel_accounts),
+        [
+            {"tenant_id": tx.tenant_id, "id": new_id(), "branch_id": branch, "kind": kind, "name": "default"}
+            for kind in (ChannelKind.API, ChannelKind.WEB)
+        ],
+    )
+
+
+async def add_member(tx: TenantTx, *, name: str, role: Role, email: str | None = None) -> Member:
+    member = Member(new_id(), name, email, role)
+    await tx.connection.execute(
+        sa.insert(members).values(tenant_id=tx.tenant_id, id=member.id, name=name, email=email, role=role)
+    )
+    return member
+
+
+async def list_members(tx: TenantTx) -> list[Member]:
+    rows = await tx.connection.execute(
+        sa.select(members.c.id, members.c.name, members.c.email, members.c.role)
+        .where(members.c.tenant_id == tx.tenant_id, ~members.c.disabled)
+        .order_by(members.c.created_at)
+    )
+    return [Member(row.id, row.name, row.email, Role(row.role)) for row in rows]
+
+
+async def get_member(tx: TenantTx, member_id: UUID) -> Member | None:
+    row = (
+        await tx.connection.execute(
+            sa.select(members.c.id, members.c.name, members.c.email, members.c.role).where(
+                members.c.tenant_id == tx.tenant_id, members.c.id == member_id, ~members.c.disabled
+            )
+        )
+    ).one_or_none()
+    return None if row is None else Member(row.id, row.name, row.email, Role(row.role))
+
+
+async def issue_key(tx: TenantTx, member_id: UUID, *, name: str) -> str:
+    """A new API key of a member. This is the only time that it can be read: only its hash is kept."""
+    key = KEY_PREFIX + secrets.token_urlsafe(32)
+    await tx.connection.execute(
+        sa.insert(api_keys).values(
+            tenant_id=tx.tenant_id,
+            id=new_id(),
+            member_id=member_id,
+            name=name,
+            prefix=key[: len(KEY_PREFIX) + 6],
+            hash=hash_key(key),
+        )
+    )
+    return key
+
+
+async def get_settings(tx: TenantTx) -> TenantSettings:
+    body = await tx.connection.scalar(
+        sa.select(tenant_settings.c.body).where(tenant_settings.c.tenant_id == tx.tenant_id)
+    )
+    return TenantSettings.model_validate(body or {})
+
+
+async def put_settings(tx: TenantTx, settings: TenantSettings) -> None:
+    body = settings.model_dump(mode="json", exclude_defaults=True)
+    statement = insert(tenant_settings).values(tenant_id=tx.tenant_id, body=body)
+    await tx.connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=[tenant_settings.c.tenant_id], set_={"body": body, "updated_at": sa.func.now()}
+        )
+    )
+
+
+async def get_policy(tx: TenantTx) -> Policy:
+    """The policy in force: the latest version, or an empty one."""
+    body = await tx.connection.scalar(
+        sa.select(policies.c.body)
+        .where(policies.c.tenant_id == tx.tenant_id)
+        .order_by(policies.c.version.desc())
+        .limit(1)
+    )
+    return Policy.model_validate(body or {})
+
+
+async def put_policy(tx: TenantTx, policy: Policy) -> int:
+    """Store the policy as a new version, which is returned. Two writers at once: one gets an IntegrityError."""
+    version = 1 + (
+        await tx.connection.scalar(
+            sa.select(sa.func.coalesce(sa.func.max(policies.c.version), 0)).where(policies.c.tenant_id == tx.tenant_id)
+        )
+        or 0
+    )
+    await tx.connection.execute(
+        sa.insert(policies).values(
+            tenant_id=tx.tenant_id, id=new_id(), version=version, body=policy.model_dump(mode="json")
+        )
+    )
+    return version
