@@ -1,0 +1,42 @@
+"""The port through which texts become vectors."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+Vector = list[float]
+
+
+@dataclass(frozen=True)
+class EmbeddingSpace:
+    """A model and its dimension. Vectors of two spaces can never be compared."""
+
+    provider: str
+    model: str
+    dimension: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.provider}/{self.model}/{self.dimension}"
+
+
+class Embedder(Protocol):
+    """Turns texts into unit vectors of its space, so that a dot product is a cosine.
+
+    Questions and passages have methods of their own because many models (e5 among them) embed the two
+    differently. Every method raises `ProviderError`; none downloads a model.
+    """
+
+    @property
+    def space(self) -> EmbeddingSpace: ...
+
+    async def warm(self) -> None:
+        """Load what the first call would have to load, or find out that the provider is not there."""
+
+    async def embed_query(self, text: str) -> Vector: ...
+
+    async def embed_queries(self, texts: Sequence[str]) -> list[Vector]: ...
+
+    async def embed_passages(self, texts: Sequence[str]) -> list[Vector]: ...
+
+    async def close(self) -> None: ...

@@ -1,0 +1,1 @@
+"""Passages become an answer: one port, a quoting generator and a writing one over two model servers."""

@@ -1,0 +1,1 @@
+"""What every model provider shares: how it fails and how it is reached over HTTP."""
