@@ -1,27 +1,16 @@
-"""Conversations and their messages, as the gateway and the activities read and store them."""
+"""Conversations: opened once per customer and account, read back to start their process."""
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from models.contracts.conversation import ConversationInput, EscalationRef, Memory, Standing
-from models.contracts.enums import (
-    Author,
-    ChannelKind,
-    ConversationState,
-    Direction,
-    EventType,
-    Language,
-    MessageStatus,
-    ReplyKind,
-)
+from models.contracts.enums import ChannelKind, ConversationState, Language
 from models.contracts.settings import TenantSettings
-from models.repositories import events
-from models.tables import channel_accounts, conversations, customers, escalations, messages, tenant_settings
+from models.tables import channel_accounts, conversations, customers, escalations, tenant_settings
 from runtime.database import TenantTx
 from runtime.ids import new_id
 
@@ -40,32 +29,6 @@ class Conversation:
     created_at: datetime
     last_message_at: datetime | None
     closed_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    id: UUID
-    seq: int
-    conversation_id: UUID
-    author: Author
-    kind: ReplyKind | None
-    status: MessageStatus
-    member_id: UUID | None
-    text: str
-    language: Language | None
-    citations: list[dict[str, Any]]
-    confidence: float | None
-    turn: int | None
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Inbound:
-    """A customer's message as stored: `new` is false for a repeated delivery, `handled` once a turn is done."""
-
-    message_id: UUID
-    new: bool
-    handled: bool
 
 
 CONVERSATION_COLUMNS = (
@@ -92,22 +55,6 @@ WITH_PARTIES = conversations.join(
 ).join(
     customers,
     sa.and_(customers.c.tenant_id == conversations.c.tenant_id, customers.c.id == conversations.c.customer_id),
-)
-
-MESSAGE_COLUMNS = (
-    messages.c.id,
-    messages.c.seq,
-    messages.c.conversation_id,
-    messages.c.author,
-    messages.c.kind,
-    messages.c.status,
-    messages.c.member_id,
-    messages.c.text,
-    messages.c.language,
-    messages.c.citations,
-    messages.c.confidence,
-    messages.c.turn,
-    messages.c.created_at,
 )
 
 
@@ -188,7 +135,7 @@ async def get(tx: TenantTx, conversation: UUID) -> Conversation | None:
             .where(conversations.c.tenant_id == tx.tenant_id, conversations.c.id == conversation)
         )
     ).one_or_none()
-    return None if row is None else Conversation(*row)
+    return None if row is None else Conversation(**row._mapping)
 
 
 async def start_input(tx: TenantTx, conversation: UUID) -> tuple[ConversationInput, float] | None:
@@ -266,113 +213,6 @@ async def start_input(tx: TenantTx, conversation: UUID) -> tuple[ConversationInp
     return start, TenantSettings.model_validate(row.settings).quiet(row.kind)
 
 
-async def add_inbound(tx: TenantTx, conversation: UUID, text: str, provider_message_id: str | None) -> Inbound:
-    """Store a customer's message once, however often the provider delivers it, and tell subscribers."""
-    message_id = new_id()
-    found = await tx.connection.scalar(
-        insert(messages)
-        .values(
-            tenant_id=tx.tenant_id,
-            id=message_id,
-            conversation_id=conversation,
-            direction=Direction.INBOUND,
-            author=Author.CUSTOMER,
-            status=MessageStatus.STORED,
-            provider_message_id=provider_message_id or str(message_id),
-            text=text,
-        )
-        .on_conflict_do_nothing()
-        .returning(messages.c.id)
-    )
-    if found is None:
-        row = (
-            await tx.connection.execute(
-                sa.select(messages.c.id, messages.c.status).where(
-                    messages.c.tenant_id == tx.tenant_id,
-                    messages.c.conversation_id == conversation,
-                    messages.c.provider_message_id == provider_message_id,
-                    messages.c.direction == Direction.INBOUND,
-                )
-            )
-        ).one()
-        return Inbound(row.id, new=False, handled=row.status is MessageStatus.HANDLED)
-    await tx.connection.execute(
-        sa.update(conversations)
-        .where(conversations.c.tenant_id == tx.tenant_id, conversations.c.id == conversation)
-        .values(last_message_at=sa.func.now())
-    )
-    await events.append(
-        tx, EventType.MESSAGE, {"message_id": str(message_id), "author": Author.CUSTOMER.value}, conversation
-    )
-    return Inbound(message_id, new=True, handled=False)
-
-
-async def add_draft(tx: TenantTx, conversation: UUID, member: UUID, text: str) -> UUID:
-    """Store a manager's text before the command that sends it; nobody sees it until the command is recorded."""
-    message_id = new_id()
-    await tx.connection.execute(
-        sa.insert(messages).values(
-            tenant_id=tx.tenant_id,
-            id=message_id,
-            conversation_id=conversation,
-            direction=Direction.OUTBOUND,
-            author=Author.MANAGER,
-            kind=ReplyKind.MANAGER,
-            status=MessageStatus.DRAFT,
-            member_id=member,
-            text=text,
-        )
-    )
-    return message_id
-
-
-async def drop_draft(tx: TenantTx, message: UUID) -> None:
-    """Forget a manager's text whose command was refused."""
-    await tx.connection.execute(
-        sa.delete(messages).where(
-            messages.c.tenant_id == tx.tenant_id, messages.c.id == message, messages.c.status == MessageStatus.DRAFT
-        )
-    )
-
-
-async def unhandled(tx: TenantTx, conversation: UUID, ids: tuple[UUID, ...]) -> list[Message]:
-    """Those of the given inbound messages that no turn has handled yet, in the order in which they were stored."""
-    rows = await tx.connection.execute(
-        sa.select(*MESSAGE_COLUMNS)
-        .where(
-            messages.c.tenant_id == tx.tenant_id,
-            messages.c.conversation_id == conversation,
-            messages.c.id.in_(ids),
-            messages.c.status == MessageStatus.STORED,
-        )
-        .order_by(messages.c.seq)
-    )
-    return [Message(*row) for row in rows]
-
-
-async def get_messages(tx: TenantTx, ids: list[UUID]) -> dict[UUID, Message]:
-    rows = await tx.connection.execute(
-        sa.select(*MESSAGE_COLUMNS).where(messages.c.tenant_id == tx.tenant_id, messages.c.id.in_(ids))
-    )
-    return {row.id: Message(*row) for row in rows}
-
-
-async def list_messages(tx: TenantTx, conversation: UUID, *, after: int = 0, limit: int = 50) -> list[Message]:
-    """A conversation's messages in order, from behind `after` (a message's seq). Drafts are not shown."""
-    rows = await tx.connection.execute(
-        sa.select(*MESSAGE_COLUMNS)
-        .where(
-            messages.c.tenant_id == tx.tenant_id,
-            messages.c.conversation_id == conversation,
-            messages.c.seq > after,
-            messages.c.status != MessageStatus.DRAFT,
-        )
-        .order_by(messages.c.seq)
-        .limit(limit)
-    )
-    return [Message(*row) for row in rows]
-
-
 async def list_recent(
     tx: TenantTx, *, state: ConversationState | None = None, before: UUID | None = None, limit: int = 50
 ) -> list[Conversation]:
@@ -383,29 +223,4 @@ async def list_recent(
     if before is not None:
         query = query.where(conversations.c.id < before)
     rows = await tx.connection.execute(query.order_by(conversations.c.id.desc()).limit(limit))
-    return [Conversation(*row) for row in rows]
-
-
-async def reply_of_turn(tx: TenantTx, message: UUID) -> tuple[bool, Message | None]:
-    """Whether a turn has handled the inbound `message`, and what the bot answered in that turn, if anything."""
-    asked = messages.alias()
-    row = (
-        await tx.connection.execute(
-            sa.select(asked.c.status, asked.c.turn, asked.c.conversation_id).where(
-                asked.c.tenant_id == tx.tenant_id, asked.c.id == message
-            )
-        )
-    ).one_or_none()
-    if row is None or row.status is not MessageStatus.HANDLED:
-        return False, None
-    reply = (
-        await tx.connection.execute(
-            sa.select(*MESSAGE_COLUMNS).where(
-                messages.c.tenant_id == tx.tenant_id,
-                messages.c.conversation_id == row.conversation_id,
-                messages.c.turn == row.turn,
-                messages.c.author == Author.BOT,
-            )
-        )
-    ).one_or_none()
-    return True, None if reply is None else Message(*reply)
+    return [Conversation(**row._mapping) for row in rows]

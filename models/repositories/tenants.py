@@ -62,7 +62,7 @@ async def authenticate(tx: SystemTx, key: str) -> Caller | None:
 async def list_all(tx: SystemTx) -> list[Tenant]:
     """Every tenant by slug (for operators on the command line)."""
     rows = await tx.connection.execute(sa.text("SELECT id, slug, name, suspended FROM list_tenants()"))
-    return [Tenant(*row) for row in rows]
+    return [Tenant(**row._mapping) for row in rows]
 
 
 async def create(tx: TenantTx, *, slug: str, name: str, language: Language) -> None:
