@@ -1,12 +1,8 @@
-"""How to reach the processes: queue names, business ids, and the few calls that start or signal them."""
+"""How to reach the processes: the few calls that start or signal them."""
 
 from datetime import timedelta
-from uuid import UUID
-
 from temporalio.client import Client, WorkflowHandle
 from temporalio.common import (
-    Priority,
-    SearchAttributeKey,
     SearchAttributePair,
     TypedSearchAttributes,
     WorkflowIDConflictPolicy,
@@ -15,43 +11,20 @@ from temporalio.common import (
 
 from models.contracts.conversation import CONVERSATION, INBOUND, ConversationInput, InboundMessage
 from models.contracts.ingest import INGEST, IngestInput
-
-# Workflows and the short activities that they wait for share a queue: the server hands those activities back with
-# the workflow task (eager start), which saves a round trip each.
-CONVERSATIONS_QUEUE = "conversations"
-# Slow and bounded: model calls must never hold up the rest.
-MODELS_QUEUE = "models"
-KNOWLEDGE_QUEUE = "knowledge"
-OPERATIONS_QUEUE = "operations"
-QUEUES = (CONVERSATIONS_QUEUE, MODELS_QUEUE, KNOWLEDGE_QUEUE, OPERATIONS_QUEUE)
-
-TENANT_ID = SearchAttributeKey.for_keyword("TenantId")
-CONVERSATION_STATE = SearchAttributeKey.for_keyword("ConversationState")
-CHANNEL = SearchAttributeKey.for_keyword("Channel")
-ESCALATION_STATUS = SearchAttributeKey.for_keyword("EscalationStatus")
-
-INTERACTIVE = 2
-REMINDERS = 4
-BATCH = 5
+from models.contracts.routing import (
+    BATCH,
+    CHANNEL,
+    CONVERSATION_STATE,
+    CONVERSATIONS_QUEUE,
+    INTERACTIVE,
+    KNOWLEDGE_QUEUE,
+    TENANT_ID,
+    conversation_id,
+    ingest_id,
+    priority,
+)
 
 RPC_TIMEOUT = timedelta(seconds=5)
-
-
-def conversation_id(tenant: UUID, conversation: UUID) -> str:
-    return f"conversation/{tenant}/{conversation}"
-
-
-def escalation_id(tenant: UUID, escalation: UUID) -> str:
-    return f"escalation/{tenant}/{escalation}"
-
-
-def ingest_id(tenant: UUID, source: UUID) -> str:
-    return f"ingest/{tenant}/{source}"
-
-
-def priority(key: int, tenant: UUID) -> Priority:
-    """A tenant with much work waits behind itself, not before others."""
-    return Priority(priority_key=key, fairness_key=str(tenant))
 
 
 async def hand_over(client: Client, start: ConversationInput, message: InboundMessage) -> None:

@@ -421,38 +421,14 @@ def upgrade() -> None:
     op.create_table(
         "drafts",
         sa.Column("tenant_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("conversation_id", sa.UUID(), nullable=False),
-        sa.Column("turn", sa.Integer(), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
-        sa.Column(
-            "kind",
-            sa.Enum(
-                "answer",
-                "quote",
-                "clarify",
-                "escalated",
-                "person_coming",
-                "escalation_cancelled",
-                "muted",
-                "reengage",
-                "greeting",
-                "thanks",
-                "decline",
-                "rule",
-                "delayed",
-                "manager",
-                name="kind",
-                native_enum=False,
-                create_constraint=True,
-                length=32,
-            ),
-            nullable=False,
-        ),
         sa.Column(
             "usage", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'::jsonb"), nullable=False
         ),
-        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.ForeignKeyConstraint(
             ["tenant_id", "conversation_id"],
             ["conversations.tenant_id", "conversations.id"],
@@ -460,7 +436,7 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_drafts_tenant_id"), ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("tenant_id", "conversation_id", "turn", name=op.f("pk_drafts")),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_drafts")),
     )
     op.create_table(
         "embeddings",

@@ -92,13 +92,14 @@ class Standing(BaseModel):
 class Reply(Frozen):
     """What to tell the customer, by reference: the text is made where it is written down.
 
-    `passages` are quoted (kind quote) or cited (kind answer, whose text is the turn's draft); `rule` names a
-    policy's canned text; `until` is when a mute ends.
+    `passages` are quoted (kind quote) or cited (kind answer, whose text is the draft); `rule` names a policy's
+    canned text; `until` is when a mute ends.
     """
 
     kind: ReplyKind
     language: Language
     passages: tuple[UUID, ...] = ()
+    draft: UUID | None = None
     confidence: float | None = None
     rule: str | None = None
     until: datetime | None = None
@@ -113,6 +114,8 @@ class Record(Frozen):
     reply: Reply | None = None
     opens: bool = False
     """Whether `standing.escalation` is opened by this step (its row is inserted, its process started)."""
+    moves: bool = False
+    """Whether its status changed in this step (its process is told)."""
     forwarded: bool = False
     command: Command | None = None
     by: Actor | None = None
@@ -129,6 +132,7 @@ class Memory(BaseModel):
     seen: list[UUID] = Field(default_factory=list)
     records: list[Record] = Field(default_factory=list)
     active_at: datetime | None = None
+    quiet_until: datetime | None = None
 
 
 class ConversationInput(Frozen):

@@ -64,11 +64,12 @@ class Prepared(Frozen):
 
 
 class GenerateInput(Frozen):
-    """An answer to write from passages. The draft is stored under (conversation, turn)."""
+    """An answer to write from passages. Each attempt at a turn has a draft id of its own, so that a cancelled
+    attempt that finishes late can overwrite nothing."""
 
     tenant_id: UUID
     conversation_id: UUID
-    turn: int
+    draft_id: UUID
     message_ids: tuple[UUID, ...]
     passages: tuple[UUID, ...]
     language: Language

@@ -1,8 +1,8 @@
 """What is said: customers, conversations, messages, escalations, drafts, sends and learned answers."""
 
 import sqlalchemy as sa
-from sqlalchemy import Column, Table
-from sqlalchemy.dialects.postgresql import JSONB, UUID
+from sqlalchemy import Column
+from sqlalchemy.dialects.postgresql import JSONB
 
 from models.contracts.enums import (
     Author,
@@ -16,7 +16,7 @@ from models.contracts.enums import (
     ReplyKind,
     SendStatus,
 )
-from models.tables.base import choice, instant, metadata, reference, stamps, tenant_id, tenant_table, within_tenant
+from models.tables.base import choice, instant, reference, tenant_table, within_tenant
 
 customers = tenant_table(
     "customers",
@@ -123,16 +123,11 @@ escalations = tenant_table(
     sa.Index("ix_escalations_status", "tenant_id", "status", "created_at"),
 )
 
-drafts = Table(
+drafts = tenant_table(
     "drafts",
-    metadata,
-    tenant_id(),
-    Column("conversation_id", UUID(as_uuid=True), primary_key=True),
-    Column("turn", sa.Integer, primary_key=True),
+    reference("conversation_id"),
     Column("text", sa.Text, nullable=False),
-    choice("kind", ReplyKind),
     Column("usage", JSONB, nullable=False, server_default=sa.text("'{}'::jsonb")),
-    *stamps(),
     within_tenant("conversation_id", "conversations", ondelete="CASCADE"),
 )
 

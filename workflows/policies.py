@@ -1,0 +1,73 @@
+"""Every timeout, retry class and priority of the workflows, in one place.
+
+Two retry classes. `persist`: the work must happen (it writes down what was decided), so it is tried until it
+works; only the database can hold it up. `attempt`: the work may fail, and the workflow then does without.
+Heartbeat timeouts are given where an activity runs long enough to be cancelled or lost.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from temporalio.common import RetryPolicy
+
+from models.contracts.escalation import CLIMB, LEARN, PLAN
+from models.contracts.ingest import EMBED, HAND_OVER, PUBLISH, SPLIT
+from models.contracts.turn import GENERATE, PREPARE, RECORD
+from models.contracts.routing import BATCH, INTERACTIVE, MODELS_QUEUE, REMINDERS
+
+PERSIST = RetryPolicy(
+    initial_interval=timedelta(milliseconds=200), backoff_coefficient=2.0, maximum_interval=timedelta(seconds=5)
+)
+ATTEMPT = RetryPolicy(initial_interval=timedelta(milliseconds=500), backoff_coefficient=2.0, maximum_attempts=3)
+
+
+@dataclass(frozen=True, slots=True)
+class CallPolicy:
+    """How one activity is called. `queue` None: the workflow's own (its tasks are started eagerly)."""
+
+    start_to_close: timedelta
+    retry: RetryPolicy
+    priority: int
+    queue: str | None = None
+    schedule_to_close: timedelta | None = None
+    heartbeat: timedelta | None = None
+
+
+CALLS: dict[str, CallPolicy] = {
+    PREPARE.name: CallPolicy(timedelta(seconds=15), PERSIST, INTERACTIVE),
+    # The activity has its own time for a turn (llm_turn_seconds) and falls back inside it: one attempt, and a
+    # bound for a worker that was lost. Heartbeats carry the cancellation when a customer or a manager speaks up.
+    GENERATE.name: CallPolicy(
+        timedelta(minutes=11),
+        RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_attempts=2),
+        INTERACTIVE,
+        queue=MODELS_QUEUE,
+        heartbeat=timedelta(seconds=3),
+    ),
+    RECORD.name: CallPolicy(timedelta(seconds=10), PERSIST, INTERACTIVE),
+    PLAN.name: CallPolicy(timedelta(seconds=10), PERSIST, REMINDERS),
+    CLIMB.name: CallPolicy(timedelta(seconds=20), PERSIST, REMINDERS),
+    LEARN.name: CallPolicy(timedelta(seconds=20), PERSIST, REMINDERS),
+    SPLIT.name: CallPolicy(timedelta(minutes=5), PERSIST, BATCH, heartbeat=timedelta(seconds=30)),
+    EMBED.name: CallPolicy(timedelta(minutes=10), PERSIST, BATCH, heartbeat=timedelta(seconds=60)),
+    PUBLISH.name: CallPolicy(timedelta(minutes=1), PERSIST, BATCH),
+    HAND_OVER.name: CallPolicy(timedelta(seconds=30), ATTEMPT, INTERACTIVE, heartbeat=timedelta(seconds=10)),
+}
+
+IDLE_CLOSE = timedelta(days=30)
+"""A conversation in which nobody says anything for so long is closed; the next message reopens it."""
+
+BURST_CAP_WINDOWS = 4
+"""A customer who keeps typing is answered after this many quiet windows, whatever comes."""
+
+MAX_FOLDS = 3
+"""A generation is given up for a newer message this often in one turn; then it is let finish."""
+
+MAX_INBOX = 50
+"""Messages understood together in one turn; what is beyond waits for the next."""
+
+SEEN_IDS = 500
+"""Handled message ids that are remembered; beyond that the record recognises a duplicate."""
+
+TURNS_PER_RUN = 100
+"""A run continues as new after so many turns even where the server does not suggest it yet."""
