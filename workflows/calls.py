@@ -14,7 +14,7 @@ In = TypeVar("In", bound=BaseModel)
 Out = TypeVar("Out", bound=BaseModel | None)
 
 
-def begin(activity: Activity[In, Out], argument: In, tenant: UUID) -> workflow.ActivityHandle[Out]:
+def begin(activity: Activity[In, Out], argument: In, tenant: UUID | None) -> workflow.ActivityHandle[Out]:
     """Start an activity; await the handle for its result, or cancel it."""
     policy = CALLS[activity.name]
     return workflow.start_activity(
@@ -31,6 +31,6 @@ def begin(activity: Activity[In, Out], argument: In, tenant: UUID) -> workflow.A
     )
 
 
-async def call(activity: Activity[In, Out], argument: In, tenant: UUID) -> Out:
+async def call(activity: Activity[In, Out], argument: In, tenant: UUID | None) -> Out:
     """Run an activity and return its result. Raises temporalio.exceptions.ActivityError when its policy gives up."""
     return await begin(activity, argument, tenant)

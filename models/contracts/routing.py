@@ -35,6 +35,6 @@ def ingest_id(tenant: UUID, source: UUID) -> str:
     return f"ingest/{tenant}/{source}"
 
 
-def priority(key: int, tenant: UUID) -> Priority:
-    """A tenant with much work waits behind itself, not before others."""
-    return Priority(priority_key=key, fairness_key=str(tenant))
+def priority(key: int, tenant: UUID | None) -> Priority:
+    """A tenant with much work waits behind itself, not before others. None: the installation's own work."""
+    return Priority(priority_key=key, fairness_key=str(tenant) if tenant else "installation")
