@@ -1,0 +1,68 @@
+"""What the bot says by itself: one short text per kind of reply and language, kept beside this file as TOML."""
+
+import tomllib
+from datetime import timedelta
+from importlib import resources
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, StringConstraints
+
+from models.contracts.enums import Language, ReplyKind
+
+Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+Spoken = Literal[
+    ReplyKind.GREETING,
+    ReplyKind.THANKS,
+    ReplyKind.CLARIFY,
+    ReplyKind.DECLINE,
+    ReplyKind.ESCALATED,
+    ReplyKind.PERSON_COMING,
+    ReplyKind.ESCALATION_CANCELLED,
+    ReplyKind.REENGAGE,
+    ReplyKind.DELAYED,
+]
+"""The kinds of reply that are one fixed text."""
+
+
+class Phrases(BaseModel):
+    """The phrases of one language. A file that lacks one, or holds one too many, fails at import."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    greeting: Text
+    thanks: Text
+    clarify: Text
+    decline: Text
+    escalated: Text
+    person_coming: Text
+    escalation_cancelled: Text
+    muted_short: Text
+    muted_long: Text
+    reengage: Text
+    delayed: Text
+    quote: Text
+
+
+def _load(language: Language) -> Phrases:
+    text = resources.files(__name__).joinpath(f"{language}.toml").read_text("utf-8")
+    return Phrases.model_validate(tomllib.loads(text))
+
+
+PHRASES = {language: _load(language) for language in Language}
+
+
+def phrase(kind: Spoken, language: Language) -> str:
+    text: str = getattr(PHRASES[language], kind.value)
+    return text
+
+
+def muted(language: Language, duration: timedelta) -> str:
+    """What is said before falling silent: for half an hour, or for a day when `duration` is longer than an hour."""
+    phrases = PHRASES[language]
+    return phrases.muted_short if duration <= timedelta(hours=1) else phrases.muted_long
+
+
+def quote(language: Language, title: str, text: str) -> str:
+    """A passage's words framed with the title of the document that they stand in."""
+    return PHRASES[language].quote.format(title=title, text=text)
