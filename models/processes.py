@@ -1,6 +1,7 @@
 """How to reach the processes: the few calls that start or signal them."""
 
 from datetime import timedelta
+
 from temporalio.client import Client, WorkflowHandle
 from temporalio.common import (
     SearchAttributePair,

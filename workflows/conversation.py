@@ -288,7 +288,7 @@ class ConversationWorkflow:
                 draft=draft,
                 confidence=prepared.confidence if quotes else None,
                 rule=prepared.rule,
-                until=standing.muted_until if decision.mute else None,
+                mute=decision.mute,
             )
         self._handled(burst)
         self._turns += 1
@@ -365,7 +365,7 @@ class ConversationWorkflow:
 
     async def _close_when_idle(self) -> None:
         """One long timer, looked at again when it fires, instead of one timer a turn."""
-        while not self._closed:
+        while True:
             active = self._memory.active_at or workflow.now()
             left = active + IDLE_CLOSE - workflow.now()
             if left <= timedelta(0):

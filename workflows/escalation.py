@@ -84,6 +84,7 @@ class EscalationWorkflow:
                     tenant_id=self._start.tenant_id,
                     conversation_id=self._start.conversation_id,
                     escalation_id=self._start.escalation_id,
+                    round=round_,
                     step=rung.step,
                 ),
                 self._start.tenant_id,

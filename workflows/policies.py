@@ -12,8 +12,8 @@ from temporalio.common import RetryPolicy
 
 from models.contracts.escalation import CLIMB, LEARN, PLAN
 from models.contracts.ingest import EMBED, HAND_OVER, PUBLISH, SPLIT
-from models.contracts.turn import GENERATE, PREPARE, RECORD
 from models.contracts.routing import BATCH, INTERACTIVE, MODELS_QUEUE, REMINDERS
+from models.contracts.turn import GENERATE, PREPARE, RECORD
 
 PERSIST = RetryPolicy(
     initial_interval=timedelta(milliseconds=200), backoff_coefficient=2.0, maximum_interval=timedelta(seconds=5)

@@ -657,7 +657,6 @@ def upgrade() -> None:
         sa.Column("taken_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("closed_by", sa.UUID(), nullable=True),
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("reminders", sa.Integer(), server_default="0", nullable=False),
         sa.CheckConstraint(
             "(status IN ('pending', 'active')) = (closed_at IS NULL)", name=op.f("ck_escalations_finished_has_a_time")
         ),
@@ -705,6 +704,44 @@ def upgrade() -> None:
         ["tenant_id", "conversation_id"],
         unique=True,
         postgresql_where=sa.text("status IN ('pending', 'active')"),
+    )
+    op.create_table(
+        "notices",
+        sa.Column("tenant_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("escalation_id", sa.UUID(), nullable=False),
+        sa.Column("round", sa.Integer(), nullable=False),
+        sa.Column(
+            "step",
+            sa.Enum(
+                "offered",
+                "team",
+                "reminder_1",
+                "reminder_2",
+                name="step",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "escalation_id"],
+            ["escalations.tenant_id", "escalations.id"],
+            name=op.f("fk_notices_tenant_id_escalation_id"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_notices_tenant_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_notices")),
+        sa.UniqueConstraint(
+            "tenant_id",
+            "escalation_id",
+            "round",
+            "step",
+            name=op.f("uq_notices_tenant_id_escalation_id_round_step"),
+        ),
     )
     op.create_table(
         "send_ledger",
@@ -818,6 +855,7 @@ def downgrade() -> None:
         "uq_escalations_one_open", table_name="escalations", postgresql_where=sa.text("status IN ('pending', 'active')")
     )
     op.drop_index("ix_escalations_status", table_name="escalations")
+    op.drop_table("notices")
     op.drop_table("escalations")
     op.drop_index(
         "uq_messages_provider_message_id", table_name="messages", postgresql_where=sa.text("direction = 'inbound'")

@@ -18,7 +18,7 @@ APP_ROLE = "mainstay_app"
 
 TENANT_TABLES = (
     "api_keys branches channel_accounts chunks conversations customers documents drafts embeddings escalations "
-    "event_counters events idempotency_keys ingest_jobs learned_answers members messages policies send_ledger sources "
+    "event_counters events idempotency_keys ingest_jobs learned_answers members messages notices policies send_ledger sources "
     "tenant_settings"
 ).split()
 

@@ -1,6 +1,6 @@
 """The conversation's process: what starts it, what reaches it, what it answers, and what it remembers."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from pydantic import BaseModel, Field
@@ -93,7 +93,7 @@ class Reply(Frozen):
     """What to tell the customer, by reference: the text is made where it is written down.
 
     `passages` are quoted (kind quote) or cited (kind answer, whose text is the draft); `rule` names a policy's
-    canned text; `until` is when a mute ends.
+    canned text; `mute` is how long the bot will be silent.
     """
 
     kind: ReplyKind
@@ -102,7 +102,7 @@ class Reply(Frozen):
     draft: UUID | None = None
     confidence: float | None = None
     rule: str | None = None
-    until: datetime | None = None
+    mute: timedelta | None = None
 
 
 class Record(Frozen):

@@ -49,6 +49,7 @@ class ClimbInput(Frozen):
     tenant_id: UUID
     conversation_id: UUID
     escalation_id: UUID
+    round: int
     step: LadderStep
 
 

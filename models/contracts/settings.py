@@ -1,6 +1,6 @@
 """A tenant's own rules: settings with defaults that suit most, and the policy that no model can override."""
 
-from datetime import time
+from datetime import time, timedelta
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -70,6 +70,18 @@ class TenantSettings(Strict):
     clarifications: Annotated[int, Field(ge=0, le=5)] = 1
     ladder: Ladder = Ladder()
     business_hours: BusinessHours = BusinessHours()
+
+    @property
+    def mute(self) -> timedelta:
+        return timedelta(minutes=self.mute_minutes)
+
+    @property
+    def mute_again(self) -> timedelta:
+        return timedelta(hours=self.mute_again_hours)
+
+    @property
+    def opt_out_memory(self) -> timedelta:
+        return timedelta(hours=self.opt_out_memory_hours)
 
     def quiet(self, channel: ChannelKind) -> float:
         """Seconds of silence that end a burst on `channel`."""

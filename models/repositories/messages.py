@@ -1,7 +1,7 @@
 """Messages: stored once, whoever delivers them and however often; read back in order."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from models.contracts.enums import Author, Direction, EventType, Language, MessageStatus, ReplyKind
 from models.repositories import events
 from models.tables import conversations, messages
-from runtime.database import TenantTx
+from runtime.database import SystemTx, TenantTx
 from runtime.ids import new_id
 
 
@@ -188,3 +188,26 @@ async def reply_of_turn(tx: TenantTx, message: UUID) -> tuple[bool, Message | No
         )
     ).one_or_none()
     return True, None if reply is None else Message(**reply._mapping)
+
+
+async def previous_question(tx: TenantTx, conversation: UUID) -> str | None:
+    """The customer's last message that a turn has handled: what a follow-up leans on."""
+    found: str | None = await tx.connection.scalar(
+        sa.select(messages.c.text)
+        .where(
+            messages.c.tenant_id == tx.tenant_id,
+            messages.c.conversation_id == conversation,
+            messages.c.status == MessageStatus.HANDLED,
+        )
+        .order_by(messages.c.seq.desc())
+        .limit(1)
+    )
+    return found
+
+
+async def claim_unaccepted(tx: SystemTx, *, after: timedelta, limit: int) -> list[tuple[UUID, UUID, UUID]]:
+    """Claim stored messages that no turn has handled for `after`: (tenant, conversation, message), oldest first."""
+    rows = await tx.connection.execute(
+        sa.text("SELECT * FROM claim_unaccepted_messages(:after, :at_most)"), {"after": after, "at_most": limit}
+    )
+    return [(row.tenant_id, row.conversation_id, row.message_id) for row in rows]

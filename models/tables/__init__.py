@@ -8,6 +8,7 @@ from models.tables.conversations import (
     escalations,
     learned_answers,
     messages,
+    notices,
     send_ledger,
 )
 from models.tables.events import event_counters, events, idempotency_keys
@@ -42,6 +43,7 @@ __all__ = [
     "members",
     "messages",
     "metadata",
+    "notices",
     "policies",
     "send_ledger",
     "sources",

@@ -10,6 +10,7 @@ from models.contracts.enums import (
     Direction,
     EscalationReason,
     EscalationStatus,
+    LadderStep,
     Language,
     LearnedStatus,
     MessageStatus,
@@ -104,7 +105,6 @@ escalations = tenant_table(
     instant("taken_at"),
     reference("closed_by", nullable=True),
     instant("closed_at"),
-    Column("reminders", sa.Integer, nullable=False, server_default="0"),
     within_tenant("conversation_id", "conversations", ondelete="CASCADE"),
     within_tenant("message_id", "messages"),
     within_tenant("offered_to", "members"),
@@ -121,6 +121,16 @@ escalations = tenant_table(
         postgresql_where=sa.text("status IN ('pending', 'active')"),
     ),
     sa.Index("ix_escalations_status", "tenant_id", "status", "created_at"),
+)
+
+# A rung of an escalation's ladder that was climbed. A manager who passes an escalation on starts a new round.
+notices = tenant_table(
+    "notices",
+    reference("escalation_id"),
+    Column("round", sa.Integer, nullable=False),
+    choice("step", LadderStep),
+    within_tenant("escalation_id", "escalations", ondelete="CASCADE"),
+    sa.UniqueConstraint("tenant_id", "escalation_id", "round", "step"),
 )
 
 drafts = tenant_table(

@@ -1,0 +1,87 @@
+"""The last step of a turn, and of a command: write it down. The reply's text is made here, from references."""
+
+from datetime import timedelta
+
+from temporalio import activity
+
+from activities import phrases
+from activities.generation.extractive import best_passage, excerpt
+from activities.prepare import text_of
+from models.contracts.conversation import Record, Reply
+from models.contracts.enums import ReplyKind
+from models.contracts.knowledge import Passage
+from models.contracts.settings import Policy
+from models.contracts.turn import RECORD, Recorded, RecordInput
+from models.repositories import drafts, knowledge, messages, records, tenants
+from models.repositories.records import Outgoing
+from runtime.database import Database, TenantTx
+
+CITED = 3
+"""Passages named as the source of a written answer, best first."""
+
+
+class Recorder:
+    """Holds what the step needs."""
+
+    def __init__(self, database: Database):
+        self._database = database
+
+    @activity.defn(name=RECORD.name)
+    async def record(self, given: RecordInput) -> Recorded:
+        """Write one step in one transaction; written again by a retry, it changes nothing."""
+        async with self._database.tenant(given.tenant_id) as tx:
+            reply = await compose(tx, given.record, given.record.reply) if given.record.reply else None
+            message = await records.apply(tx, given.conversation_id, given.record, reply)
+        return Recorded(message_id=message)
+
+
+async def compose(tx: TenantTx, record: Record, reply: Reply) -> Outgoing:
+    """The words of a reply."""
+    match reply.kind:
+        case ReplyKind.QUOTE:
+            return await _quote(tx, record, reply)
+        case ReplyKind.ANSWER:
+            text = await drafts.get(tx, reply.draft) if reply.draft else None
+            if text is None:
+                return await _quote(tx, record, reply)
+            passages = await knowledge.passages(tx, reply.passages)
+            return Outgoing(text, [citation(passage) for passage in passages[:CITED]])
+        case ReplyKind.RULE:
+            return Outgoing(rule_text(await tenants.get_policy(tx), reply), [])
+        case ReplyKind.MUTED:
+            return Outgoing(phrases.muted(reply.language, reply.mute or timedelta()), [])
+        case ReplyKind.MANAGER:
+            raise ValueError("a manager's words are stored before the command, not made here")
+        case kind:
+            return Outgoing(phrases.phrase(kind, reply.language), [])
+
+
+async def _quote(tx: TenantTx, record: Record, reply: Reply) -> Outgoing:
+    stored = await messages.get_many(tx, list(record.handled))
+    question = text_of(sorted(stored.values(), key=lambda message: message.seq))
+    passage = best_passage(question, reply.language, await knowledge.passages(tx, reply.passages))
+    if passage is None:
+        # The page was deleted between search and reply; saying so honestly beats quoting what is gone.
+        return Outgoing(phrases.phrase(ReplyKind.CLARIFY, reply.language), [])
+    text = excerpt(question, passage.text)
+    return Outgoing(phrases.quote(reply.language, passage.title, text), [citation(passage, text)])
+
+
+def citation(passage: Passage, quote: str | None = None) -> dict[str, object]:
+    """A source as clients see it: where it stands, and the words quoted from it, if any."""
+    return {
+        "document_id": str(passage.document_id),
+        "title": passage.title,
+        "heading": passage.heading,
+        "uri": passage.uri,
+        "quote": quote,
+    }
+
+
+def rule_text(policy: Policy, reply: Reply) -> str:
+    """A topic's canned text in the customer's language, else in the first that the tenant wrote."""
+    for topic in policy.topics:
+        if topic.name == reply.rule and topic.text:
+            return topic.text.get(reply.language) or next(iter(topic.text.values()))
+    # The tenant took the rule back while the turn ran.
+    return phrases.phrase(ReplyKind.CLARIFY, reply.language)
