@@ -1,0 +1,44 @@
+"""The `mainstay` command.
+
+A command is a function in its own file, added to the table below. Heavy modules are imported inside the functions:
+`--help` must not wait for Temporal and the models.
+"""
+
+import os
+import sys
+from typing import NoReturn
+
+import typer
+
+from cli import api, doctor, migrate, up, worker
+from cli.context import OK, describe_failure
+
+app = typer.Typer(
+    name="mainstay",
+    help="Customer support that never drops a customer.",
+    no_args_is_help=True,
+    add_completion=False,
+    # Its tracebacks print local variables: customers' texts and passwords.
+    pretty_exceptions_enable=False,
+)
+app.command()(up.up)
+app.command()(api.api)
+app.command()(worker.worker)
+app.command()(migrate.migrate)
+app.command()(doctor.doctor)
+
+
+def main() -> NoReturn:
+    """Run the command line and leave with its exit code: 0 done, 1 failed, 2 wrong usage."""
+    try:
+        app()
+        code: int | str | None = OK
+    except SystemExit as leaving:
+        code = leaving.code
+    except Exception as error:  # noqa: BLE001  # the outermost frame: nobody further out could handle it
+        code = describe_failure(error)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Not sys.exit: a native thread of the Temporal SDK that outlives the interpreter aborts the process
+    # (temporalio/sdk-python#300) and would turn success into exit code 134.
+    os._exit(code if isinstance(code, int) else OK)

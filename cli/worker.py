@@ -1,0 +1,19 @@
+"""`mainstay worker`: runs workflows and activities."""
+
+import asyncio
+import os
+
+from cli.context import DataDir, running_settings
+
+
+def worker(data_dir: DataDir = None) -> None:
+    """Run workflows and activities until SIGTERM or Ctrl-C; work under way is finished first."""
+    # Before numerical libraries load: one thread each is far quicker than several that fight over the same cores.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+    from runtime import telemetry
+    from worker.main import run
+
+    settings = running_settings(data_dir)
+    telemetry.configure(settings)
+    asyncio.run(run(settings))
