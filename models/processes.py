@@ -11,7 +11,7 @@ from temporalio.common import (
 )
 
 from models.contracts.conversation import CONVERSATION, INBOUND, ConversationInput, InboundMessage
-from models.contracts.ingest import INGEST, IngestInput
+from models.contracts.ingest import INGEST, STAGED, DocumentsStaged, IngestInput
 from models.contracts.routing import (
     BATCH,
     CHANNEL,
@@ -55,7 +55,8 @@ async def hand_over(client: Client, start: ConversationInput, message: InboundMe
 
 
 async def ingest(client: Client, start: IngestInput) -> WorkflowHandle[object, object]:
-    """Ingest a source's staged documents. A run under way takes them up too: it ends when nothing is staged."""
+    """Ingest a source's staged documents. A run under way takes them up too: it ends when nothing is staged, and the
+    signal keeps it from ending between its last look and now."""
     return await client.start_workflow(
         INGEST.name,
         start,
@@ -63,6 +64,8 @@ async def ingest(client: Client, start: IngestInput) -> WorkflowHandle[object, o
         task_queue=KNOWLEDGE_QUEUE,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        start_signal=STAGED.name,
+        start_signal_args=[DocumentsStaged(job_id=start.job_id)],
         priority=priority(BATCH, start.tenant_id),
         search_attributes=TypedSearchAttributes([SearchAttributePair(TENANT_ID, str(start.tenant_id))]),
         rpc_timeout=RPC_TIMEOUT,

@@ -235,12 +235,13 @@ def upgrade() -> None:
         sa.Column(
             "language",
             sa.Enum("en", "ru", "kk", name="language", native_enum=False, create_constraint=True, length=32),
-            nullable=False,
+            nullable=True,
         ),
         sa.Column("media_type", sa.Text(), nullable=False),
         sa.Column("body", sa.Text(), nullable=False),
         sa.Column("content_hash", sa.Text(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("chunk_count", sa.Integer(), nullable=True),
         sa.Column("is_current", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("archived_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("NOT is_current OR archived_at IS NULL", name=op.f("ck_documents_current_is_not_archived")),
@@ -304,6 +305,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_ingest_jobs")),
     )
+    op.create_index("ix_ingest_jobs_source", "ingest_jobs", ["tenant_id", "source_id", "id"], unique=False)
     op.create_table(
         "chunks",
         sa.Column("tenant_id", sa.UUID(), nullable=False),
@@ -341,6 +343,13 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "tenant_id", "document_id", "ordinal", name=op.f("uq_chunks_tenant_id_document_id_ordinal")
         ),
+    )
+    op.create_index(
+        "ix_chunks_current",
+        "chunks",
+        ["tenant_id", "id"],
+        unique=False,
+        postgresql_where=sa.text("is_current"),
     )
     op.create_index(
         "ix_chunks_words",
@@ -441,8 +450,8 @@ def upgrade() -> None:
     op.create_table(
         "embeddings",
         sa.Column("tenant_id", sa.UUID(), nullable=False),
-        sa.Column("space_id", sa.SmallInteger(), nullable=False),
         sa.Column("chunk_id", sa.UUID(), nullable=False),
+        sa.Column("space_id", sa.SmallInteger(), nullable=False),
         sa.Column("embedding", VECTOR(), nullable=False),
         sa.ForeignKeyConstraint(["space_id"], ["embedding_spaces.id"], name=op.f("fk_embeddings_space_id")),
         sa.ForeignKeyConstraint(
@@ -454,7 +463,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["tenant_id"], ["tenants.id"], name=op.f("fk_embeddings_tenant_id"), ondelete="CASCADE"
         ),
-        sa.PrimaryKeyConstraint("tenant_id", "space_id", "chunk_id", name=op.f("pk_embeddings")),
+        sa.PrimaryKeyConstraint("tenant_id", "chunk_id", "space_id", name=op.f("pk_embeddings")),
     )
     op.create_table(
         "events",
@@ -872,7 +881,9 @@ def downgrade() -> None:
     op.drop_index(
         "ix_chunks_words", table_name="chunks", postgresql_using="gin", postgresql_where=sa.text("is_current")
     )
+    op.drop_index("ix_chunks_current", table_name="chunks", postgresql_where=sa.text("is_current"))
     op.drop_table("chunks")
+    op.drop_index("ix_ingest_jobs_source", table_name="ingest_jobs")
     op.drop_table("ingest_jobs")
     op.drop_index("uq_documents_current", table_name="documents", postgresql_where=sa.text("is_current"))
     op.drop_table("documents")

@@ -126,19 +126,35 @@ ACROSS_TENANTS = (
         RETURNING m.tenant_id, m.conversation_id, m.id
     $$
     """,
+    # Any word of a question, in every form in which chunks keep words. Each lexeme is quoted, so that no character
+    # of a question is an operator. `english` and `simple` keep Russian stop words, which many chunks would match: what
+    # the Russian dictionary drops (it knows the English ones too) is dropped there as well.
+    r"""
+    CREATE FUNCTION any_word_of(question text) RETURNS tsquery
+        LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, public AS $$
+        SELECT string_agg('''' || replace(replace(word, '\', '\\'), '''', '''''') || '''', ' | ')::tsquery
+        FROM (
+            SELECT lexeme FROM unnest(to_tsvector('russian', question))
+            UNION
+            SELECT lexeme FROM unnest(to_tsvector('english', question) || to_tsvector('simple', question))
+                WHERE to_tsvector('russian', lexeme) <> ''
+        ) AS words (word)
+    $$
+    """,
     # Full-text operators are not leakproof, so under row-level security no index would serve them (a sequential scan
     # of the tenant's chunks instead). The tenant predicate stands here, once.
     """
-    CREATE FUNCTION search_words(query tsquery, tags text[], at_most integer)
+    CREATE FUNCTION search_words(question text, tags text[], at_most integer)
         RETURNS TABLE (chunk_id uuid, rank real)
         LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
-        SELECT c.id, ts_rank_cd(c.words, query, 1) AS rank
-        FROM chunks c
-        JOIN documents d ON d.tenant_id = c.tenant_id AND d.id = c.document_id
-        JOIN sources s ON s.tenant_id = d.tenant_id AND s.id = d.source_id
+        SELECT c.id, ts_rank(c.words, query, 1) AS rank
+        FROM chunks c, any_word_of(question) AS query
         WHERE c.tenant_id = (SELECT nullif(current_setting('app.tenant', true), '')::uuid)
             AND c.is_current AND c.words @@ query
-            AND (tags IS NULL OR s.tags = '{}' OR s.tags && tags)
+            AND (search_words.tags IS NULL OR c.document_id IN (
+                SELECT d.id FROM documents d JOIN sources s ON s.tenant_id = d.tenant_id AND s.id = d.source_id
+                WHERE d.tenant_id = (SELECT nullif(current_setting('app.tenant', true), '')::uuid)
+                    AND d.is_current AND (s.tags = '{}' OR s.tags && search_words.tags)))
         ORDER BY rank DESC, c.id LIMIT at_most
     $$
     """,
@@ -177,7 +193,8 @@ FUNCTIONS = (
     "authenticate_api_key(bytea)",
     "list_tenants()",
     "claim_unaccepted_messages(interval, integer)",
-    "search_words(tsquery, text[], integer)",
+    "search_words(text, text[], integer)",
+    "any_word_of(text)",
     "ensure_embedding_space(text, text, integer)",
 )
 

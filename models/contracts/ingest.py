@@ -2,43 +2,51 @@
 
 from uuid import UUID
 
-from models.contracts.base import Activity, Frozen, Workflow
-
-
-class IngestInput(Frozen):
-    tenant_id: UUID
-    source_id: UUID
-    job_id: UUID
+from models.contracts.base import Activity, Frozen, Signal, Workflow
 
 
 class Ingested(Frozen):
+    """What a run has published so far."""
+
     documents: int = 0
-    unchanged: int = 0
     chunks: int = 0
 
 
-class SplitInput(Frozen):
-    """Split the next staged documents of a job, `limit` at a time."""
+class IngestInput(Frozen):
+    """`job_id` is the job that started the run; the run finishes every job of the source. `done` carries the
+    totals across continue-as-new."""
 
     tenant_id: UUID
     source_id: UUID
     job_id: UUID
+    done: Ingested = Ingested()
+
+
+class DocumentsStaged(Frozen):
+    """More was staged for a source whose run may be about to end."""
+
+    job_id: UUID
+
+
+class SplitInput(Frozen):
+    """Split the next staged documents of a source, `limit` at a time."""
+
+    tenant_id: UUID
+    source_id: UUID
     limit: int = 50
 
 
 class Split(Frozen):
     documents: int
-    unchanged: int
     chunks: int
     remaining: int
 
 
 class EmbedInput(Frozen):
-    """Embed the next chunks that have no vector yet, `limit` at a time."""
+    """Embed the next chunks of a source that have no vector yet, `limit` at a time."""
 
     tenant_id: UUID
     source_id: UUID
-    job_id: UUID
     limit: int = 64
 
 
@@ -50,9 +58,16 @@ class Embedded(Frozen):
 class PublishInput(Frozen):
     tenant_id: UUID
     source_id: UUID
-    job_id: UUID
     error: str | None = None
-    """Set when the job failed: the kind of failure, never text."""
+    """Set when the run failed: the kind of failure, never text. Nothing is published then."""
+
+
+class Published(Frozen):
+    """`remaining` counts staged documents that are not ready: they came after the last split."""
+
+    documents: int
+    chunks: int
+    remaining: int
 
 
 class HandOverInput(Frozen):
@@ -67,9 +82,10 @@ class HandedOver(Frozen):
 
 
 INGEST = Workflow("ingest", IngestInput, Ingested)
+STAGED = Signal("documents_staged", DocumentsStaged)
 SPLIT = Activity("split_documents", SplitInput, Split)
 EMBED = Activity("embed_chunks", EmbedInput, Embedded)
-PUBLISH = Activity("publish_documents", PublishInput, Ingested)
+PUBLISH = Activity("publish_documents", PublishInput, Published)
 
 RECONCILE = Workflow("reconcile", HandOverInput, HandedOver)
 HAND_OVER = Activity("hand_over", HandOverInput, HandedOver)

@@ -22,11 +22,15 @@ documents = tenant_table(
     Column("name", sa.Text, nullable=False),
     Column("title", sa.Text, nullable=False),
     Column("uri", sa.Text),
-    choice("language", Language),
+    # Null where nobody said it: each chunk's text tells.
+    choice("language", Language, nullable=True),
     Column("media_type", sa.Text, nullable=False),
+    # A version without a body withdraws the document when it is published.
     Column("body", sa.Text, nullable=False),
     Column("content_hash", sa.Text, nullable=False),
     Column("version", sa.Integer, nullable=False),
+    # Null until the version is split.
+    Column("chunk_count", sa.Integer),
     # Staged until its chunks are embedded; then it replaces the version before it in one transaction.
     Column("is_current", sa.Boolean, nullable=False, server_default=sa.false()),
     instant("archived_at"),
@@ -66,6 +70,8 @@ chunks = tenant_table(
     ),
     within_tenant("document_id", "documents", ondelete="CASCADE"),
     sa.UniqueConstraint("tenant_id", "document_id", "ordinal"),
+    # Tells an exact search which vectors count, without reading the texts.
+    sa.Index("ix_chunks_current", "tenant_id", "id", postgresql_where=sa.text("is_current")),
     sa.Index("ix_chunks_words", "words", postgresql_using="gin", postgresql_where=sa.text("is_current")),
 )
 
@@ -85,8 +91,9 @@ embeddings = Table(
     "embeddings",
     metadata,
     tenant_id(),
-    Column("space_id", sa.SmallInteger, sa.ForeignKey("embedding_spaces.id"), primary_key=True),
+    # Before the space in the key, so that deleting a chunk finds its vectors by it.
     Column("chunk_id", UUID(as_uuid=True), primary_key=True),
+    Column("space_id", sa.SmallInteger, sa.ForeignKey("embedding_spaces.id"), primary_key=True),
     # No dimension here: each space has its own, and its own HNSW index (see ensure_embedding_space).
     Column("embedding", VECTOR(), nullable=False),
     within_tenant("chunk_id", "chunks", ondelete="CASCADE"),
@@ -103,4 +110,5 @@ ingest_jobs = tenant_table(
     Column("report", JSONB, nullable=False, server_default=sa.text("'[]'::jsonb")),
     Column("error", sa.Text),
     within_tenant("source_id", "sources", ondelete="CASCADE"),
+    sa.Index("ix_ingest_jobs_source", "tenant_id", "source_id", "id"),
 )
