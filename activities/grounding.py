@@ -5,13 +5,14 @@ on purpose: an answer that fails costs a little style (the customer gets the pas
 costs the customer's trust.
 """
 
+import os.path
 import re
 from collections.abc import Iterator, Sequence
 
 from activities.embedding.port import Embedder
 from activities.quantities import Quantity, quantities
 from activities.sentences import sentences
-from activities.terms import content_stems, romanised, stem, words
+from activities.terms import content_stems, romanised, words
 from models.contracts.enums import Language
 from models.contracts.knowledge import Grounding, Passage
 
@@ -21,6 +22,9 @@ MIN_CROSS_SIMILARITY = 0.85
 """Cosine that a sentence must reach with a passage in another language (embedded model)."""
 _IDENTIFIER_DIGITS = 5
 """A number this long without a unit is an order or phone number, which an answer may repeat from the question."""
+_SHORTEST_NAME = 4
+_INFLECTION = 2
+"""Letters by which two cases of one name may differ at their end."""
 
 _LINK = re.compile(r"(?:https?://|www\.)[^\s<>()\"'«»]+", re.IGNORECASE)
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
@@ -77,8 +81,17 @@ def _is_identifier(quantity: Quantity) -> bool:
 
 
 def _names_stand(answer: str, evidence: str) -> bool:
-    known = {romanised(stem(word)) for word in words(evidence)}
-    return all(romanised(stem(word)) in known for name in _names(answer) for word in words(name))
+    known = {romanised(word) for word in words(evidence)}
+    return all(_known(romanised(word), known) for name in _names(answer) for word in words(name))
+
+
+def _known(name: str, known: set[str]) -> bool:
+    """Whether the name stands there in some case: Алматы, Almaty and в Алмате are one name, Kaspi and Kaspersky two."""
+    return name in known or any(
+        abs(len(name) - len(other)) <= _INFLECTION
+        and len(os.path.commonprefix((name, other))) >= max(_SHORTEST_NAME, len(name) - _INFLECTION)
+        for other in known
+    )
 
 
 def _names(answer: str) -> Iterator[str]:
@@ -103,7 +116,8 @@ async def _claims_stand(
     answer: str, passages: Sequence[Passage], language: Language, embedder: Embedder | None
 ) -> bool:
     near = [passage for passage in passages if passage.language is language]
-    claims = [sentence for sentence in sentences(answer) if len(set(content_stems(sentence))) > 1]
+    # A bare "Yes" says nothing beside a proven claim, and is the claim where it stands alone.
+    claims = [sentence for sentence in sentences(answer) if len(set(content_stems(sentence))) > 1] or [answer]
     unproven = [claim for claim in claims if not any(_supports(passage, claim) for passage in near)]
     if not unproven:
         return True
