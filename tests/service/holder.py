@@ -26,6 +26,8 @@ async def main(data_dir: Path) -> None:
                 ((signal.SIGTERM, 0.2),),
             )
         )
+        done = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, done.set)
         print(
             json.dumps(
                 {
@@ -37,8 +39,6 @@ async def main(data_dir: Path) -> None:
             ),
             flush=True,
         )
-        done = asyncio.Event()
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, done.set)
         await done.wait()
 
 
