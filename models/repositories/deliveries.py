@@ -1,0 +1,105 @@
+"""Events as subscribers get them: an event holds ids, and the text is joined when it is delivered."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from models.contracts.enums import Author, EventType, Language, ReplyKind
+from models.tables import event_counters, events, members, messages
+from runtime.database import TenantTx
+
+
+@dataclass(frozen=True, slots=True)
+class SaidMessage:
+    """The message that an event of type `message` is about."""
+
+    id: UUID
+    author: Author
+    kind: ReplyKind | None
+    member_id: UUID | None
+    member_name: str | None
+    text: str
+    language: Language | None
+    citations: list[dict[str, Any]]
+    confidence: float | None
+    turn: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    seq: int
+    conversation_id: UUID | None
+    type: EventType
+    data: dict[str, Any]
+    created_at: datetime
+    message: SaidMessage | None
+
+
+async def head(tx: TenantTx) -> int:
+    """The number of the tenant's last event; whoever starts after it hears only what is new."""
+    last: int | None = await tx.connection.scalar(
+        sa.select(event_counters.c.last_seq).where(event_counters.c.tenant_id == tx.tenant_id)
+    )
+    return last or 0
+
+
+async def after(tx: TenantTx, seq: int, *, conversation: UUID | None = None, limit: int = 100) -> list[Delivery]:
+    """Events numbered above `seq`, oldest first; of one conversation, or of the tenant."""
+    about = events.c.data["message_id"].astext.cast(sa.Uuid())
+    query = (
+        sa.select(
+            events.c.seq,
+            events.c.conversation_id,
+            events.c.type,
+            events.c.data,
+            events.c.created_at,
+            messages.c.id,
+            messages.c.author,
+            messages.c.kind,
+            messages.c.member_id,
+            members.c.name.label("member_name"),
+            messages.c.text,
+            messages.c.language,
+            messages.c.citations,
+            messages.c.confidence,
+            messages.c.turn,
+        )
+        .select_from(
+            events.outerjoin(
+                messages,
+                sa.and_(
+                    events.c.type == EventType.MESSAGE,
+                    messages.c.tenant_id == events.c.tenant_id,
+                    messages.c.id == about,
+                ),
+            ).outerjoin(
+                members, sa.and_(members.c.tenant_id == messages.c.tenant_id, members.c.id == messages.c.member_id)
+            )
+        )
+        .where(events.c.tenant_id == tx.tenant_id, events.c.seq > seq)
+    )
+    if conversation is not None:
+        query = query.where(events.c.conversation_id == conversation)
+    rows = await tx.connection.execute(query.order_by(events.c.seq).limit(limit))
+    return [_delivery(row) for row in rows.mappings()]
+
+
+def _delivery(row: sa.RowMapping) -> Delivery:
+    message = None
+    if row["id"] is not None:
+        message = SaidMessage(
+            id=row["id"],
+            author=row["author"],
+            kind=row["kind"],
+            member_id=row["member_id"],
+            member_name=row["member_name"],
+            text=row["text"],
+            language=row["language"],
+            citations=row["citations"],
+            confidence=row["confidence"],
+            turn=row["turn"],
+        )
+    return Delivery(row["seq"], row["conversation_id"], row["type"], row["data"], row["created_at"], message)
