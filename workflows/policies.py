@@ -71,3 +71,6 @@ SEEN_IDS = 500
 
 TURNS_PER_RUN = 100
 """A run continues as new after so many turns even where the server does not suggest it yet."""
+
+BATCHES_PER_RUN = 200
+"""An ingestion continues as new after so many batches of documents or chunks."""

@@ -290,9 +290,6 @@ def upgrade() -> None:
         sa.Column("documents_changed", sa.Integer(), server_default="0", nullable=False),
         sa.Column("chunks_total", sa.Integer(), server_default="0", nullable=False),
         sa.Column("chunks_embedded", sa.Integer(), server_default="0", nullable=False),
-        sa.Column(
-            "report", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'::jsonb"), nullable=False
-        ),
         sa.Column("error", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(
             ["tenant_id", "source_id"],

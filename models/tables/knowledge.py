@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from pgvector.sqlalchemy import VECTOR
 from sqlalchemy import Column, Table
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR, UUID
+from sqlalchemy.dialects.postgresql import ARRAY, TSVECTOR, UUID
 
 from models.contracts.enums import IngestStatus, Language
 from models.tables.base import choice, instant, metadata, reference, stamps, tenant_id, tenant_table, within_tenant
@@ -107,7 +107,6 @@ ingest_jobs = tenant_table(
     Column("documents_changed", sa.Integer, nullable=False, server_default="0"),
     Column("chunks_total", sa.Integer, nullable=False, server_default="0"),
     Column("chunks_embedded", sa.Integer, nullable=False, server_default="0"),
-    Column("report", JSONB, nullable=False, server_default=sa.text("'[]'::jsonb")),
     Column("error", sa.Text),
     within_tenant("source_id", "sources", ondelete="CASCADE"),
     sa.Index("ix_ingest_jobs_source", "tenant_id", "source_id", "id"),

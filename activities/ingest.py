@@ -1,0 +1,157 @@
+"""The steps of ingestion: split staged documents, embed what has no vector, publish what is complete.
+
+What is done shows in the rows, so a step that died anywhere simply goes on: at most the batch at hand is done again.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import structlog
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.embedding.port import Embedder
+from activities.provider.errors import ProviderError
+from activities.splitting import Chunk, split
+from activities.understanding.language import detect
+from models.contracts.ingest import (
+    EMBED,
+    PUBLISH,
+    SPLIT,
+    Embedded,
+    EmbedInput,
+    Published,
+    PublishInput,
+    Split,
+    SplitInput,
+)
+from models.repositories import ingestion
+from models.repositories.ingestion import NewChunk, Unsplit
+from models.repositories.knowledge import MARKDOWN
+from runtime.database import Database
+from runtime.outages import is_outage
+
+log = structlog.get_logger(__name__)
+
+STORED_TOGETHER = 16
+"""Chunks embedded between two commits and two heartbeats: what a killed worker loses, about five seconds' work."""
+GIVE_UP_AFTER = 5
+"""Attempts at a step that is broken here before the job is failed. Outages are waited out for ever."""
+LANGUAGE_CHARACTERS = 4_000
+"""A document's beginning tells its language."""
+
+
+class Ingest:
+    """Holds what the steps need. `space` is the embedder's space in the database."""
+
+    def __init__(self, database: Database, embedder: Embedder, space: int):
+        self._database = database
+        self._embedder = embedder
+        self._space = space
+
+    @activity.defn(name=SPLIT.name)
+    async def split_documents(self, given: SplitInput) -> Split:
+        """See SplitInput."""
+        with classified():
+            return await split_documents(self._database, self._space, given, activity.heartbeat)
+
+    @activity.defn(name=EMBED.name)
+    async def embed_chunks(self, given: EmbedInput) -> Embedded:
+        """See EmbedInput."""
+        with classified():
+            return await embed_chunks(self._database, self._embedder, self._space, given, activity.heartbeat)
+
+    @activity.defn(name=PUBLISH.name)
+    async def publish_documents(self, given: PublishInput) -> Published:
+        """See PublishInput."""
+        with classified():
+            return await publish_documents(self._database, self._space, given)
+
+
+async def split_documents(database: Database, space: int, given: SplitInput, beat: Callable[[], None]) -> Split:
+    """One transaction a document: a document has all its chunks or none."""
+    done = written = 0
+    while done < given.limit:
+        async with database.tenant(given.tenant_id) as tx:
+            document = await ingestion.next_unsplit(tx, given.source_id)
+            if document is None:
+                break
+            chunks = await asyncio.to_thread(chunks_of, document)
+            await ingestion.put_chunks(tx, document.id, chunks)
+            await ingestion.reuse_vectors(tx, document.id, space)
+        done += 1
+        written += len(chunks)
+        beat()
+    async with database.tenant(given.tenant_id) as tx:
+        remaining = await ingestion.count_unsplit(tx, given.source_id)
+        await ingestion.report_progress(tx, given.source_id, space)
+    return Split(documents=done, chunks=written, remaining=remaining)
+
+
+def chunks_of(document: Unsplit) -> list[NewChunk]:
+    """A document's chunks, each in the language that the document states, or else in its own."""
+    whole = document.language or detect(document.text[:LANGUAGE_CHARACTERS])
+    return [
+        NewChunk(
+            ordinal=chunk.ordinal,
+            heading=chunk.heading,
+            text=chunk.text,
+            language=document.language or detect(chunk.text, previous=whole),
+            content_hash=chunk.content_hash,
+        )
+        for chunk in split(document.text, "markdown" if document.media_type == MARKDOWN else "text")
+    ]
+
+
+async def embed_chunks(
+    database: Database, embedder: Embedder, space: int, given: EmbedInput, beat: Callable[[], None]
+) -> Embedded:
+    """No transaction is open while the model works."""
+    done = 0
+    while True:
+        async with database.tenant(given.tenant_id) as tx:
+            remaining = await ingestion.report_progress(tx, given.source_id, space)
+            batch = await ingestion.unembedded(tx, given.source_id, space, min(STORED_TOGETHER, given.limit - done))
+        if not batch or done >= given.limit:
+            return Embedded(chunks=done, remaining=remaining)
+        vectors = await embedder.embed_passages(
+            [Chunk(chunk.ordinal, chunk.heading, chunk.text).embedded_text(chunk.title) for chunk in batch]
+        )
+        async with database.tenant(given.tenant_id) as tx:
+            await ingestion.put_vectors(
+                tx, space, [(chunk.id, vector) for chunk, vector in zip(batch, vectors, strict=True)]
+            )
+        done += len(batch)
+        beat()
+
+
+async def publish_documents(database: Database, space: int, given: PublishInput) -> Published:
+    async with database.tenant(given.tenant_id) as tx:
+        if given.error is None:
+            return await ingestion.publish(tx, given.source_id, space)
+        await ingestion.fail(tx, given.source_id, given.error)
+    return Published(documents=0, chunks=0, remaining=0)
+
+
+@contextmanager
+def classified() -> Iterator[None]:
+    """Turn every failure into one that says its kind and no more: messages of databases and providers may quote
+    what they were given, and workflow history keeps what activities raise."""
+    try:
+        yield
+    except ProviderError as error:
+        log.warning("provider failed", cause=type(error).__name__)
+        raise ApplicationError(
+            str(error),
+            type=type(error).__name__,
+            non_retryable=not error.retryable,
+            next_retry_delay=None if error.retry_after is None else timedelta(seconds=error.retry_after),
+        ) from None
+    except Exception as error:
+        log.warning("ingest step failed", exc_info=True)
+        final = not is_outage(error) and activity.info().attempt >= GIVE_UP_AFTER
+        raise ApplicationError(
+            "the step failed; the worker's log says where", type=type(error).__name__, non_retryable=final
+        ) from None

@@ -1,0 +1,369 @@
+"""The steps from staged documents to current knowledge. Each is idempotent: what is done shows in the rows.
+
+Row-level security forbids COPY to the application role, so rows go in by pipelined executemany.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from models.contracts.enums import EventType, IngestStatus, Language
+from models.contracts.ingest import Published
+from models.repositories import events
+from models.repositories.knowledge import STAGED, among
+from models.tables import chunks, documents, embeddings, ingest_jobs, sources
+from runtime.database import TenantTx
+from runtime.ids import new_id
+
+PROGRESS_STEPS = 20
+"""A run reports its progress at most this often, however many batches it takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unsplit:
+    """A staged document that has no chunks yet."""
+
+    id: UUID
+    title: str
+    text: str
+    media_type: str
+    language: Language | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewChunk:
+    ordinal: int
+    heading: str
+    text: str
+    language: Language
+    content_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unembedded:
+    """A chunk without a vector. `title` is its document's."""
+
+    id: UUID
+    ordinal: int
+    heading: str
+    text: str
+    title: str
+
+
+async def next_unsplit(tx: TenantTx, source: UUID) -> Unsplit | None:
+    """The next staged document without chunks, locked against being replaced meanwhile."""
+    row = (
+        await tx.connection.execute(
+            sa.select(
+                documents.c.id,
+                documents.c.title,
+                documents.c.body.label("text"),
+                documents.c.media_type,
+                documents.c.language,
+            )
+            .where(
+                documents.c.tenant_id == tx.tenant_id,
+                documents.c.source_id == source,
+                documents.c.chunk_count.is_(None),
+                STAGED,
+            )
+            .order_by(documents.c.id)
+            .limit(1)
+            .with_for_update(key_share=True)
+        )
+    ).one_or_none()
+    return None if row is None else Unsplit(**row._mapping)
+
+
+async def count_unsplit(tx: TenantTx, source: UUID) -> int:
+    return (
+        await tx.connection.scalar(
+            sa.select(sa.func.count()).where(
+                documents.c.tenant_id == tx.tenant_id,
+                documents.c.source_id == source,
+                documents.c.chunk_count.is_(None),
+                STAGED,
+            )
+        )
+        or 0
+    )
+
+
+async def put_chunks(tx: TenantTx, document: UUID, new: Sequence[NewChunk]) -> None:
+    """Write a document's chunks, all at once."""
+    if new:
+        await tx.connection.execute(
+            sa.insert(chunks),
+            [
+                {
+                    "tenant_id": tx.tenant_id,
+                    "id": new_id(),
+                    "document_id": document,
+                    "ordinal": chunk.ordinal,
+                    "heading": chunk.heading,
+                    "text": chunk.text,
+                    "language": chunk.language,
+                    "content_hash": chunk.content_hash,
+                }
+                for chunk in new
+            ],
+        )
+    await tx.connection.execute(
+        sa.update(documents)
+        .where(documents.c.tenant_id == tx.tenant_id, documents.c.id == document)
+        .values(chunk_count=len(new))
+    )
+
+
+REUSE_VECTORS = sa.text(
+    """
+    INSERT INTO embeddings (tenant_id, chunk_id, space_id, embedding)
+    SELECT fresh.tenant_id, fresh.id, e.space_id, e.embedding
+    FROM documents d
+    JOIN chunks fresh ON fresh.tenant_id = d.tenant_id AND fresh.document_id = d.id
+    JOIN documents before ON before.tenant_id = d.tenant_id AND before.source_id = d.source_id
+        AND before.name = d.name AND before.is_current AND before.title = d.title
+    JOIN LATERAL (
+        SELECT c.id FROM chunks c
+        WHERE c.tenant_id = before.tenant_id AND c.document_id = before.id AND c.content_hash = fresh.content_hash
+        LIMIT 1
+    ) known ON true
+    JOIN embeddings e ON e.tenant_id = d.tenant_id AND e.chunk_id = known.id AND e.space_id = :space
+    WHERE d.tenant_id = :tenant AND d.id = :document
+    ON CONFLICT DO NOTHING
+    """
+)
+
+
+async def reuse_vectors(tx: TenantTx, document: UUID, space: int) -> None:
+    """Copy the vectors of those chunks that the current version has too: an edit costs what it changed."""
+    await tx.connection.execute(REUSE_VECTORS, {"tenant": tx.tenant_id, "document": document, "space": space})
+
+
+def _live_chunks(tx: TenantTx, source: UUID, space: int) -> sa.Select[tuple[Any, ...]]:
+    """Chunks of what is staged or current, beside their vector in `space` or null. The current ones matter when a
+    new space is filled."""
+    return (
+        sa.select()
+        .select_from(
+            documents.join(
+                chunks, sa.and_(chunks.c.tenant_id == documents.c.tenant_id, chunks.c.document_id == documents.c.id)
+            ).outerjoin(
+                embeddings,
+                sa.and_(
+                    embeddings.c.tenant_id == chunks.c.tenant_id,
+                    embeddings.c.chunk_id == chunks.c.id,
+                    embeddings.c.space_id == space,
+                ),
+            )
+        )
+        .where(
+            documents.c.tenant_id == tx.tenant_id,
+            documents.c.source_id == source,
+            documents.c.archived_at.is_(None),
+        )
+    )
+
+
+WITHOUT_VECTOR = embeddings.c.chunk_id.is_(None)
+
+
+async def unembedded(tx: TenantTx, source: UUID, space: int, limit: int) -> list[Unembedded]:
+    """The next live chunks of a source that have no vector in `space`."""
+    rows = await tx.connection.execute(
+        _live_chunks(tx, source, space)
+        .add_columns(chunks.c.id, chunks.c.ordinal, chunks.c.heading, chunks.c.text, documents.c.title)
+        .where(WITHOUT_VECTOR)
+        .order_by(chunks.c.id)
+        .limit(limit)
+    )
+    return [Unembedded(**row._mapping) for row in rows]
+
+
+# A list goes over the wire as an array and becomes a vector there: the driver knows arrays. A chunk that was deleted
+# meanwhile is passed over.
+PUT_VECTOR = sa.text(
+    """
+    INSERT INTO embeddings (tenant_id, chunk_id, space_id, embedding)
+    SELECT c.tenant_id, c.id, :space, CAST(CAST(:vector AS real[]) AS vector)
+    FROM chunks c WHERE c.tenant_id = :tenant AND c.id = :chunk
+    ON CONFLICT DO NOTHING
+    """
+).bindparams(sa.bindparam("space", type_=sa.SmallInteger))
+
+
+async def put_vectors(tx: TenantTx, space: int, vectors: Sequence[tuple[UUID, list[float]]]) -> None:
+    """Store vectors by chunk id; one that is there already stays."""
+    await tx.connection.execute(
+        PUT_VECTOR,
+        [{"tenant": tx.tenant_id, "space": space, "chunk": chunk, "vector": vector} for chunk, vector in vectors],
+    )
+
+
+async def report_progress(tx: TenantTx, source: UUID, space: int) -> int:
+    """Bring the open jobs' figures up to date, tell subscribers where a step is reached, and return the number of
+    live chunks that still have no vector."""
+    counted = (
+        await tx.connection.execute(
+            _live_chunks(tx, source, space).add_columns(
+                sa.func.count().filter(STAGED).label("total"),
+                sa.func.count().filter(STAGED, ~WITHOUT_VECTOR).label("embedded"),
+                sa.func.count().filter(WITHOUT_VECTOR).label("remaining"),
+            )
+        )
+    ).one()
+    jobs = (
+        await tx.connection.execute(
+            sa.select(ingest_jobs.c.id, ingest_jobs.c.status, ingest_jobs.c.chunks_total, ingest_jobs.c.chunks_embedded)
+            .where(_open_jobs(tx, source))
+            .order_by(ingest_jobs.c.id)
+            .with_for_update()
+        )
+    ).all()
+    if not jobs:
+        return int(counted.remaining)
+    await tx.connection.execute(
+        sa.update(ingest_jobs)
+        .where(ingest_jobs.c.tenant_id == tx.tenant_id, among(ingest_jobs.c.id, [job.id for job in jobs]))
+        .values(status=IngestStatus.RUNNING, chunks_total=counted.total, chunks_embedded=counted.embedded, error=None)
+    )
+    reached = _step(counted.embedded, counted.total)
+    if any(
+        job.status is not IngestStatus.RUNNING or _step(job.chunks_embedded, job.chunks_total) != reached
+        for job in jobs
+    ):
+        await _tell(
+            tx, source, [job.id for job in jobs], IngestStatus.RUNNING, chunks=counted.embedded, total=counted.total
+        )
+    return int(counted.remaining)
+
+
+def _step(done: int, total: int) -> int:
+    return PROGRESS_STEPS * done // total if total else 0
+
+
+def _open_jobs(tx: TenantTx, source: UUID) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        ingest_jobs.c.tenant_id == tx.tenant_id,
+        ingest_jobs.c.source_id == source,
+        ingest_jobs.c.status.in_([IngestStatus.QUEUED, IngestStatus.RUNNING]),
+    )
+
+
+async def _tell(tx: TenantTx, source: UUID, jobs: Sequence[UUID], status: IngestStatus, **figures: int | str) -> None:
+    await events.append(
+        tx,
+        EventType.INGEST,
+        {"source_id": str(source), "job_ids": [str(job) for job in jobs], "status": status.value, **figures},
+    )
+
+
+async def publish(tx: TenantTx, source: UUID, space: int) -> Published:
+    """Make every complete staged version current and archive the one before it, in this one transaction.
+
+    Jobs are done when nothing of the source is left staged. A source that is gone has nothing to publish.
+    """
+    if not await _lock(tx, source):
+        return Published(documents=0, chunks=0, remaining=0)
+    incomplete = _live_chunks(tx, source, space).add_columns(documents.c.id).where(WITHOUT_VECTOR)
+    ready = (
+        await tx.connection.execute(
+            sa.select(
+                documents.c.id, documents.c.name, documents.c.chunk_count, (documents.c.body == "").label("gone")
+            ).where(
+                documents.c.tenant_id == tx.tenant_id,
+                documents.c.source_id == source,
+                documents.c.chunk_count.is_not(None),
+                STAGED,
+                documents.c.id.not_in(incomplete),
+            )
+        )
+    ).all()
+    if ready:
+        await _archive(tx, source, [row.name for row in ready])
+        await _make_current(tx, [row.id for row in ready if not row.gone], [row.id for row in ready if row.gone])
+    remaining = await tx.connection.scalar(
+        sa.select(sa.func.count()).where(documents.c.tenant_id == tx.tenant_id, documents.c.source_id == source, STAGED)
+    )
+    published = Published(documents=len(ready), chunks=sum(row.chunk_count for row in ready), remaining=remaining or 0)
+    if not published.remaining:
+        await _finish(tx, source, IngestStatus.DONE, None, documents=published.documents, chunks=published.chunks)
+    return published
+
+
+async def fail(tx: TenantTx, source: UUID, kind: str) -> None:
+    """End the source's open jobs as failed. What is current stays so; what is staged waits for the next run."""
+    if await _lock(tx, source):
+        await _finish(tx, source, IngestStatus.FAILED, kind)
+
+
+async def _lock(tx: TenantTx, source: UUID) -> bool:
+    found = await tx.connection.scalar(
+        sa.select(sources.c.id)
+        .where(sources.c.tenant_id == tx.tenant_id, sources.c.id == source)
+        .with_for_update(key_share=True)
+    )
+    return found is not None
+
+
+async def _archive(tx: TenantTx, source: UUID, names: Sequence[str]) -> None:
+    """Archived chunks stay readable for answers that cite them; their vectors go."""
+    archived = (
+        await tx.connection.scalars(
+            sa.update(documents)
+            .where(
+                documents.c.tenant_id == tx.tenant_id,
+                documents.c.source_id == source,
+                among(documents.c.name, names),
+                documents.c.is_current,
+            )
+            .values(is_current=False, archived_at=sa.func.now())
+            .returning(documents.c.id)
+        )
+    ).all()
+    if not archived:
+        return
+    old = (chunks.c.tenant_id == tx.tenant_id, among(chunks.c.document_id, archived))
+    await tx.connection.execute(sa.update(chunks).where(*old).values(is_current=False))
+    await tx.connection.execute(
+        sa.delete(embeddings).where(
+            embeddings.c.tenant_id == tx.tenant_id, embeddings.c.chunk_id.in_(sa.select(chunks.c.id).where(*old))
+        )
+    )
+
+
+async def _make_current(tx: TenantTx, live: Sequence[UUID], withdrawn: Sequence[UUID]) -> None:
+    if live:
+        await tx.connection.execute(
+            sa.update(documents)
+            .where(documents.c.tenant_id == tx.tenant_id, among(documents.c.id, live))
+            .values(is_current=True)
+        )
+        await tx.connection.execute(
+            sa.update(chunks)
+            .where(chunks.c.tenant_id == tx.tenant_id, among(chunks.c.document_id, live))
+            .values(is_current=True)
+        )
+    if withdrawn:
+        await tx.connection.execute(
+            sa.update(documents)
+            .where(documents.c.tenant_id == tx.tenant_id, among(documents.c.id, withdrawn))
+            .values(archived_at=sa.func.now())
+        )
+
+
+async def _finish(tx: TenantTx, source: UUID, status: IngestStatus, error: str | None, **figures: int) -> None:
+    finished = (
+        await tx.connection.scalars(
+            sa.update(ingest_jobs)
+            .where(_open_jobs(tx, source))
+            .values(status=status, error=error)
+            .returning(ingest_jobs.c.id)
+        )
+    ).all()
+    if finished:
+        reason = {} if error is None else {"error": error}
+        await _tell(tx, source, finished, status, **figures, **reason)

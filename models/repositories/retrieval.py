@@ -1,0 +1,151 @@
+"""Hybrid search: nearest vectors and matching words, fused by rank, in one statement.
+
+Under row-level security and with many tenants in one index, neither half is what it seems: see
+docs/decisions/ on retrieval for the measurements behind the two plans.
+"""
+
+import time
+from collections.abc import Sequence
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from models.contracts.enums import Language
+from models.contracts.knowledge import Passage
+from models.tables import documents
+from runtime.database import TenantTx
+
+CANDIDATES = 20
+"""How many each half contributes."""
+RANK_CONSTANT = 60
+"""k of reciprocal rank fusion, as published: a first place counts 1/61, a second 1/62."""
+SAME_LANGUAGE = 0.001
+"""What a passage in the question's language gets on top: about four places in one half. Enough to lead among
+translations of one page, too little to lift what neither half found."""
+EXACT_BELOW = 5_000
+"""Chunks up to which a scan of all of a tenant's vectors is both exact and quick (1.6 ms at 1,000)."""
+MAX_QUESTION_CHARACTERS = 1_000
+"""What a question asks stands in its beginning; beyond it are only more words to look up."""
+COUNT_SECONDS = 60.0
+"""How long a tenant's chunk count, which only chooses the plan, is believed."""
+
+# An index that serves all tenants returns its nearest 40 of everybody's, and the tenant filter then leaves next to
+# nothing: the iterative scan goes on until enough are found. `relaxed_order` may swap neighbours; the ranks below are
+# taken from the distances.
+ITERATE = sa.text("SELECT set_config('hnsw.iterative_scan', 'relaxed_order', true)")
+
+# `+ 0` keeps the index out of it. The subselect is evaluated once a statement.
+EXACT = "(e.embedding::vector(:dimension) <=> (SELECT vector FROM asked)) + 0"
+INDEXED = "e.embedding::vector(:dimension) <=> (SELECT vector FROM asked)"
+
+HYBRID = """
+    WITH asked AS MATERIALIZED (
+        SELECT CAST(CAST(:vector AS real[]) AS vector(:dimension)) AS vector
+    ),
+    nearest AS MATERIALIZED (
+        SELECT e.chunk_id, e.embedding::vector(:dimension) <=> (SELECT vector FROM asked) AS distance
+        FROM embeddings e
+        JOIN chunks c ON c.tenant_id = e.tenant_id AND c.id = e.chunk_id
+        WHERE e.tenant_id = :tenant AND e.space_id = :space AND c.is_current {tagged}
+        ORDER BY {nearness} LIMIT :candidates
+    ),
+    places AS (
+        SELECT chunk_id, row_number() OVER (ORDER BY distance, chunk_id) AS place FROM nearest
+        UNION ALL
+        SELECT chunk_id, row_number() OVER (ORDER BY rank DESC, chunk_id)
+        FROM search_words(:question, CAST(:tags AS text[]), :candidates)
+    ),
+    fused AS (
+        SELECT chunk_id, sum(1.0 / (:rank_constant + place))::float8 AS score FROM places GROUP BY chunk_id
+    )
+    SELECT c.id AS chunk_id, c.document_id, d.title, d.uri, c.heading, c.text, c.language,
+        coalesce(1 - (e.embedding::vector(:dimension) <=> (SELECT vector FROM asked)), 0) AS similarity,
+        f.score + CASE WHEN c.language = :language THEN :same_language ELSE 0 END AS score
+    FROM fused f
+    JOIN chunks c ON c.tenant_id = :tenant AND c.id = f.chunk_id
+    JOIN documents d ON d.tenant_id = c.tenant_id AND d.id = c.document_id
+    LEFT JOIN embeddings e ON e.tenant_id = c.tenant_id AND e.chunk_id = c.id AND e.space_id = :space
+    ORDER BY score DESC, similarity DESC, c.id LIMIT :limit
+"""
+
+# A source without tags is for every assistant.
+TAGGED = """
+    AND c.document_id IN (
+        SELECT d.id FROM documents d JOIN sources s ON s.tenant_id = d.tenant_id AND s.id = d.source_id
+        WHERE d.tenant_id = :tenant AND d.is_current AND (s.tags = '{}' OR s.tags && CAST(:tags AS text[])))
+"""
+
+
+def _statement(*, exact: bool, tagged: bool) -> sa.TextClause:
+    sql = HYBRID.replace("{nearness}", EXACT if exact else INDEXED).replace("{tagged}", TAGGED if tagged else "")
+    return sa.text(sql).bindparams(
+        # Literals, because a partial index on an expression serves only a statement that says them.
+        sa.bindparam("space", type_=sa.SmallInteger, literal_execute=True),
+        sa.bindparam("dimension", type_=sa.Integer, literal_execute=True),
+        sa.bindparam("vector", type_=ARRAY(sa.REAL)),
+        sa.bindparam("tags", type_=ARRAY(sa.Text)),
+        sa.bindparam("candidates", CANDIDATES, type_=sa.Integer),
+        sa.bindparam("rank_constant", RANK_CONSTANT, type_=sa.Integer),
+        sa.bindparam("same_language", SAME_LANGUAGE, type_=sa.Double),
+    )
+
+
+STATEMENTS = {
+    (exact, tagged): _statement(exact=exact, tagged=tagged) for exact in (True, False) for tagged in (True, False)
+}
+
+
+async def search(
+    tx: TenantTx,
+    question: str,
+    vector: list[float],
+    space: int,
+    language: Language | None,
+    *,
+    tags: Sequence[str] | None = None,
+    limit: int = 5,
+) -> list[Passage]:
+    """The tenant's passages nearest to the question in meaning or in words, best first.
+
+    `vector` is the question's in `space`. `tags` None searches every source; otherwise those that carry one of the
+    tags, or none at all. `language` None prefers no language.
+    """
+    exact = await _chunk_count(tx) < EXACT_BELOW
+    if not exact:
+        await tx.connection.execute(ITERATE)
+    rows = await tx.connection.execute(
+        STATEMENTS[exact, tags is not None],
+        {
+            "tenant": tx.tenant_id,
+            "question": question[:MAX_QUESTION_CHARACTERS].replace("\x00", " "),
+            "vector": vector,
+            "dimension": len(vector),
+            "space": space,
+            "language": language,
+            "tags": None if tags is None else list(tags),
+            "limit": limit,
+        },
+    )
+    return [Passage(**row._mapping) for row in rows]
+
+
+_chunk_counts: dict[UUID, tuple[float, int]] = {}
+"""By tenant: until when the count is believed, and the count."""
+
+
+async def _chunk_count(tx: TenantTx) -> int:
+    known = _chunk_counts.get(tx.tenant_id)
+    now = time.monotonic()
+    if known is not None and now < known[0]:
+        return known[1]
+    count = (
+        await tx.connection.scalar(
+            sa.select(sa.func.sum(documents.c.chunk_count)).where(
+                documents.c.tenant_id == tx.tenant_id, documents.c.is_current
+            )
+        )
+        or 0
+    )
+    _chunk_counts[tx.tenant_id] = (now + COUNT_SECONDS, count)
+    return count
