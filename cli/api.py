@@ -7,9 +7,6 @@ import typer
 from cli.context import DataDir, running_settings
 from runtime.errors import OperatorError
 
-# Event streams never end by themselves; their clients resume where they were, so they need no long farewell.
-LONGEST_DRAIN_SECONDS = 5
-
 
 def api(
     data_dir: DataDir = None,
@@ -20,24 +17,26 @@ def api(
     import uvicorn
 
     from api.app import create_app
+    from api.server import Server
     from runtime import telemetry
 
     settings = running_settings(data_dir)
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = settings.model_copy(update=given)
     telemetry.configure(settings)
+    app = create_app(settings)
     config = uvicorn.Config(
-        create_app(settings),
+        app,
         host=settings.host,
         port=settings.port,
         # Ours logs with ids and without query strings; uvicorn's own lines go through our formatter.
         access_log=False,
         log_config=None,
         server_header=False,
-        timeout_graceful_shutdown=int(min(settings.drain_seconds, LONGEST_DRAIN_SECONDS)),
+        timeout_graceful_shutdown=int(settings.drain_seconds),
         ws_max_size=settings.body_max_bytes,
     )
-    server = uvicorn.Server(config)
+    server = Server(app, config)
     try:
         server.run()
     except SystemExit:

@@ -141,7 +141,8 @@ async def _postgres(connection: "asyncpg.Connection[asyncpg.Record]") -> str:
             "the database does not fold Cyrillic letters",
             "make it with --locale-provider=builtin --locale=C.UTF-8, and move the data there",
         )
-    return f"Postgres {version.major}.{version.minor}"
+    full_version: str = await connection.fetchval("SELECT current_setting('server_version')")
+    return f"Postgres {full_version}"
 
 
 async def _pgvector(connection: "asyncpg.Connection[asyncpg.Record]") -> str:
@@ -283,7 +284,7 @@ async def _embeddings(settings: Settings) -> str:
         raise Finding(
             f"vectors have {len(vector)} dimensions", f"set MAINSTAY_EMBEDDING_DIMENSION={len(vector)}, then re-index"
         )
-    return f"{embedder.space.name}"
+    return embedder.space.name
 
 
 async def _model(url: str) -> str:

@@ -18,7 +18,9 @@ def doctor(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     if as_json:
         print_json([check.model_dump() for check in checks])
     else:
-        table = Table("check", "", "found", "what to do", box=None, pad_edge=False)
+        table = Table("check", "", box=None, pad_edge=False)
+        for heading in ("found", "what to do"):
+            table.add_column(heading, overflow="fold")  # a command cut short cannot be copied
         for check in checks:
             table.add_row(check.name, f"[{COLOURS[check.status]}]{check.status}[/]", check.found, check.remedy or "")
         console.print(table, soft_wrap=False)

@@ -13,10 +13,9 @@ from pathlib import Path
 import httpx
 from pydantic import SecretStr
 
-from cli.api import LONGEST_DRAIN_SECONDS
 from runtime.embedded import Embedded
 from runtime.embedded.ports import LOOPBACK, is_free, pick
-from runtime.embedded.process import Child, spawn
+from runtime.embedded.process import Child, StopSteps, spawn
 from runtime.errors import OperatorError
 from runtime.home import Home
 from runtime.migrate import upgrade
@@ -42,6 +41,7 @@ class System:
         self._started_at = datetime.now(UTC)
         self._admin_url: str | None = None
         self._is_ready = False
+        self._drain: StopSteps = ((signal.SIGTERM, settings.drain_seconds + FAREWELL_SECONDS),)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[RunFile]:
@@ -72,9 +72,7 @@ class System:
         self._say(f"starting the API and {self.settings.worker_processes} worker process(es)")
         await together(
             self._supervisor.start(*(self._worker(number) for number in range(self.settings.worker_processes))),
-            self._supervisor.start(
-                Service("api", self._start_api, ((signal.SIGTERM, LONGEST_DRAIN_SECONDS + FAREWELL_SECONDS),))
-            ),
+            self._supervisor.start(Service("api", self._start_api, self._drain)),
         )
         self._is_ready = True
         self._publish()
@@ -145,7 +143,7 @@ class System:
         return Service(
             name,
             lambda: self._spawn(name, "worker", variables),
-            ((signal.SIGTERM, self.settings.drain_seconds + FAREWELL_SECONDS),),
+            self._drain,
         )
 
     async def _spawn(self, name: str, command: str, variables: dict[str, str]) -> Child:

@@ -70,12 +70,12 @@ async def after_ready(settings: Settings, *, demo: bool) -> None:
 
 
 def _announce(found: "RunFile", seconds: float, *, as_json: bool) -> None:
-    places = {"api": found.api_url, "docs": f"{found.api_url}/docs", "temporal_ui": found.temporal_ui_url}
+    places = {"api": found.api_url, "openapi": f"{found.api_url}/openapi.json", "temporal_ui": found.temporal_ui_url}
     if as_json:
         print_json({"ready_seconds": round(seconds, 1), "pid": found.pid, **places})
         return
     console.print(f"\nready in {seconds:.1f} s")
-    for name, label in (("api", "API"), ("docs", "API documentation"), ("temporal_ui", "Temporal UI")):
+    for name, label in (("api", "API"), ("openapi", "API description"), ("temporal_ui", "Temporal UI")):
         if url := places[name]:
             console.print(f"  {label:18} {url}")
     console.print("Ctrl-C drains and stops.\n")

@@ -35,7 +35,12 @@ def upgrade(admin_url: str) -> None:
     """
     try:
         command.upgrade(_config(admin_url), "head")
-    except (DBAPIError, CommandError, OSError, asyncpg.PostgresError) as error:
+    except OSError as error:
+        raise OperatorError(
+            f"Postgres cannot be reached ({error.strerror or type(error).__name__}): start it, "
+            "or correct MAINSTAY_ADMIN_DATABASE_URL"
+        ) from error
+    except (DBAPIError, CommandError, asyncpg.PostgresError) as error:
         reason = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
         raise OperatorError(
             f"the migration failed: {_first_line(reason)}; it was rolled back. "

@@ -52,7 +52,7 @@ def configure(settings: Settings, stream: TextIO = sys.stderr) -> None:
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[first_line_only, structlog.stdlib.ExtraAdder(), *shared],
+            foreign_pre_chain=[structlog.stdlib.ExtraAdder(), first_line_only, *shared],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
         )
     )
@@ -83,8 +83,9 @@ def withhold_texts(_logger: WrappedLogger, _method: str, event: EventDict) -> Ev
 
 
 def first_line_only(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Of a library's message, the first line: asyncio puts the repr of exceptions on the ones below."""
+    """Of a library's message, the first line, once: asyncio puts the repr of exceptions on the ones below."""
     event["event"] = str(event["event"]).partition("\n")[0]
+    event.pop("color_message", None)  # uvicorn's, the same words in colour
     return event
 
 
