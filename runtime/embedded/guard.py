@@ -14,9 +14,21 @@ STDIN = 0
 
 
 def main(death_signal: int, command: list[str]) -> int:
-    child = subprocess.Popen(command, stdin=subprocess.DEVNULL)  # noqa: S603  # our own servers, from our own package
+    early: list[int] = []
+    child: subprocess.Popen[bytes] | None = None
+
+    def pass_on(number: int, _frame: object) -> None:
+        if child is None:
+            early.append(number)
+        else:
+            child.send_signal(number)
+
+    # Before the child is there: a signal in between would end the guard and leave the child behind.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT):
-        signal.signal(number, lambda received, _frame: child.send_signal(received))
+        signal.signal(number, pass_on)
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL)  # noqa: S603  # our own servers, from our own package
+    for received in early:
+        child.send_signal(received)
 
     def watch() -> None:
         while os.read(STDIN, 1):
