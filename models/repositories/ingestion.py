@@ -143,40 +143,42 @@ async def reuse_vectors(tx: TenantTx, document: UUID, space: int) -> None:
     await tx.connection.execute(REUSE_VECTORS, {"tenant": tx.tenant_id, "document": document, "space": space})
 
 
-def _live_chunks(tx: TenantTx, source: UUID, space: int) -> sa.Select[tuple[Any, ...]]:
-    """Chunks of what is staged or current, beside their vector in `space` or null. The current ones matter when a
-    new space is filled."""
-    return (
-        sa.select()
-        .select_from(
-            documents.join(
-                chunks, sa.and_(chunks.c.tenant_id == documents.c.tenant_id, chunks.c.document_id == documents.c.id)
-            ).outerjoin(
-                embeddings,
-                sa.and_(
-                    embeddings.c.tenant_id == chunks.c.tenant_id,
-                    embeddings.c.chunk_id == chunks.c.id,
-                    embeddings.c.space_id == space,
-                ),
-            )
+def _live_chunks(tx: TenantTx, source: UUID, space: int) -> tuple[sa.Select[tuple[Any, ...]], sa.ColumnElement[bool]]:
+    """Chunks of what is staged or current (the current ones matter when a new space is filled), and the condition
+    that one has no vector in `space`.
+
+    Looked up chunk by chunk: in the middle of an ingestion the planner's statistics are out of date, and a join
+    planned with them took quadratic time.
+    """
+    vector = (
+        sa.select(embeddings.c.chunk_id)
+        .where(
+            embeddings.c.tenant_id == chunks.c.tenant_id,
+            embeddings.c.chunk_id == chunks.c.id,
+            embeddings.c.space_id == space,
         )
+        .limit(1)
+        .lateral("vector")
+    )
+    within = sa.and_(chunks.c.tenant_id == documents.c.tenant_id, chunks.c.document_id == documents.c.id)
+    query = (
+        sa.select()
+        .select_from(documents.join(chunks, within).outerjoin(vector, sa.true()))
         .where(
             documents.c.tenant_id == tx.tenant_id,
             documents.c.source_id == source,
             documents.c.archived_at.is_(None),
         )
     )
-
-
-WITHOUT_VECTOR = embeddings.c.chunk_id.is_(None)
+    return query, vector.c.chunk_id.is_(None)
 
 
 async def unembedded(tx: TenantTx, source: UUID, space: int, limit: int) -> list[Unembedded]:
     """The next live chunks of a source that have no vector in `space`."""
+    live, without_vector = _live_chunks(tx, source, space)
     rows = await tx.connection.execute(
-        _live_chunks(tx, source, space)
-        .add_columns(chunks.c.id, chunks.c.ordinal, chunks.c.heading, chunks.c.text, documents.c.title)
-        .where(WITHOUT_VECTOR)
+        live.add_columns(chunks.c.id, chunks.c.ordinal, chunks.c.heading, chunks.c.text, documents.c.title)
+        .where(without_vector)
         .order_by(chunks.c.id)
         .limit(limit)
     )
@@ -206,12 +208,13 @@ async def put_vectors(tx: TenantTx, space: int, vectors: Sequence[tuple[UUID, li
 async def report_progress(tx: TenantTx, source: UUID, space: int) -> int:
     """Bring the open jobs' figures up to date, tell subscribers where a step is reached, and return the number of
     live chunks that still have no vector."""
+    live, without_vector = _live_chunks(tx, source, space)
     counted = (
         await tx.connection.execute(
-            _live_chunks(tx, source, space).add_columns(
+            live.add_columns(
                 sa.func.count().filter(STAGED).label("total"),
-                sa.func.count().filter(STAGED, ~WITHOUT_VECTOR).label("embedded"),
-                sa.func.count().filter(WITHOUT_VECTOR).label("remaining"),
+                sa.func.count().filter(STAGED, ~without_vector).label("embedded"),
+                sa.func.count().filter(without_vector).label("remaining"),
             )
         )
     ).one()
@@ -268,7 +271,7 @@ async def publish(tx: TenantTx, source: UUID, space: int) -> Published:
     """
     if not await _lock(tx, source):
         return Published(documents=0, chunks=0, remaining=0)
-    incomplete = _live_chunks(tx, source, space).add_columns(documents.c.id).where(WITHOUT_VECTOR)
+    live, without_vector = _live_chunks(tx, source, space)
     ready = (
         await tx.connection.execute(
             sa.select(
@@ -278,7 +281,7 @@ async def publish(tx: TenantTx, source: UUID, space: int) -> Published:
                 documents.c.source_id == source,
                 documents.c.chunk_count.is_not(None),
                 STAGED,
-                documents.c.id.not_in(incomplete),
+                documents.c.id.not_in(live.add_columns(documents.c.id).where(without_vector)),
             )
         )
     ).all()

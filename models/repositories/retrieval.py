@@ -35,7 +35,8 @@ COUNT_SECONDS = 60.0
 # taken from the distances.
 ITERATE = sa.text("SELECT set_config('hnsw.iterative_scan', 'relaxed_order', true)")
 
-# `+ 0` keeps the index out of it. The subselect is evaluated once a statement.
+# `+ 0` keeps the index out of it. Subselects where a join would read more naturally keep their plan when the planner's
+# statistics are behind, as they are after an upload; that of the question is evaluated once a statement.
 EXACT = "(e.embedding::vector(:dimension) <=> (SELECT vector FROM asked)) + 0"
 INDEXED = "e.embedding::vector(:dimension) <=> (SELECT vector FROM asked)"
 
@@ -57,15 +58,17 @@ HYBRID = """
         FROM search_words(:question, CAST(:tags AS text[]), :candidates)
     ),
     fused AS (
-        SELECT chunk_id, sum(1.0 / (:rank_constant + place))::float8 AS score FROM places GROUP BY chunk_id
+        SELECT chunk_id, sum(1 / (:rank_constant + place)::float8) AS score FROM places GROUP BY chunk_id
     )
     SELECT c.id AS chunk_id, c.document_id, d.title, d.uri, c.heading, c.text, c.language,
-        coalesce(1 - (e.embedding::vector(:dimension) <=> (SELECT vector FROM asked)), 0) AS similarity,
+        coalesce((
+            SELECT 1 - (e.embedding::vector(:dimension) <=> (SELECT vector FROM asked))
+            FROM embeddings e WHERE e.tenant_id = :tenant AND e.chunk_id = c.id AND e.space_id = :space
+        ), 0) AS similarity,
         f.score + CASE WHEN c.language = :language THEN :same_language ELSE 0 END AS score
     FROM fused f
     JOIN chunks c ON c.tenant_id = :tenant AND c.id = f.chunk_id
     JOIN documents d ON d.tenant_id = c.tenant_id AND d.id = c.document_id
-    LEFT JOIN embeddings e ON e.tenant_id = c.tenant_id AND e.chunk_id = c.id AND e.space_id = :space
     ORDER BY score DESC, similarity DESC, c.id LIMIT :limit
 """
 
