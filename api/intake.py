@@ -1,0 +1,106 @@
+"""A customer's message: stored, handed over, and, where somebody waits for it, answered."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from uuid import UUID
+
+from api.gateway import Gateway
+from api.problems import ProblemError, not_found
+from api.schemas.base import MessageOut
+from api.schemas.conversations import MessageReceipt
+from api.wakeups import Subscription
+from models.contracts.conversation import ConversationInput, InboundMessage
+from models.contracts.enums import ConversationState
+from models.repositories import conversations, messages
+from models.repositories.messages import Inbound, Message
+from runtime.database import TenantTx
+
+# Waiters are woken by announcements; this is how long they trust them.
+FALLBACK_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A stored message, with what starts its conversation's process."""
+
+    inbound: Inbound
+    start: ConversationInput
+    quiet_seconds: float
+
+
+async def store(tx: TenantTx, conversation: UUID, text: str, client_message_id: str | None) -> Accepted:
+    """Store a message once. Raises ProblemError (404) when there is no such conversation."""
+    found = await conversations.start_input(tx, conversation)
+    if found is None:
+        raise not_found("conversation")
+    inbound = await messages.add_inbound(tx, conversation, text, client_message_id)
+    return Accepted(inbound, *found)
+
+
+async def hand_over(gateway: Gateway, accepted: Accepted) -> None:
+    """Give a stored message to its conversation's process. If that fails, it is done later: it is stored."""
+    inbound = accepted.inbound
+    gateway.metrics.messages.labels(str(not inbound.new).lower()).inc()
+    if not inbound.handled:
+        message = InboundMessage(message_id=inbound.message_id, quiet_seconds=accepted.quiet_seconds)
+        await gateway.processes.hand_over(accepted.start, message)
+
+
+async def deliver(gateway: Gateway, accepted: Accepted, wait: float) -> MessageReceipt:
+    """Hand over a stored message, and wait up to `wait` seconds for what the bot says to it."""
+    reply, state = None, None
+    with gateway.wakeups.subscribe(accepted.start.conversation_id) as subscription:
+        await hand_over(gateway, accepted)
+        if wait:
+            reply, state = await _await_reply(gateway, subscription, accepted, wait)
+    return MessageReceipt(
+        message_id=accepted.inbound.message_id,
+        conversation_id=accepted.start.conversation_id,
+        duplicate=not accepted.inbound.new,
+        state=state,
+        reply=None if reply is None else MessageOut.of(reply),
+    )
+
+
+async def _await_reply(
+    gateway: Gateway, subscription: Subscription, accepted: Accepted, seconds: float
+) -> tuple[Message | None, ConversationState | None]:
+    """The bot's reply to a message; if it stayed silent, the conversation's state; neither when time runs out.
+
+    A database that goes away meanwhile ends the wait: the message is stored, and the client can come back.
+    """
+    start, message = accepted.start, accepted.inbound.message_id
+    until = time.monotonic() + seconds
+    if accepted.inbound.new:
+        await subscription.wait(min(seconds, FALLBACK_SECONDS))
+    try:
+        while True:
+            async with gateway.records.tenant(start.tenant_id) as tx:
+                handled, reply = await messages.reply_of_turn(tx, message)
+                if handled and reply is None:
+                    standing = await conversations.get(tx, start.conversation_id)
+                    return None, None if standing is None else standing.state
+            left = until - time.monotonic()
+            if handled or left <= 0 or subscription.ended:
+                return reply, None
+            await subscription.wait(min(left, FALLBACK_SECONDS))
+    except ProblemError:
+        return None, None
+
+
+async def until_recorded(
+    gateway: Gateway, subscription: Subscription, tenant: UUID, conversation: UUID, version: int, seconds: float
+) -> bool:
+    """Whether the conversation's record has reached `version` within `seconds`."""
+    try:
+        async with asyncio.timeout(seconds):
+            while not subscription.ended:
+                async with gateway.records.tenant(tenant) as tx:
+                    found = await conversations.get(tx, conversation)
+                if found is not None and found.version >= version:
+                    return True
+                await subscription.wait(FALLBACK_SECONDS / 4)
+    except (TimeoutError, ProblemError):
+        pass
+    return False

@@ -1,0 +1,86 @@
+"""Request ids, metrics and the log of requests, in one pass over each request. Never a text, never a query."""
+
+import re
+import time
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from runtime.ids import new_id
+from runtime.telemetry import correlated
+
+log = structlog.get_logger(__name__)
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+class Metrics:
+    """What Prometheus reads at /metrics. Routes are templates, so the number of series is bounded."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=self.registry)
+        self.requests = Histogram(
+            "mainstay_http_request_duration_seconds",
+            "Time to the end of the response; streams count when they end.",
+            ["method", "route", "status"],
+            buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 30, 60),
+            registry=self.registry,
+        )
+        self.messages = Counter(
+            "mainstay_messages_accepted", "Customers' messages stored.", ["duplicate"], registry=self.registry
+        )
+        self.handovers = Counter(
+            "mainstay_handovers", "Stored messages given to Temporal.", ["outcome"], registry=self.registry
+        )
+        self.events = Counter("mainstay_events_delivered", "Events sent to subscribers.", registry=self.registry)
+        self.subscribers = Gauge("mainstay_subscribers", "Streams and waiting requests.", registry=self.registry)
+        self.listening = Counter(
+            "mainstay_listen_connections",
+            "Listening connections made; more than one: reconnected.",
+            registry=self.registry,
+        )
+
+
+class Observe:
+    """Pure ASGI: gives each request an id, measures it, and logs what failed."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = Headers(scope=scope).get("x-request-id", "")
+        if not REQUEST_ID.fullmatch(request_id):
+            request_id = new_id().hex
+        scope.setdefault("state", {})["request_id"] = request_id
+        status = 500
+        began = time.perf_counter()
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-ID"] = request_id
+                headers["X-Content-Type-Options"] = "nosniff"
+            await send(message)
+
+        with correlated(request_id=request_id):
+            try:
+                await self._app(scope, receive, sending)
+            finally:
+                seconds = time.perf_counter() - began
+                route = getattr(scope.get("route"), "path", "unmatched")
+                self._metrics.requests.labels(scope["method"], route, status).observe(seconds)
+                write = log.warning if status >= 500 else log.debug
+                write("request", method=scope["method"], route=route, status=status, ms=round(1000 * seconds, 1))

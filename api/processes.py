@@ -1,0 +1,194 @@
+"""Temporal as the gateway needs it: messages handed over quickly or not at all, commands answered or undecided."""
+
+import asyncio
+import time
+from datetime import timedelta
+
+import structlog
+from prometheus_client import Counter
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.client import (
+    Client,
+    RPCTimeoutOrCancelledError,
+    WithStartWorkflowOperation,
+    WorkflowUpdateFailedError,
+)
+from temporalio.common import (
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError
+
+from api.problems import unavailable
+from models import processes
+from models.contracts.conversation import (
+    COMMANDS,
+    CONVERSATION,
+    REFUSED,
+    CommandInput,
+    ConversationInput,
+    ConversationView,
+    InboundMessage,
+    Refusal,
+)
+from models.contracts.enums import Command
+from models.contracts.ingest import IngestInput
+from models.contracts.routing import (
+    CHANNEL,
+    CONVERSATION_STATE,
+    CONVERSATIONS_QUEUE,
+    INTERACTIVE,
+    QUEUES,
+    TENANT_ID,
+    conversation_id,
+    priority,
+)
+
+log = structlog.get_logger(__name__)
+
+HAND_OVER_SECONDS = 2.0
+PAUSE_SECONDS = 1.5
+COMMAND_SECONDS = 8.0
+HEALTH_SECONDS = 1.0
+
+# A client that connects late raises RuntimeError when it cannot; the SDK has no class of its own for that.
+OUTAGES = (RPCError, RPCTimeoutOrCancelledError, RuntimeError, TimeoutError)
+
+
+class CommandRefusedError(Exception):
+    """The conversation refused a manager's command."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.reason)
+        self.refusal = refusal
+
+
+class Processes:
+    """The workflows, as far as the gateway reaches them."""
+
+    def __init__(self, client: Client, handovers: Counter) -> None:
+        self._client = client
+        self._handovers = handovers
+        self._paused_until: float | None = None
+        self._probing = False
+
+    @property
+    def reachable(self) -> bool:
+        """Whether the last attempt to reach Temporal succeeded."""
+        return self._paused_until is None
+
+    async def hand_over(self, start: ConversationInput, message: InboundMessage) -> bool:
+        """Give a stored message to its conversation; whether that worked. If not, reconcile does it later.
+
+        While Temporal is away one request at a time finds out whether it is back; the others do not wait.
+        """
+        if self._paused_until is not None and (self._probing or time.monotonic() < self._paused_until):
+            self._handovers.labels("skipped").inc()
+            return False
+        self._probing = self._paused_until is not None
+        try:
+            async with asyncio.timeout(HAND_OVER_SECONDS):
+                await processes.hand_over(self._client, start, message)
+        except OUTAGES as error:
+            self._paused_until = time.monotonic() + PAUSE_SECONDS
+            self._handovers.labels("failed").inc()
+            log.warning("hand_over_failed", message_id=message.message_id, cause=type(error).__name__)
+            return False
+        finally:
+            self._probing = False
+        self._paused_until = None
+        self._handovers.labels("accepted").inc()
+        return True
+
+    async def command(
+        self, command: Command, given: CommandInput, start: ConversationInput, update_id: str
+    ) -> ConversationView:
+        """Have the conversation carry out a manager's command, waking its process if it sleeps.
+
+        Raises CommandRefusedError, and ProblemError (503) when the outcome is unknown: repeating the command with the same
+        `update_id` is safe then.
+        """
+        contract = COMMANDS[command]
+        operation: WithStartWorkflowOperation[object, object] = WithStartWorkflowOperation(
+            CONVERSATION.name,
+            start,
+            id=conversation_id(start.tenant_id, start.conversation_id),
+            task_queue=CONVERSATIONS_QUEUE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            priority=priority(INTERACTIVE, start.tenant_id),
+            search_attributes=TypedSearchAttributes(
+                [
+                    SearchAttributePair(TENANT_ID, str(start.tenant_id)),
+                    SearchAttributePair(CHANNEL, start.channel.value),
+                    SearchAttributePair(CONVERSATION_STATE, start.memory.standing.state.value),
+                ]
+            ),
+        )
+        try:
+            async with asyncio.timeout(COMMAND_SECONDS):
+                view: ConversationView = await self._client.execute_update_with_start_workflow(
+                    contract.name,
+                    given,
+                    start_workflow_operation=operation,
+                    id=update_id,
+                    result_type=contract.output,
+                    rpc_timeout=timedelta(seconds=COMMAND_SECONDS),
+                )
+        except WorkflowUpdateFailedError as error:
+            raise CommandRefusedError(_refusal(error)) from error
+        except OUTAGES as error:
+            log.warning("command_undecided", command=command, cause=type(error).__name__)
+            raise unavailable(
+                "The conversation did not answer in time; it is not known whether the command was carried out. "
+                "Repeat it: with the same Idempotency-Key it is carried out once."
+            ) from error
+        return view
+
+    async def ingest(self, start: IngestInput) -> bool:
+        """Start ingesting staged documents; whether that worked."""
+        try:
+            async with asyncio.timeout(HAND_OVER_SECONDS):
+                await processes.ingest(self._client, start)
+        except OUTAGES as error:
+            log.warning("ingest_not_started", job_id=start.job_id, cause=type(error).__name__)
+            return False
+        return True
+
+    async def healthy(self) -> bool:
+        """Whether Temporal answers now."""
+        try:
+            async with asyncio.timeout(HEALTH_SECONDS):
+                return await self._client.service_client.check_health(timeout=timedelta(seconds=HEALTH_SECONDS))
+        except OUTAGES:
+            return False
+
+    async def pollers(self) -> dict[str, int]:
+        """How many workers have polled each queue lately. Raises one of OUTAGES."""
+        async with asyncio.timeout(HEALTH_SECONDS):
+            described = await asyncio.gather(
+                *(
+                    self._client.workflow_service.describe_task_queue(
+                        DescribeTaskQueueRequest(
+                            namespace=self._client.namespace,
+                            task_queue=TaskQueue(name=queue),
+                            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
+                        )
+                    )
+                    for queue in QUEUES
+                )
+            )
+        return {queue: len(found.pollers) for queue, found in zip(QUEUES, described, strict=True)}
+
+
+def _refusal(error: WorkflowUpdateFailedError) -> Refusal:
+    """The refusal inside a failed update. Raises the failure itself when it is no refusal but a defect."""
+    cause = error.cause
+    if isinstance(cause, ApplicationError) and cause.type == REFUSED and cause.details:
+        return Refusal.model_validate(cause.details[0])
+    raise error

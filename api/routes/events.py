@@ -1,0 +1,75 @@
+"""Event streams."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from pydantic import Field
+
+from api import streams
+from api.auth import Staff, key_of
+from api.gateway import InGateway
+from api.problems import documented, not_found
+from api.schemas.base import Request as RequestModel
+from models.repositories import conversations, deliveries
+
+router = APIRouter(prefix="/v1", tags=["events"], responses=documented(401, 403, 422, 503))
+
+
+class StreamQuery(RequestModel):
+    after: int | None = Field(None, ge=0, lt=2**63, description="Start behind this event; 0 replays everything.")
+
+
+async def conversation_position(
+    conversation_id: UUID,
+    query: Annotated[StreamQuery, Query()],
+    gateway: InGateway,
+    caller: Staff,
+    last_event_id: Annotated[str | None, Header()] = None,
+) -> int:
+    """Where the stream starts. A dependency, because a stream that has begun can report no error."""
+    after = streams.start_after(last_event_id, query.after)
+    async with gateway.records.tenant(caller.tenant_id) as tx:
+        if await conversations.get(tx, conversation_id) is None:
+            raise not_found("conversation")
+        return await deliveries.head(tx) if after is None else after
+
+
+async def tenant_position(
+    query: Annotated[StreamQuery, Query()],
+    gateway: InGateway,
+    caller: Staff,
+    last_event_id: Annotated[str | None, Header()] = None,
+) -> int:
+    after = streams.start_after(last_event_id, query.after)
+    async with gateway.records.tenant(caller.tenant_id) as tx:
+        return await deliveries.head(tx) if after is None else after
+
+
+@router.get(
+    "/conversations/{conversation_id}/events",
+    operation_id="streamConversation",
+    response_class=EventSourceResponse,
+    responses=documented(404),
+)
+async def stream_conversation(
+    conversation_id: UUID,
+    request: Request,
+    gateway: InGateway,
+    caller: Staff,
+    after: Annotated[int, Depends(conversation_position)],
+) -> AsyncIterator[ServerSentEvent]:
+    """What happens in one conversation, as it happens. Without `Last-Event-ID` or `after`: only what is new."""
+    async for event in streams.events(gateway, caller, key_of(request), conversation_id, after):
+        yield event
+
+
+@router.get("/events", operation_id="streamTenant", response_class=EventSourceResponse)
+async def stream_tenant(
+    request: Request, gateway: InGateway, caller: Staff, after: Annotated[int, Depends(tenant_position)]
+) -> AsyncIterator[ServerSentEvent]:
+    """What happens in the whole tenant, as it happens."""
+    async for event in streams.events(gateway, caller, key_of(request), None, after):
+        yield event

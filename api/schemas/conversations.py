@@ -1,0 +1,109 @@
+"""Requests and responses about conversations and their messages."""
+
+from typing import Literal
+from uuid import UUID
+
+from pydantic import ConfigDict, Field
+
+from api.schemas.base import ExternalId, Instant, MessageOut, Name, PageQuery, Request, Response, Text
+from models.contracts.enums import ChannelKind, ConversationState, Language
+from models.repositories.conversations import Conversation
+
+
+class CustomerIn(Request):
+    """Who writes. With an `external_id` (your id of them) a customer has one conversation per channel."""
+
+    external_id: ExternalId | None = None
+    name: Name | None = None
+    language: Language | None = None
+
+
+class ConversationIn(Request):
+    """Opens a conversation, with its first message if there is one already."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"customer": {"external_id": "c-42", "name": "Aigerim"}, "text": "How do I get a refund?"}]
+        }
+    )
+
+    channel: Literal["api", "web"] = "api"
+    customer: CustomerIn = CustomerIn()
+    text: Text | None = None
+    one_shot: bool = Field(
+        False, description="A single question: it is answered or goes to a person, and is never asked back."
+    )
+
+
+class ConversationOpened(Response):
+    id: UUID
+    created: bool = Field(description="False: this customer's conversation was there already.")
+    message_id: UUID | None = Field(None, description="The stored first message.")
+
+
+class MessageIn(Request):
+    """A customer's message. A repeated `client_message_id` is the same message, whatever its text."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"text": "And how long does it take?"}]})
+
+    text: Text
+    client_message_id: ExternalId | None = None
+
+
+class MessageReceipt(Response):
+    """A stored message. `reply` is there when it was waited for and the bot has spoken."""
+
+    message_id: UUID
+    conversation_id: UUID
+    duplicate: bool = Field(description="The message was delivered before; nothing was stored again.")
+    state: ConversationState | None = Field(
+        None, description="Where the conversation stands, when the turn is done and the bot stayed silent."
+    )
+    reply: MessageOut | None = None
+
+
+class ConversationsQuery(PageQuery):
+    cursor: UUID | None = Field(None, description="`next` of the page before.")
+    state: ConversationState | None = None
+
+
+class MessagesQuery(PageQuery):
+    cursor: int = Field(0, ge=0, lt=2**63, description="`next` of the page before.")
+
+
+class CustomerOut(Response):
+    id: UUID
+    external_id: str | None
+    name: str | None
+
+
+class ConversationOut(Response):
+    id: UUID
+    channel: ChannelKind
+    customer: CustomerOut
+    state: ConversationState
+    language: Language | None
+    version: int = Field(description="Counts the steps that the conversation's process has taken.")
+    muted_until: Instant | None
+    created_at: Instant
+    last_message_at: Instant | None
+    closed_at: Instant | None
+
+    @classmethod
+    def of(cls, conversation: Conversation) -> "ConversationOut":
+        return cls(
+            id=conversation.id,
+            channel=conversation.channel,
+            customer=CustomerOut(
+                id=conversation.customer_id,
+                external_id=conversation.customer_external_id,
+                name=conversation.customer_name,
+            ),
+            state=conversation.state,
+            language=conversation.language,
+            version=conversation.version,
+            muted_until=conversation.muted_until,
+            created_at=conversation.created_at,
+            last_message_at=conversation.last_message_at,
+            closed_at=conversation.closed_at,
+        )

@@ -1,0 +1,198 @@
+"""Requests and responses about knowledge."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, field_validator
+
+from api.schemas.base import Instant, Name, PageQuery, Request, Response, Text, storable
+from models.contracts.enums import IngestStatus, Language
+from models.contracts.knowledge import Passage
+from models.repositories.knowledge import Chunk, Document, Job, Source, StagedDocument
+
+MediaType = Literal["text/markdown", "text/plain"]
+Tag = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+Uri = Annotated[str, StringConstraints(min_length=1, max_length=2000), AfterValidator(storable)]
+
+
+class DocumentIn(Request):
+    """A document. `name` is what its source calls it (a path, a URL): a new text under a known name replaces it."""
+
+    name: Name
+    title: Name | None = None
+    text: Text
+    media_type: MediaType = "text/markdown"
+    uri: Uri | None = Field(None, description="Where customers can read it; cited with answers.")
+    language: Language | None = Field(None, description="Found out from the text, if left out.")
+
+    def staged(self) -> StagedDocument:
+        return StagedDocument(
+            name=self.name,
+            title=self.title or self.name,
+            text=self.text,
+            media_type=self.media_type,
+            uri=self.uri,
+            language=self.language,
+        )
+
+
+class SourceIn(Request):
+    """Documents to add to a source, which is made when it is new. Those that it has already stay."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"name": "help", "documents": [{"name": "refunds.md", "text": "# Refunds\n\nWithin 14 days."}]}
+            ]
+        }
+    )
+
+    name: Name
+    tags: list[Tag] | None = Field(None, max_length=20, description="Left out, a known source keeps its tags.")
+    documents: list[DocumentIn] = Field(min_length=1, max_length=1000)
+
+    @field_validator("documents")
+    @classmethod
+    def _distinct(cls, documents: list[DocumentIn]) -> list[DocumentIn]:
+        names = [document.name for document in documents]
+        if len(set(names)) < len(names):
+            raise ValueError("every document of a request must have a name of its own")
+        return documents
+
+
+class SourceStaged(Response):
+    """Documents are stored; the job makes them knowledge."""
+
+    source_id: UUID
+    job_id: UUID
+
+
+class JobOut(Response):
+    id: UUID
+    source_id: UUID
+    status: IngestStatus
+    documents_total: int
+    documents_changed: int
+    chunks_total: int
+    chunks_embedded: int
+    error: str | None
+    created_at: Instant
+    updated_at: Instant
+
+    @classmethod
+    def of(cls, job: Job) -> "JobOut":
+        return cls(
+            id=job.id,
+            source_id=job.source_id,
+            status=job.status,
+            documents_total=job.documents_total,
+            documents_changed=job.documents_changed,
+            chunks_total=job.chunks_total,
+            chunks_embedded=job.chunks_embedded,
+            error=job.error,
+            created_at=job.created_at,
+            updated_at=job.updated_at,
+        )
+
+
+class SourceOut(Response):
+    """`documents` and `chunks` count what answers are made of now, `staged` the documents still on their way."""
+
+    id: UUID
+    name: str
+    tags: list[str]
+    documents: int
+    chunks: int
+    staged: int
+    last_job: JobOut | None
+    created_at: Instant
+
+    @classmethod
+    def of(cls, source: Source) -> "SourceOut":
+        return cls(
+            id=source.id,
+            name=source.name,
+            tags=source.tags,
+            documents=source.documents,
+            chunks=source.chunks,
+            staged=source.staged,
+            last_job=None if source.last_job is None else JobOut.of(source.last_job),
+            created_at=source.created_at,
+        )
+
+
+class DocumentOut(Response):
+    id: UUID
+    source_id: UUID
+    name: str
+    title: str
+    uri: str | None
+    media_type: str
+    language: Language | None
+    version: int
+    chunks: int
+    created_at: Instant
+
+    @classmethod
+    def of(cls, document: Document) -> "DocumentOut":
+        return cls(
+            id=document.id,
+            source_id=document.source_id,
+            name=document.name,
+            title=document.title,
+            uri=document.uri,
+            media_type=document.media_type,
+            language=document.language,
+            version=document.version,
+            chunks=document.chunks,
+            created_at=document.created_at,
+        )
+
+
+class ChunkOut(Response):
+    id: UUID
+    document_id: UUID
+    ordinal: int
+    heading: str
+    text: str
+    language: Language
+
+    @classmethod
+    def of(cls, chunk: Chunk) -> "ChunkOut":
+        return cls(
+            id=chunk.id,
+            document_id=chunk.document_id,
+            ordinal=chunk.ordinal,
+            heading=chunk.heading,
+            text=chunk.text,
+            language=chunk.language,
+        )
+
+
+class SourcesQuery(PageQuery):
+    cursor: UUID | None = Field(None, description="`next` of the page before.")
+
+
+class DocumentsQuery(PageQuery):
+    cursor: UUID | None = Field(None, description="`next` of the page before.")
+    source_id: UUID | None = None
+
+
+class ChunksQuery(PageQuery):
+    document_id: UUID
+    cursor: int = Field(-1, ge=-1, lt=2**31, description="`next` of the page before.")
+
+
+class SearchIn(Request):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"query": "How long does a refund take?"}]})
+
+    query: Text
+    language: Language | None = Field(None, description="Of the query; found out from it, if left out.")
+    limit: int = Field(5, ge=1, le=20)
+
+
+class SearchOut(Response):
+    """The passages that the bot would answer from, the best first; `confidence` (0..1) that the first one answers."""
+
+    passages: list[Passage]
+    confidence: float

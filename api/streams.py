@@ -1,0 +1,93 @@
+"""Event streams: durable events in order, from where the client was, until it leaves or the process stops."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID
+
+from fastapi.sse import ServerSentEvent
+from pydantic_core import to_json
+
+from api.gateway import Gateway
+from api.problems import ProblemError, invalid
+from models.repositories import deliveries
+from models.repositories.deliveries import Delivery
+from models.repositories.tenants import Caller
+
+# The next batch is read when the one before has been written to the socket: that bounds what a slow client costs.
+BATCH = 100
+# Longest time without a look at the events and at the key, in case an announcement was lost or the key revoked.
+LOOK_SECONDS = 15.0
+OUTAGE_SECONDS = 1.0
+
+
+def start_after(last_event_id: str | None, after: int | None) -> int | None:
+    """The event number to go on from: what the client saw last wins over the address. None: only what is new.
+
+    Raises ProblemError (422) when the header is no number that this server has given out.
+    """
+    if last_event_id is None or last_event_id == "":
+        return after
+    if not last_event_id.isdecimal() or not last_event_id.isascii() or int(last_event_id) >= 2**63:
+        raise invalid("Last-Event-ID", "must be the id of an event of this stream, a number")
+    return int(last_event_id)
+
+
+async def events(
+    gateway: Gateway, caller: Caller, key: str, conversation: UUID | None, after: int
+) -> AsyncIterator[ServerSentEvent]:
+    """Everything after number `after`, as it happens, of one conversation or of the tenant.
+
+    Survives an outage of the database: the client sees a pause, not an error. Ends when the key is revoked.
+    """
+    gateway.metrics.subscribers.inc()
+    try:
+        with gateway.wakeups.subscribe(conversation or caller.tenant_id) as subscription:
+            while not subscription.ended:
+                try:
+                    batch = await _read(gateway, caller, key, conversation, after)
+                except ProblemError:
+                    await subscription.wait(OUTAGE_SECONDS)
+                    continue
+                if batch is None:
+                    return
+                for delivery in batch:
+                    yield _event(delivery)
+                    after = delivery.seq
+                gateway.metrics.events.inc(len(batch))
+                if len(batch) < BATCH:
+                    await subscription.wait(LOOK_SECONDS)
+    finally:
+        gateway.metrics.subscribers.dec()
+
+
+async def _read(
+    gateway: Gateway, caller: Caller, key: str, conversation: UUID | None, after: int
+) -> list[Delivery] | None:
+    """The next events; None when the key does not open this stream any more."""
+    current = await gateway.authenticator.caller(key)
+    if current is None or current.suspended or current.role is not caller.role:
+        return None
+    async with gateway.records.tenant(caller.tenant_id) as tx:
+        return await deliveries.after(tx, after, conversation=conversation, limit=BATCH)
+
+
+def _event(delivery: Delivery) -> ServerSentEvent:
+    data: dict[str, Any] = {
+        "conversation_id": delivery.conversation_id,
+        "created_at": delivery.created_at,
+        **delivery.data,
+    }
+    if (message := delivery.message) is not None:
+        data |= {
+            "message_id": message.id,
+            "author": message.author,
+            "kind": message.kind,
+            "member": None if message.member_id is None else {"id": message.member_id, "name": message.member_name},
+            "text": message.text,
+            "language": message.language,
+            "citations": message.citations,
+            "confidence": message.confidence,
+            "turn": message.turn,
+        }
+    # Encoded here: the framework would walk the whole value in Python first.
+    return ServerSentEvent(raw_data=to_json(data).decode(), event=delivery.type.value, id=str(delivery.seq))

@@ -1,0 +1,138 @@
+"""Event streams: live, resumed without a gap, ended when the process stops or the key is revoked."""
+
+import asyncio
+
+import pytest
+
+from api import auth, streams
+from models.contracts.enums import ChannelKind
+from models.contracts.settings import TenantSettings
+from models.repositories import tenants
+from runtime.database import Database
+from runtime.embedded import Servers
+from tests.service.api.house import HELLO, PERSON, Company, serving, settings_of
+
+
+async def test_a_turn_is_heard_as_it_happens(acme: Company) -> None:
+    conversation = await acme.opened()
+    async with acme.stream(f"/v1/conversations/{conversation}/events") as stream:
+        assert stream.response.headers["content-type"].startswith("text/event-stream")
+        assert stream.response.headers["cache-control"] == "no-cache"
+        await acme.post(f"/v1/conversations/{conversation}/messages", {"text": HELLO})
+        events = await stream.until("state")
+    said = [(event.data["author"], event.data["text"]) for event in events if event.type == "message"]
+    assert said == [("customer", HELLO), ("bot", "Words of the bot.")]
+    reply = next(event.data for event in events if event.data.get("author") == "bot")
+    assert reply["kind"] == "greeting"
+    assert reply["citations"][0]["title"] == "Help"
+    assert [event.id for event in events] == sorted(event.id for event in events)
+
+
+async def test_a_stream_is_resumed_without_gap_or_repetition(acme: Company) -> None:
+    conversation = await acme.opened()
+    path = f"/v1/conversations/{conversation}/events"
+    for _ in range(3):
+        await acme.said(conversation)
+    async with acme.stream(f"{path}?after=0") as stream:
+        everything = [await stream.next() for _ in range(9)]
+    ids = [event.id for event in everything if event]
+    for position in (0, 4, 8):
+        async with acme.stream(path, **{"Last-Event-ID": str(ids[position])}) as stream:
+            await acme.post(f"/v1/conversations/{conversation}/messages", {"text": "one more"})
+            again = await stream.until("message", text="one more")
+        assert [event.id for event in again[: 8 - position]] == ids[position + 1 :]
+        await acme.said(conversation)
+        async with acme.stream(f"{path}?after=0") as stream:
+            ids = [event.id for event in await stream.until("message", text="one more")]
+        ids = ids[:9]
+
+
+async def test_without_a_position_only_what_is_new_is_heard(acme: Company) -> None:
+    conversation = await acme.opened()
+    await acme.said(conversation, "before")
+    async with acme.stream(f"/v1/conversations/{conversation}/events") as stream:
+        await acme.post(f"/v1/conversations/{conversation}/messages", {"text": "after"})
+        events = await stream.until("message", author="customer")
+    assert [event.data["text"] for event in events] == ["after"]
+
+
+async def test_a_tenant_hears_all_of_its_own_and_nothing_else(acme: Company, globex: Company) -> None:
+    async with acme.stream("/v1/events") as stream:
+        await globex.said(await globex.opened(), "another tenant's")
+        first, second = await acme.opened(), await acme.opened()
+        await acme.said(first, "one")
+        await acme.said(second, "two")
+        events = await stream.until("message", text="two")
+    assert {event.data["conversation_id"] for event in events} == {first, second}
+
+
+async def test_an_escalation_is_an_event_without_texts(acme: Company) -> None:
+    conversation = await acme.opened()
+    async with acme.stream(f"/v1/conversations/{conversation}/events") as stream:
+        await acme.said(conversation, PERSON)
+        events = await stream.until("escalation")
+    assert events[-1].data["status"] == "pending"
+    assert events[-1].data["reason"] == "human_request"
+
+
+async def test_fifty_subscribers_hear_the_same(acme: Company) -> None:
+    conversation = await acme.opened()
+
+    async def listen(ready: asyncio.Barrier) -> list[int]:
+        async with acme.stream(f"/v1/conversations/{conversation}/events") as stream:
+            await ready.wait()
+            return [event.id for event in await stream.until("state")]
+
+    ready = asyncio.Barrier(51)
+    listeners = [asyncio.create_task(listen(ready)) for _ in range(50)]
+    await ready.wait()
+    await acme.said(conversation)
+    heard = await asyncio.gather(*listeners)
+    assert len(heard[0]) == 3
+    assert heard == [heard[0]] * 50
+
+
+@pytest.mark.parametrize("wrong", ["x", "-1", "1.5", str(2**63), "²"])
+async def test_a_position_that_is_none_is_named(acme: Company, wrong: str) -> None:
+    conversation = await acme.opened()
+    response = await acme.get(
+        f"/v1/conversations/{conversation}/events", headers={"Last-Event-ID": wrong.encode("latin-1")}
+    )
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["field"] == "Last-Event-ID"
+
+
+async def test_a_revoked_key_ends_its_streams(
+    acme: Company, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auth, "CACHE_SECONDS", 0.0)
+    monkeypatch.setattr(streams, "LOOK_SECONDS", 0.1)
+    headers = acme.as_("boris")
+    async with acme.stream("/v1/events", **headers) as stream:
+        async with database.tenant(acme.id) as tx:
+            await tx.connection.exec_driver_sql(
+                f"UPDATE api_keys SET revoked_at = now() WHERE member_id = '{acme.members['boris'].id}'"
+            )
+        assert await asyncio.wait_for(stream.next(), 10) is None
+    assert (await acme.get("/v1/conversations", headers=headers)).status_code == 401
+
+
+async def test_a_gateway_that_stops_ends_streams_and_finishes_requests(
+    servers: Servers, acme: Company, database: Database
+) -> None:
+    async with database.tenant(acme.id) as tx:
+        await tenants.put_settings(tx, TenantSettings(quiet_seconds={ChannelKind.API: 60}))
+    conversation = await acme.opened()
+    async with serving(settings_of(servers)) as (url, server):
+        acme.http.base_url = url
+        async with acme.stream(f"/v1/conversations/{conversation}/events") as stream:
+            # The customer may still be typing, so this request waits for its reply.
+            waiting = asyncio.create_task(
+                acme.post(f"/v1/conversations/{conversation}/messages?wait=60", {"text": HELLO})
+            )
+            await stream.until("message")
+            server.should_exit = True
+            assert await asyncio.wait_for(stream.next(), 5) is None
+        accepted = await asyncio.wait_for(waiting, 5)
+    assert accepted.status_code == 202
+    assert accepted.json()["reply"] is None
