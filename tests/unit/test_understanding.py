@@ -1,0 +1,165 @@
+"""What messages ask for: held-out sentences, bursts, and the errors that must not happen."""
+
+import csv
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from activities.embedding.nano import NanoEmbedder
+from activities.understanding import examples
+from activities.understanding.classify import ExampleClassifier, combined, core
+from activities.understanding.head import LinearHead
+from models.contracts.enums import Intent, Language
+
+ROOT = Path(__file__).parents[2]
+HELD_OUT = tomllib.loads((ROOT / "tests" / "data" / "intents-heldout.toml").read_text("utf-8"))
+SHARED = ROOT.parent / "shared" / "data"
+
+
+@pytest.fixture(scope="module")
+async def classifier() -> ExampleClassifier:
+    # The folder outlives the run, as a worker's does: embedding the examples takes ten seconds.
+    found = ExampleClassifier(NanoEmbedder(), ROOT / "build" / "test-cache")
+    await found.load()
+    return found
+
+
+def held_out(intent: Intent) -> Iterator[str]:
+    for language in Language:
+        yield from HELD_OUT[language][intent]
+
+
+@pytest.mark.parametrize(
+    ("intent", "share"),
+    [
+        (Intent.OPT_OUT, 0.7),
+        (Intent.HUMAN_REQUEST, 0.9),
+        (Intent.FRUSTRATION, 0.7),
+        (Intent.QUESTION, 0.95),
+        (Intent.GREETING, 0.8),
+        (Intent.THANKS, 0.95),
+        (Intent.OUT_OF_SCOPE, 0.65),
+    ],
+)
+async def test_held_out_sentences(classifier: ExampleClassifier, intent: Intent, share: float) -> None:
+    found = [(await classifier.understand(text)).intent for text in held_out(intent)]
+    assert found.count(intent) >= share * len(found)
+
+
+async def test_no_held_out_question_silences_the_bot_and_hardly_any_is_waved_away(
+    classifier: ExampleClassifier,
+) -> None:
+    found = [(await classifier.understand(text)).intent for text in held_out(Intent.QUESTION)]
+    assert Intent.OPT_OUT not in found
+    waved_away = {Intent.GREETING, Intent.THANKS, Intent.OUT_OF_SCOPE}
+    assert sum(intent in waved_away for intent in found) <= 0.03 * len(found)
+
+
+async def test_a_request_for_a_person_is_never_taken_for_small_talk(classifier: ExampleClassifier) -> None:
+    found = [(await classifier.understand(text)).intent for text in held_out(Intent.HUMAN_REQUEST)]
+    assert not {Intent.GREETING, Intent.THANKS, Intent.OUT_OF_SCOPE, Intent.OPT_OUT} & set(found)
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="the public test data is not here")
+async def test_public_questions_are_questions(classifier: ExampleClassifier) -> None:
+    with (SHARED / "banking77-train.csv").open(encoding="utf-8") as file:
+        texts = [row["text"] for row in csv.DictReader(file)][::101]
+    found = [(await classifier.understand(text)).intent for text in texts]
+    assert found.count(Intent.QUESTION) >= 0.93 * len(found)
+    assert Intent.OPT_OUT not in found
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="the public test data is not here")
+async def test_public_requests_for_a_person_are_heard(classifier: ExampleClassifier) -> None:
+    with (SHARED / "bitext-utterances.csv").open(encoding="utf-8-sig") as file:
+        texts = [row["utterance"] for row in csv.DictReader(file) if row["intent"] == "contact_human_agent"][::5]
+    found = [(await classifier.understand(text)).intent for text in texts]
+    assert found.count(Intent.HUMAN_REQUEST) >= 0.95 * len(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "intents"),
+    [
+        ("Hello! How much is delivery to Astana?", (Intent.QUESTION, Intent.GREETING)),
+        ("Thanks.\nCan I speak to a real person?", (Intent.HUMAN_REQUEST, Intent.THANKS)),
+        ("Не пишите мне больше. Сколько стоит доставка?", (Intent.OPT_OUT, Intent.QUESTION)),
+        ("Сәлем!\nЖеткізу қанша тұрады?", (Intent.QUESTION, Intent.GREETING)),
+        ("Привет", (Intent.GREETING,)),
+        ("", (Intent.QUESTION,)),
+        ("👍", None),
+    ],
+)
+async def test_bursts(classifier: ExampleClassifier, text: str, intents: tuple[Intent, ...] | None) -> None:
+    found = await classifier.understand(text)
+    if intents is not None:
+        assert found.intents == intents
+    assert found.intent is found.intents[0]
+    assert found.has_question is (Intent.QUESTION in found.intents[1:])
+    assert 0 <= found.confidence <= 1
+
+
+async def test_the_callers_vector_is_used_and_gives_the_same(classifier: ExampleClassifier) -> None:
+    text = "Good morning! Where is my parcel?"
+    vector = await classifier._embedder.embed_query(core(text))
+    assert await classifier.understand(text, vector) == await classifier.understand(text)
+
+
+def test_the_core_of_a_message_is_what_is_worth_searching() -> None:
+    assert core("Hello! Where is my parcel? Thanks!") == "Where is my parcel?"
+    assert core("Привет") == "Привет"
+    assert core(" Where is it? ") == "Where is it?"
+
+
+async def test_a_long_message_is_judged_in_bounded_time(classifier: ExampleClassifier) -> None:
+    found = await classifier.understand("Some words. " * 600 + "Please connect me with an operator.")
+    assert found.intent is Intent.HUMAN_REQUEST
+
+
+@pytest.fixture
+def few_examples(monkeypatch: pytest.MonkeyPatch) -> None:
+    few = examples.Examples(tuple(Intent), tuple(Intent), ())
+    monkeypatch.setattr(examples, "load", lambda: few)
+
+
+async def load(folder: Path, *, closed: bool = False) -> None:
+    embedder = NanoEmbedder()
+    if closed:
+        await embedder.close()
+    await ExampleClassifier(embedder, folder).load()
+
+
+@pytest.mark.usefixtures("few_examples")
+async def test_the_vectors_of_examples_are_read_back(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError):
+        await load(tmp_path, closed=True)
+    await load(tmp_path)
+    # What cannot embed any more can still load.
+    await load(tmp_path, closed=True)
+
+
+@pytest.mark.usefixtures("few_examples")
+async def test_a_damaged_cache_is_made_anew(tmp_path: Path) -> None:
+    await load(tmp_path)
+    (cached,) = list(tmp_path.glob("*"))  # noqa: ASYNC240 - a local file in a test
+    whole = cached.read_bytes()
+    cached.write_bytes(whole[:1000])
+    await load(tmp_path)
+    assert cached.read_bytes() == whole
+
+
+def test_the_strongest_intent_leads() -> None:
+    found = combined([(Intent.THANKS, 0.9), (Intent.QUESTION, 0.6), (Intent.OPT_OUT, 0.8)], Language.EN)
+    assert found.intents == (Intent.OPT_OUT, Intent.QUESTION, Intent.THANKS)
+    assert (found.confidence, found.has_question) == (0.8, True)
+
+
+def test_the_linear_head_separates_what_is_separable() -> None:
+    vectors = np.array([[1, 0], [0.9, 0.1], [0, 1], [0.1, 0.9]], np.float32)
+    head = LinearHead.fit(vectors, np.array([0, 0, 1, 1]), 2)
+    probabilities = head.probabilities(np.array([[0.8, 0.2], [0.2, 0.8]], np.float32))
+    assert probabilities[0, 0] > 0.9
+    assert probabilities[1, 1] > 0.9
+    assert np.allclose(probabilities.sum(axis=1), 1)
