@@ -17,7 +17,7 @@ from models.contracts.turn import PREPARE, Coverage, Prepared, PrepareInput, Tur
 from models.repositories import messages, tenants
 from models.repositories.messages import Message
 from runtime.database import Database
-from runtime.outage import DATABASE_OUTAGE
+from runtime.outages import is_outage
 
 log = structlog.get_logger(__name__)
 
@@ -40,10 +40,8 @@ class Prepare:
         """See PrepareInput and Prepared. Only an outage of the database is waited out for ever."""
         try:
             return await self._prepare(given)
-        except DATABASE_OUTAGE:
-            raise
         except Exception as error:
-            if activity.info().attempt < GIVE_UP_AFTER:
+            if is_outage(error) or activity.info().attempt < GIVE_UP_AFTER:
                 raise
             raise ApplicationError(
                 "the message could not be prepared", type="Unpreparable", non_retryable=True

@@ -40,6 +40,8 @@ class Database:
             # A connection that died with its server must not surface as an error of the next request.
             pool_pre_ping=False,
             pool_recycle=1800,
+            # Parameters are customers' words; an error that quotes them would carry them into logs.
+            hide_parameters=True,
             connect_args={"timeout": 5, "command_timeout": 30, "server_settings": {"application_name": "mainstay"}},
         )
 

@@ -68,7 +68,9 @@ class Settings(BaseSettings):
     llm_understands: bool = Field(
         False, description="Let the model classify intents too (structured output), examples as fallback."
     )
-    llm_turn_seconds: float = Field(30, gt=0, le=600, description="Time the model has for one answer, retries included.")
+    llm_turn_seconds: float = Field(
+        30, gt=0, le=600, description="Time the model has for one answer, retries included."
+    )
     llm_stall_seconds: float = Field(10, gt=0, le=120, description="Longest pause between two tokens.")
 
     reconcile_seconds: int = Field(15, ge=1, le=3600, description="How often unaccepted messages are looked for.")
@@ -84,7 +86,9 @@ class Settings(BaseSettings):
         if self.llm_provider != "extractive":
             for name in ("llm_model", "llm_url"):
                 if not getattr(self, name):
-                    raise SettingsError(f"{PREFIX}{name.upper()} is required when {PREFIX}LLM_PROVIDER is not extractive")
+                    raise SettingsError(
+                        f"{PREFIX}{name.upper()} is required when {PREFIX}LLM_PROVIDER is not extractive"
+                    )
         if self.embedding_provider != "embedded" and not self.embedding_url:
             raise SettingsError(f"{PREFIX}EMBEDDING_URL is required when {PREFIX}EMBEDDING_PROVIDER is not embedded")
         if self.llm_understands and self.llm_provider == "extractive":

@@ -67,7 +67,7 @@ class ConversationWorkflow:
             self._accept(command)
 
     @workflow.run
-    async def run(self, start: ConversationInput) -> None:
+    async def run(self, _: ConversationInput) -> None:
         self._touch()
         idle = asyncio.create_task(self._close_when_idle())
         try:

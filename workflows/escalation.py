@@ -20,7 +20,7 @@ with workflow.unsafe.imports_passed_through():
         PlanInput,
         Rung,
     )
-    from models.contracts.ingest import INGEST, IngestInput
+    from models.contracts.ingest import INGEST, STAGED, DocumentsStaged, IngestInput
     from models.contracts.routing import BATCH, KNOWLEDGE_QUEUE, ingest_id, priority
     from workflows import progress
     from workflows.calls import call
@@ -49,22 +49,20 @@ class EscalationWorkflow:
         self._describe(None)
 
     @workflow.run
-    async def run(self, start: EscalationInput) -> None:
+    async def run(self, _: EscalationInput) -> None:
         climbed = 0
         while self._status.open:
-            if self._status is EscalationStatus.PENDING and climbed < self._rounds:
+            if climbed < self._rounds:
                 climbed = self._rounds
                 await self._climb()
             else:
-                self._describe(None)
-                await workflow.wait_condition(lambda: not self._pending_in(climbed))
-        self._describe(None)
+                await self._finished_or_passed_on(climbed)
         if self._status is EscalationStatus.RESOLVED:
             await self._learn()
 
-    def _pending_in(self, round_: int) -> bool:
-        """Whether nothing has changed that this process must act on."""
-        return self._status.open and self._rounds == round_
+    async def _finished_or_passed_on(self, round_: int) -> None:
+        self._describe(None)
+        await workflow.wait_condition(lambda: not self._status.open or self._rounds != round_)
 
     async def _climb(self) -> None:
         """Climb the ladder from its foot, until somebody takes the escalation or no rung is left."""
@@ -113,18 +111,19 @@ class EscalationWorkflow:
         learned = await call(LEARN, LearnInput(tenant_id=tenant, escalation_id=self._start.escalation_id), tenant)
         if learned.source_id is None or learned.job_id is None:
             return
+        source = ingest_id(tenant, learned.source_id)
         try:
             await workflow.start_child_workflow(
                 INGEST.name,
                 IngestInput(tenant_id=tenant, source_id=learned.source_id, job_id=learned.job_id),
-                id=ingest_id(tenant, learned.source_id),
+                id=source,
                 task_queue=KNOWLEDGE_QUEUE,
                 parent_close_policy=workflow.ParentClosePolicy.ABANDON,
                 priority=priority(BATCH, tenant),
             )
         except WorkflowAlreadyStartedError:
-            # The run under way takes up everything that is staged before it ends.
-            workflow.logger.info("ingest already runs", extra={"source": str(learned.source_id)})
+            news = DocumentsStaged(job_id=learned.job_id)
+            await workflow.get_external_workflow_handle(source).signal(STAGED.name, news)
 
     def _describe(self, next_rung: Rung | None) -> None:
         workflow.set_current_details(progress.of_escalation(self._status, next_rung))

@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.dialects.postgresql import ARRAY, distinct_on, insert
 
 from models.contracts.enums import EventType, IngestStatus, Language
 from models.contracts.knowledge import Passage
@@ -196,7 +196,7 @@ async def _lock_source(tx: TenantTx, name: str, tags: Sequence[str] | None) -> U
 async def _latest_versions(tx: TenantTx, source: UUID) -> dict[str, _Version]:
     rows = await tx.connection.execute(
         sa.select(documents.c.name, documents.c.version, documents.c.content_hash, documents.c.archived_at)
-        .distinct(documents.c.name)
+        .ext(distinct_on(documents.c.name))
         .where(documents.c.tenant_id == tx.tenant_id, documents.c.source_id == source)
         .order_by(documents.c.name, documents.c.version.desc())
     )

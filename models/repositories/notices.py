@@ -1,5 +1,6 @@
 """The rungs of an escalation's ladder that were climbed: each once a round, whatever is retried."""
 
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -57,7 +58,7 @@ async def give(tx: TenantTx, climb: ClimbInput, to_customer: str | None) -> None
     )
     if noted is None:
         return
-    happened = [
+    happened: list[tuple[EventType, dict[str, Any]]] = [
         (
             EventType.ESCALATION,
             {"escalation_id": str(climb.escalation_id), "step": climb.step.value, "round": climb.round},
