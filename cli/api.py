@@ -18,13 +18,14 @@ def api(
 
     from api.app import create_app
     from api.server import Server
+    from cli.search import searching
     from runtime import telemetry
 
     settings = running_settings(data_dir)
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = settings.model_copy(update=given)
     telemetry.configure(settings)
-    app = create_app(settings)
+    app = create_app(settings, open_searcher=searching(settings))
     config = uvicorn.Config(
         app,
         host=settings.host,

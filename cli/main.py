@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import typer
 
-from cli import api, doctor, migrate, up, worker
+from cli import api, ask, chat, doctor, escalations, member, migrate, tenant, up, worker
 from cli.context import OK, describe_failure
 
 app = typer.Typer(
@@ -26,6 +26,11 @@ app.command()(api.api)
 app.command()(worker.worker)
 app.command()(migrate.migrate)
 app.command()(doctor.doctor)
+app.command()(ask.ask)
+app.command()(chat.chat)
+app.add_typer(tenant.app, name="tenant")
+app.add_typer(member.app, name="member")
+app.add_typer(escalations.app, name="escalations")
 
 
 def main() -> NoReturn:

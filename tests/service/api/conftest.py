@@ -1,29 +1,13 @@
-"""One set of servers, one gateway and one worker for all tests of the gateway; a tenant for each test."""
+"""One gateway and one worker for all tests of the gateway; a tenant for each test."""
 
-import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 
 from runtime.database import Database
-from runtime.embedded import Servers, running
-from runtime.migrate import upgrade
+from runtime.embedded import Servers
 from runtime.temporal import connect
 from tests.service.api.house import Company, company, serving, settings_of, working
-
-
-@pytest.fixture(scope="session")
-async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Servers]:
-    async with running(tmp_path_factory.mktemp("servers") / "data") as servers:
-        await asyncio.to_thread(upgrade, servers.admin_database_url)
-        yield servers
-
-
-@pytest.fixture(scope="session")
-async def database(servers: Servers) -> AsyncIterator[Database]:
-    database = Database(servers.database_url)
-    yield database
-    await database.close()
 
 
 @pytest.fixture(scope="session")

@@ -112,7 +112,7 @@ class Company:
     """A tenant of its own, with a client that holds a key of each of its members."""
 
     id: UUID
-    url: str
+    slug: str
     members: dict[str, Member]
     keys: dict[str, str]
     http: httpx.AsyncClient
@@ -201,14 +201,15 @@ class Stream:
 async def company(database: Database, url: str) -> AsyncIterator[Company]:
     """A new tenant with an owner and two agents, Aigerim and Boris. The client speaks as the owner."""
     tenant = new_id()
+    slug = f"t-{tenant.hex}"
     people = {"owner": Role.OWNER, "aigerim": Role.AGENT, "boris": Role.AGENT, "user": Role.USER}
     members, keys = {}, {}
     async with database.tenant(tenant) as tx:
-        await tenants.create(tx, slug=f"t-{tenant.hex[:12]}-{tenant.hex[-8:]}", name="A company", language=Language.EN)
+        await tenants.create(tx, slug=slug, name="A company", language=Language.EN)
         for name, role in people.items():
             members[name] = await tenants.add_member(tx, name=name.title(), role=role)
             keys[name] = await tenants.issue_key(tx, members[name].id, name="test")
     headers = {"Authorization": f"Bearer {keys['owner']}"}
     limits = httpx.Limits(max_connections=100)
     async with httpx.AsyncClient(base_url=url, headers=headers, timeout=60, limits=limits, trust_env=False) as http:
-        yield Company(tenant, url, members, keys, http)
+        yield Company(tenant, slug, members, keys, http)

@@ -1,0 +1,157 @@
+"""`mainstay escalations`: who waits for a person, and what managers do about it."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+from rich.table import Table
+
+from cli.context import AsJson, DataDir, console, print_json
+from cli.options import KeyOption, TenantOption, UrlOption
+from models.contracts.enums import EscalationStatus
+
+app = typer.Typer(no_args_is_help=True, help="See who waits for a person, and act on it.")
+
+EscalationId = Annotated[UUID, typer.Argument(help="The escalation's id.")]
+ActingMember = Annotated[UUID | None, typer.Option("--member", help="Act as this member. Default: the key's own.")]
+
+
+@app.command("list")
+def list_(
+    status: Annotated[EscalationStatus | None, typer.Option(help="Only those that stand so.")] = None,
+    tenant: TenantOption = None,
+    url: UrlOption = None,
+    key: KeyOption = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """List escalations, the longest waiting first."""
+    from cli.http import connected
+
+    found: list[dict[str, Any]] = []
+    with connected(tenant, url, key, data_dir) as api:
+        cursor: str | None = None
+        while True:
+            page = api.get("/v1/escalations", status=status, cursor=cursor, limit=200)
+            found += page["items"]
+            if (cursor := page["next"]) is None:
+                break
+    if as_json:
+        print_json(found)
+    elif not found:
+        console.print("Nobody waits for a person." if status in (None, EscalationStatus.PENDING) else "None.")
+    else:
+        table = Table("id", "status", "reason", "taken by", "since")
+        for each in found:
+            taken = (each["taken_by"] or {}).get("name", "")
+            table.add_row(each["id"], each["status"], each["reason"], taken, each["created_at"][:19])
+        console.print(table)
+
+
+@app.command()
+def show(
+    escalation: EscalationId,
+    tenant: TenantOption = None,
+    url: UrlOption = None,
+    key: KeyOption = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show an escalation with the last messages of its conversation."""
+    from cli.http import connected
+
+    with connected(tenant, url, key, data_dir) as api:
+        found = api.get(f"/v1/escalations/{escalation}")
+    if as_json:
+        print_json(found)
+        return
+    customer = found["conversation"]["customer"]["name"] or "A customer"
+    holder = f", taken by {found['taken_by']['name']}" if found["taken_by"] else ""
+    console.print(f"{customer}, {found['status']}{holder}: {found['reason'].replace('_', ' ')}", markup=False)
+    for message in found["messages"]:
+        console.print(f"{message['author']:>9}  {message['text']}", markup=False)
+
+
+def command(
+    escalation: UUID,
+    verb: str,
+    member: UUID | None,
+    tenant: str | None,
+    url: str | None,
+    key: str | None,
+    data_dir: DataDir,
+    as_json: bool,
+    **body: str,
+) -> None:
+    """Carry out one command and say where that leaves the conversation."""
+    from cli.http import connected
+
+    given = body | ({} if member is None else {"member_id": str(member)})
+    with connected(tenant, url, key, data_dir) as api:
+        outcome = api.post(f"/v1/escalations/{escalation}/{verb}", given)
+    if as_json:
+        print_json(outcome)
+    else:
+        console.print(
+            f"Done: the escalation is {outcome['escalation']['status']}, the conversation {outcome['state']}."
+        )
+
+
+@app.command()
+def reply(
+    escalation: EscalationId,
+    text: Annotated[str, typer.Argument(help="What the customer is to read.")],
+    member: ActingMember = None,
+    tenant: TenantOption = None,
+    url: UrlOption = None,
+    key: KeyOption = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write to the customer; a pending escalation is taken by it."""
+    command(escalation, "reply", member, tenant, url, key, data_dir, as_json, text=text)
+
+
+@app.command()
+def reassign(
+    escalation: EscalationId,
+    to: Annotated[UUID, typer.Argument(help="Id of the member who is to have it.")],
+    member: ActingMember = None,
+    tenant: TenantOption = None,
+    url: UrlOption = None,
+    key: KeyOption = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Offer it to another member, or hand it over to them."""
+    command(escalation, "reassign", member, tenant, url, key, data_dir, as_json, to=str(to))
+
+
+PLAIN = {
+    "take": "Take it: the bot falls silent, the customer has a person.",
+    "resolve": "End it as solved: back to the bot.",
+    "skip": "Pass: it waits for somebody else.",
+    "return": "End it unsolved: back to the bot.",
+}
+
+
+def plain(verb: str) -> Callable[..., None]:
+    """A command that needs nothing but the escalation."""
+
+    def run(
+        escalation: EscalationId,
+        member: ActingMember = None,
+        tenant: TenantOption = None,
+        url: UrlOption = None,
+        key: KeyOption = None,
+        data_dir: DataDir = None,
+        as_json: AsJson = False,
+    ) -> None:
+        command(escalation, verb, member, tenant, url, key, data_dir, as_json)
+
+    return run
+
+
+for verb, what in PLAIN.items():
+    app.command(verb, help=what)(plain(verb))

@@ -1,0 +1,115 @@
+"""The API from the command line: where it is, a key for it, and its errors in words."""
+
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from cli.context import settings_of
+from cli.records import tenant_called, with_database
+from models.repositories import passes
+from runtime.database import Database
+from runtime.errors import OperatorError
+from runtime.home import Home
+from runtime.runfile import find
+
+# The API itself waits for up to 60 seconds where it is asked to.
+TIMEOUT_SECONDS = 75
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """An open connection to the API, with a key."""
+
+    url: str
+    http: httpx.Client
+
+    def call(self, method: str, path: str, **options: Any) -> Any:
+        """The JSON of the answer. Raises OperatorError in the API's own words when it refuses."""
+        try:
+            response = self.http.request(method, path, **options)
+        except httpx.TransportError as error:
+            raise OperatorError(f"the API at {self.url} does not answer ({type(error).__name__})") from None
+        check(response)
+        return response.json()
+
+    def get(self, path: str, **params: str | int | None) -> Any:
+        return self.call("GET", path, params={name: value for name, value in params.items() if value is not None})
+
+    def post(self, path: str, body: dict[str, Any] | None = None, **params: str | int) -> Any:
+        return self.call("POST", path, json=body or {}, params=params)
+
+
+class Pass(httpx.Auth):
+    """A key for a quarter of an hour, issued through the database, and anew when it has run out."""
+
+    def __init__(self, tenant: str | None, data_dir: Path | None) -> None:
+        self._tenant = tenant
+        self._data_dir = data_dir
+        self._key = self._issue()
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        request.headers["Authorization"] = f"Bearer {self._key}"
+        response = yield request
+        if response.status_code == httpx.codes.UNAUTHORIZED:
+            self._key = self._issue()
+            request.headers["Authorization"] = f"Bearer {self._key}"
+            yield request
+
+    def _issue(self) -> str:
+        async def issue(database: Database) -> str:
+            tenant = await tenant_called(database, self._tenant)
+            async with database.tenant(tenant.id) as tx:
+                key = await passes.issue(tx)
+            if key is None:
+                raise OperatorError(f"tenant {tenant.slug} has no owner: `mainstay member add NAME --role owner`")
+            return key
+
+        return with_database(self._data_dir, issue)
+
+
+class Key(httpx.Auth):
+    """A key that was given."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        request.headers["Authorization"] = f"Bearer {self._key}"
+        yield request
+
+
+@contextmanager
+def connected(tenant: str | None, url: str | None, key: str | None, data_dir: Path | None = None) -> Iterator[Api]:
+    """The API at `url`, or that of the system running here, with `key`, or as the owner of `tenant`."""
+    address = url or _running(data_dir)
+    auth = Key(key) if key else Pass(tenant, data_dir)
+    # A proxy is of no use for the system that runs here.
+    with httpx.Client(base_url=address, auth=auth, timeout=TIMEOUT_SECONDS, trust_env=url is not None) as http:
+        yield Api(address, http)
+
+
+def check(response: httpx.Response) -> None:
+    """Raises OperatorError with what the problem says, every wrong field included."""
+    if response.is_success:
+        return
+    try:
+        problem = response.json()
+        lines = [problem["detail"], *(f"{each['field']}: {each['message']}" for each in problem.get("errors") or [])]
+    except (ValueError, KeyError, TypeError):
+        raise OperatorError(f"{response.request.url} answered {response.status_code}: is it a Mainstay API?") from None
+    raise OperatorError("\n".join(lines))
+
+
+def _running(data_dir: Path | None) -> str:
+    home = Home.at(settings_of(data_dir).data_dir)
+    running = find(home)
+    if running is None:
+        raise OperatorError(
+            f"no system runs in {home.root}: start one with `mainstay up`, name its folder with --data-dir, or say with "
+            "--url where the API is"
+        )
+    return running.api_url
