@@ -5,7 +5,6 @@ on purpose: an answer that fails costs a little style (the customer gets the pas
 costs the customer's trust.
 """
 
-import os.path
 import re
 from collections.abc import Iterator, Sequence
 
@@ -89,7 +88,7 @@ def _known(name: str, known: set[str]) -> bool:
     """Whether the name stands there in some case: Алматы, Almaty and в Алмате are one name, Kaspi and Kaspersky two."""
     return name in known or any(
         abs(len(name) - len(other)) <= _INFLECTION
-        and len(os.path.commonprefix((name, other))) >= max(_SHORTEST_NAME, len(name) - _INFLECTION)
+        and other.startswith(name[: max(_SHORTEST_NAME, len(name) - _INFLECTION)])
         for other in known
     )
 

@@ -214,8 +214,7 @@ def report(title: str, judged: list[Judged], coefficients: Array, intercept: flo
     groups: defaultdict[str, list[Judged]] = defaultdict(list)
     for entry in judged:
         groups[entry.case.group].append(entry)
-        groups["all"].append(entry)
-    for group, entries in groups.items():
+    for group, entries in [*groups.items(), ("all", judged)]:
         logits = np.array([entry.features for entry in entries]) @ coefficients + intercept
         sure = 1 / (1 + np.exp(-logits))
         covered = np.array([entry.case.answers is not None for entry in entries])
