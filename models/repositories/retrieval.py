@@ -1,7 +1,6 @@
 """Hybrid search: nearest vectors and matching words, fused by rank, in one statement.
 
-Under row-level security and with many tenants in one index, neither half is what it seems: see
-docs/decisions/ on retrieval for the measurements behind the two plans.
+The figures behind every constant here are in the decision record on retrieval (docs/decisions/).
 """
 
 import time
@@ -20,8 +19,10 @@ CANDIDATES = 20
 """How many each half contributes."""
 RANK_CONSTANT = 60
 """k of reciprocal rank fusion, as published: a first place counts 1/61, a second 1/62."""
+WORDS_WEIGHT = 0.5
+"""A place among matching words counts half of one among vectors: Postgres does not know which words are rare."""
 SAME_LANGUAGE = 0.001
-"""What a passage in the question's language gets on top: about four places in one half. Enough to lead among
+"""What a passage in the question's language gets on top: about four places among vectors. Enough to lead among
 translations of one page, too little to lift what neither half found."""
 EXACT_BELOW = 5_000
 """Chunks up to which a scan of all of a tenant's vectors is both exact and quick (1.6 ms at 1,000)."""
@@ -52,13 +53,13 @@ HYBRID = """
         ORDER BY {nearness} LIMIT :candidates
     ),
     places AS (
-        SELECT chunk_id, row_number() OVER (ORDER BY distance, chunk_id) AS place FROM nearest
+        SELECT chunk_id, 1.0::float8 AS weight, row_number() OVER (ORDER BY distance, chunk_id) AS place FROM nearest
         UNION ALL
-        SELECT chunk_id, row_number() OVER (ORDER BY rank DESC, chunk_id)
+        SELECT chunk_id, :words_weight, row_number() OVER (ORDER BY rank DESC, chunk_id)
         FROM search_words(:question, CAST(:tags AS text[]), :candidates)
     ),
     fused AS (
-        SELECT chunk_id, sum(1 / (:rank_constant + place)::float8) AS score FROM places GROUP BY chunk_id
+        SELECT chunk_id, sum(weight / (:rank_constant + place)) AS score FROM places GROUP BY chunk_id
     )
     SELECT c.id AS chunk_id, c.document_id, d.title, d.uri, c.heading, c.text, c.language,
         coalesce((
@@ -90,6 +91,7 @@ def _statement(*, exact: bool, tagged: bool) -> sa.TextClause:
         sa.bindparam("tags", type_=ARRAY(sa.Text)),
         sa.bindparam("candidates", CANDIDATES, type_=sa.Integer),
         sa.bindparam("rank_constant", RANK_CONSTANT, type_=sa.Integer),
+        sa.bindparam("words_weight", WORDS_WEIGHT, type_=sa.Double),
         sa.bindparam("same_language", SAME_LANGUAGE, type_=sa.Double),
     )
 

@@ -97,7 +97,8 @@ class Shelf:
 
     async def result(self) -> Ingested:
         handle = self.client.get_workflow_handle(ingest_id(self.tenant, self.source), result_type=Ingested)
-        return await handle.result()
+        done: Ingested = await handle.result()
+        return done
 
     @asynccontextmanager
     async def worker(self) -> AsyncIterator[None]:
@@ -210,7 +211,7 @@ async def test_a_passing_failure_is_tried_again(shelf: Shelf) -> None:
 
 async def test_cancelling_the_run_fails_its_jobs(shelf: Shelf) -> None:
     async with shelf.worker():
-        shelf.during["split"] = lambda: shelf.handle.cancel()
+        shelf.during["split"] = shelf.handle.cancel
         await shelf.upload(3)
         with pytest.raises(WorkflowFailureError):
             await shelf.result()
