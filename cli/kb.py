@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from cli.context import FAILED, AsJson, DataDir, console, errors, print_json
 from cli.options import KeyOption, TenantOption, UrlOption
@@ -26,6 +26,8 @@ BATCH_BYTES = 400_000
 BATCH_DOCUMENTS = 200
 NAME_CHARACTERS = 200
 POLL_SECONDS = 0.5
+
+ID = Column("id", no_wrap=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +264,7 @@ def list_(
     elif not found:
         console.print("Nothing is known yet: `mainstay kb add FOLDER`")
     else:
-        table = Table("source", "id", "tags", "documents", "passages", "last job")
+        table = Table("source", ID, "tags", "documents", "passages", "last job")
         for each in found:
             last = "" if each["last_job"] is None else each["last_job"]["status"]
             counts = (str(each["documents"]), str(each["chunks"]))
@@ -301,7 +303,8 @@ def search(
         console.print("Nothing was found.")
         return
     for passage in found["passages"]:
-        place = " > ".join(filter(None, (passage["title"], passage["heading"])))
+        # A page's first heading is often its title.
+        place = " > ".join(dict.fromkeys(filter(None, (passage["title"], *passage["heading"].split(" > ")))))
         console.print(f"{passage['similarity']:.2f}  {place}", style="bold", markup=False)
         console.print(passage["text"] + "\n", markup=False)
     console.print(f"An answer is in the first one with probability {found['confidence']:.2f}.")
@@ -350,9 +353,10 @@ def jobs(
     if as_json:
         print_json(found)
         return
-    table = Table("job", "status", "documents", "changed", "passages", "since", "")
+    table = Table(ID, "status", "documents", "changed", "passages", "since")
     for job in found:
         passages = f"{job['chunks_embedded']}/{job['chunks_total']}"
         counts = (str(job["documents_total"]), str(job["documents_changed"]), passages)
-        table.add_row(job["id"], job["status"], *counts, job["created_at"][:19], job["error"] or "")
+        status = ": ".join(filter(None, (job["status"], job["error"])))
+        table.add_row(job["id"], status, *counts, job["created_at"][:16])
     console.print(table)

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import typer
 
-from cli import api, ask, chat, doctor, escalations, member, migrate, tenant, up, worker
+from cli import api, ask, chat, doctor, escalations, kb, member, migrate, tenant, up, worker
 from cli.context import OK, describe_failure
 
 app = typer.Typer(
@@ -31,6 +31,7 @@ app.command()(chat.chat)
 app.add_typer(tenant.app, name="tenant")
 app.add_typer(member.app, name="member")
 app.add_typer(escalations.app, name="escalations")
+app.add_typer(kb.app, name="kb")
 
 
 def main() -> NoReturn:
