@@ -9,6 +9,7 @@ from activities.confidence import ANSWER_AT, UNSURE_AT
 from activities.embedding.port import Embedder, Vector
 from activities.provider.errors import ProviderError
 from activities.retrieve import retrieve
+from activities.understanding.classify import core
 from activities.understanding.port import Classifier
 from models.contracts.enums import ConversationState, Intent, Language
 from models.contracts.knowledge import Retrieval
@@ -55,7 +56,8 @@ class Prepare:
             settings = await tenants.get_settings(tx)
             rules = await tenants.get_policy(tx)
         text = text_of(stored)
-        vector = await self._embed(text)
+        asked = core(text)
+        vector = await self._embed(asked)
         understanding = await self._classifier.understand(text, vector, previous=given.language)
         topic = policy.match(rules, text)
         prepared = Prepared(
@@ -70,7 +72,7 @@ class Prepare:
             return prepared
         if vector is None:
             return prepared.model_copy(update={"degraded": True})
-        found = await self._find(given, text, vector, understanding.language)
+        found = await self._find(given, asked, vector, understanding.language)
         return prepared.model_copy(
             update={
                 "coverage": coverage_of(found.confidence),

@@ -1,0 +1,148 @@
+"""`python -m benchmarks`: what a turn costs, against a workflow of the same shape that does nothing.
+
+Both run on one server in one run, by turns, so that a noisy machine is noisy for both; quote the ratios.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from rich.console import Console
+from rich.table import Table
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest
+from temporalio.client import Client
+
+from benchmarks import bare, system
+from benchmarks.load import Cell, median, run
+from benchmarks.turns import Turns
+from models.contracts.routing import conversation_id
+
+CONCURRENCIES = (1, 8, 64)
+IDLE_CONVERSATIONS = 300
+
+console = Console(stderr=True)
+
+
+class Figures:
+    """The list that is printed and written: name, value, unit, baseline, ratio."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, Any]] = []
+
+    def add(self, name: str, value: float, unit: str, baseline: float | None = None) -> None:
+        ratio = round(value / baseline, 3) if baseline else None
+        rounded = None if baseline is None else round(baseline, 3)
+        self.rows.append({"name": name, "value": round(value, 3), "unit": unit, "baseline": rounded, "ratio": ratio})
+
+    def show(self) -> None:
+        table = Table("figure", "value", "unit", "bare", "ratio")
+        for row in self.rows:
+            table.add_row(*("" if cell is None else str(cell) for cell in row.values()))
+        Console().print(table)
+
+
+async def measure(seconds: float, rounds: int) -> Figures:
+    figures = Figures()
+    console.print("starting the system")
+    async with (
+        system.running() as under_test,
+        bare.driving(under_test.run.temporal_address) as yardstick,
+        Turns(under_test.api).listening() as turns,
+    ):
+        await turns.open(max(CONCURRENCIES))
+        for clients in CONCURRENCIES:
+            await run(turns.turn, clients, 1)
+            await run(yardstick.round, clients, 1)
+            ours: list[Cell] = []
+            theirs: list[Cell] = []
+            turns.accepted.clear()
+            for number in range(rounds):
+                console.print(f"concurrency {clients}, round {number + 1} of {rounds}")
+                theirs.append(await run(yardstick.round, clients, seconds))
+                ours.append(await run(turns.turn, clients, seconds))
+            compare(figures, clients, ours, theirs)
+            if clients == 8:
+                accepted = sorted(turns.accepted)
+                figures.add("accept_p99", 1000 * accepted[int(0.99 * len(accepted))], "ms")
+        await history(figures, under_test, turns)
+        await idle(figures, under_test, turns)
+        console.print(f"replies by kind: {turns.kinds}")
+    return figures
+
+
+def compare(figures: Figures, clients: int, ours: list[Cell], theirs: list[Cell]) -> None:
+    def figure(name: str, share: float) -> None:
+        mine = median([cell.percentile(share) for cell in ours])
+        figures.add(name, 1000 * mine, "ms", 1000 * median([cell.percentile(share) for cell in theirs]))
+
+    figure(f"turn_p50_c{clients}", 0.5)
+    figure(f"turn_p99_c{clients}", 0.99)
+    figures.add(
+        f"turns_per_s_c{clients}",
+        median([cell.per_second for cell in ours]),
+        "1/s",
+        median([cell.per_second for cell in theirs]),
+    )
+
+
+async def history(figures: Figures, under_test: system.System, turns: Turns) -> None:
+    """Events and bytes that one more turn adds to a conversation's history."""
+    console.print("history of a turn")
+    client = await bare.connect(under_test.run.temporal_address)
+    await turns.open(len(turns.conversations) + 1)
+    conversation = len(turns.conversations) - 1
+    await turns.turn(conversation)
+    before = await _history(client, under_test.tenant, turns.conversations[conversation])
+    measured = 20
+    for _ in range(measured):
+        await turns.turn(conversation)
+    after = await _history(client, under_test.tenant, turns.conversations[conversation])
+    figures.add("history_events_per_turn", (after[0] - before[0]) / measured, "events")
+    figures.add("history_bytes_per_turn", (after[1] - before[1]) / measured, "bytes")
+
+
+async def _history(client: Client, tenant: UUID, conversation: str) -> tuple[int, int]:
+    described = await client.workflow_service.describe_workflow_execution(
+        DescribeWorkflowExecutionRequest(
+            namespace=client.namespace,
+            execution=WorkflowExecution(workflow_id=conversation_id(tenant, UUID(conversation))),
+        )
+    )
+    info = described.workflow_execution_info
+    return info.history_length, info.history_size_bytes
+
+
+async def idle(figures: Figures, under_test: system.System, turns: Turns) -> None:
+    """Memory that the worker keeps for a conversation that waits."""
+    console.print(f"memory of {IDLE_CONVERSATIONS} idle conversations")
+    first = len(turns.conversations)
+    await turns.open(first + IDLE_CONVERSATIONS)
+    before = under_test.resident_bytes("worker")
+    for start in range(first, first + IDLE_CONVERSATIONS, 10):
+        await asyncio.gather(*(turns.turn(client) for client in range(start, start + 10)))
+    grown = under_test.resident_bytes("worker") - before
+    figures.add("worker_bytes_per_idle_conversation", grown / IDLE_CONVERSATIONS, "bytes")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--out", type=Path, help="write the figures here, as JSON")
+    parser.add_argument("--seconds", type=float, default=5, help="length of one cell (default 5)")
+    parser.add_argument("--rounds", type=int, default=3, help="cells of each kind; medians are reported (default 3)")
+    given = parser.parse_args()
+    figures = asyncio.run(measure(given.seconds, given.rounds))
+    figures.show()
+    if given.out is not None:
+        given.out.parent.mkdir(parents=True, exist_ok=True)
+        given.out.write_text(json.dumps(figures.rows, indent=2) + "\n")
+        console.print(f"written to {given.out}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
