@@ -42,7 +42,7 @@ from models.contracts.escalation import (
     Rung,
 )
 from models.contracts.knowledge import Understanding
-from models.contracts.routing import MODELS_QUEUE
+from models.contracts.routing import MODELS_QUEUE, escalation_id
 from models.contracts.turn import (
     GENERATE,
     PREPARE,
@@ -79,8 +79,11 @@ class Desk:
         self.tenant, self.conversation = uuid4(), uuid4()
         self.records: list[Record] = []
         self.prepared: list[PrepareInput] = []
+        self.planned: list[PlanInput] = []
         self.climbed: list[tuple[datetime, LadderStep, int]] = []
+        self.still_pending = True
         self.lessons: list[UUID] = []
+        self.learned = Learned()
         self.meanings: dict[UUID, dict[str, Any]] = {}
         self.generate: Callable[[GenerateInput], Any] | None = None
         self.record_fails = 0
@@ -159,6 +162,14 @@ class Desk:
     async def pass_time(self, **duration: float) -> None:
         await self.environment.sleep(timedelta(**duration))
 
+    async def pass_time_until(self, moment: datetime) -> None:
+        """Skip to `moment` of the server's clock, whatever time the test itself has taken."""
+        await self.environment.sleep(moment - await self.environment.get_current_time())
+
+    def process_of(self, escalation: UUID) -> WorkflowHandle[Any, Any]:
+        """The escalation's own process."""
+        return self.environment.client.get_workflow_handle(escalation_id(self.tenant, escalation))
+
     # What came of it ------------------------------------------------------------------------------
 
     @property
@@ -225,15 +236,16 @@ class Desk:
 
     @activity.defn(name=PLAN.name)
     async def _plan(self, given: PlanInput) -> Plan:
+        await self._note(lambda: self.planned.append(given))
         return Plan(rungs=tuple(Rung(step=step, due_at=given.start_at + after) for step, after in LADDER.items()))
 
     @activity.defn(name=CLIMB.name)
     async def _climb(self, given: ClimbInput) -> Climbed:
         at = activity.info().scheduled_time
         await self._note(lambda: self.climbed.append((at, given.step, given.round)))
-        return Climbed(pending=True)
+        return Climbed(pending=self.still_pending)
 
     @activity.defn(name=LEARN.name)
     async def _learn(self, given: LearnInput) -> Learned:
         await self._note(lambda: self.lessons.append(given.escalation_id))
-        return Learned()
+        return self.learned
