@@ -1,6 +1,6 @@
 """Hybrid search: nearest vectors and matching words, fused by rank, in one statement.
 
-The figures behind every constant here are in the decision record on retrieval (docs/decisions/).
+The figures behind the constants here are in docs/decisions/0016.
 """
 
 import time
