@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import typer
 
-from cli import api, ask, chat, doctor, escalations, kb, member, migrate, tenant, up, worker
+from cli import api, ask, chat, demo, doctor, escalations, kb, member, migrate, tenant, up, worker
 from cli.context import OK, describe_failure
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.command()(api.api)
 app.command()(worker.worker)
 app.command()(migrate.migrate)
 app.command()(doctor.doctor)
+app.command()(demo.demo)
 app.command()(ask.ask)
 app.command()(chat.chat)
 app.add_typer(tenant.app, name="tenant")

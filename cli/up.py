@@ -67,6 +67,16 @@ async def _up(settings: Settings, *, demo: bool, as_json: bool) -> None:
 
 async def after_ready(settings: Settings, *, demo: bool) -> None:
     """Called when the system answers, before its addresses are printed. `demo`: the sample company is wanted."""
+    if demo:
+        from cli import sample
+
+        company = await sample.bring(settings)
+        _say(
+            f"{sample.COMPANY} is there already, as tenant {sample.SLUG}"
+            if company is None
+            else f"{sample.COMPANY} is there, as tenant {sample.SLUG}; its owner's API key, shown this once: "
+            f"{company.keys[sample.OWNER]}"
+        )
 
 
 def _announce(found: "RunFile", seconds: float, *, as_json: bool) -> None:
