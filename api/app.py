@@ -49,7 +49,7 @@ def create_app(settings: Settings | None = None, *, open_searcher: OpenSearcher 
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        telemetry={"tracing": False, "metrics": False, "logs": False},
+        telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
     problems.install(app)
     app.add_middleware(BodyLimit, limit=settings.body_max_bytes)

@@ -118,8 +118,8 @@ async def _carry_out(gateway: Gateway, start: ConversationInput, order: Order, g
                 if given.message_id is not None:
                     await messages.drop_draft(tx, given.message_id)
                 found = await conversations.get(tx, conversation)
-                state = start.memory.standing.state if found is None else found.state
-                problem = await _refused(tx, refused.refusal, state)
+                recorded_state = start.memory.standing.state if found is None else found.state
+                problem = await _refused(tx, refused.refusal, recorded_state)
             raise problem from None
         recorded = await until_recorded(gateway, subscription, tenant, conversation, view.version, RECORD_SECONDS)
     return await _outcome(gateway, tenant, view, given, recorded=recorded)
@@ -142,7 +142,7 @@ async def _outcome(
     )
 
 
-async def _refused(tx: TenantTx, refusal: Refusal, state: ConversationState) -> ProblemError:
+async def _refused(tx: TenantTx, refusal: Refusal, recorded: ConversationState) -> ProblemError:
     """The problem that tells a manager why, and who was quicker."""
     match refusal.reason:
         case "not_found":
@@ -159,9 +159,24 @@ async def _refused(tx: TenantTx, refusal: Refusal, state: ConversationState) -> 
         _sentence(refusal.reason, brief),
         kind=f"command-{refusal.reason.replace('_', '-')}",
         reason=refusal.reason,
-        state=state.value,
+        state=_state(refusal, recorded).value,
         escalation=None if brief is None else brief.model_dump(mode="json"),
     )
+
+
+def _state(refusal: Refusal, recorded: ConversationState) -> ConversationState:
+    """Where the conversation stands. The record may be a step behind the process; what was refused is not."""
+    if refusal.reason == "closed":
+        return ConversationState.CLOSED
+    match refusal.escalation and refusal.escalation.status:
+        case None:
+            return recorded
+        case EscalationStatus.PENDING:
+            return ConversationState.PENDING
+        case EscalationStatus.ACTIVE:
+            return ConversationState.MANAGER_ACTIVE
+        case _:
+            return ConversationState.CLOSED if recorded is ConversationState.CLOSED else ConversationState.BOT_ACTIVE
 
 
 def _sentence(reason: str, escalation: EscalationBrief | None) -> str:

@@ -29,7 +29,8 @@ class Gateway:
     searcher: Searcher | None
 
 
-def gateway_of(request: Request) -> Gateway:
+async def gateway_of(request: Request) -> Gateway:
+    """A coroutine, though it awaits nothing: the framework runs plain functions in a thread."""
     gateway: Gateway = request.app.state.gateway
     return gateway
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from dataclasses import dataclass
 from uuid import UUID
 
 from api.gateway import Gateway
@@ -10,40 +9,30 @@ from api.problems import ProblemError, not_found
 from api.schemas.base import MessageOut
 from api.schemas.conversations import MessageReceipt
 from api.wakeups import Subscription
-from models.contracts.conversation import ConversationInput, InboundMessage
+from models.contracts.conversation import InboundMessage
 from models.contracts.enums import ConversationState
-from models.repositories import conversations, messages
-from models.repositories.messages import Inbound, Message
+from models.repositories import conversations, intake, messages
+from models.repositories.intake import Accepted
+from models.repositories.messages import Message
 from runtime.database import TenantTx
 
 # Waiters are woken by announcements; this is how long they trust them.
 FALLBACK_SECONDS = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """A stored message, with what starts its conversation's process."""
-
-    inbound: Inbound
-    start: ConversationInput
-    quiet_seconds: float
-
-
 async def store(tx: TenantTx, conversation: UUID, text: str, client_message_id: str | None) -> Accepted:
     """Store a message once. Raises ProblemError (404) when there is no such conversation."""
-    found = await conversations.start_input(tx, conversation)
-    if found is None:
+    accepted = await intake.accept(tx, conversation, text, client_message_id)
+    if accepted is None:
         raise not_found("conversation")
-    inbound = await messages.add_inbound(tx, conversation, text, client_message_id)
-    return Accepted(inbound, *found)
+    return accepted
 
 
 async def hand_over(gateway: Gateway, accepted: Accepted) -> None:
     """Give a stored message to its conversation's process. If that fails, it is done later: it is stored."""
-    inbound = accepted.inbound
-    gateway.metrics.messages.labels(str(not inbound.new).lower()).inc()
-    if not inbound.handled:
-        message = InboundMessage(message_id=inbound.message_id, quiet_seconds=accepted.quiet_seconds)
+    gateway.metrics.messages.labels(str(not accepted.new).lower()).inc()
+    if not accepted.handled:
+        message = InboundMessage(message_id=accepted.message_id, quiet_seconds=accepted.quiet_seconds)
         await gateway.processes.hand_over(accepted.start, message)
 
 
@@ -55,9 +44,9 @@ async def deliver(gateway: Gateway, accepted: Accepted, wait: float) -> MessageR
         if wait:
             reply, state = await _await_reply(gateway, subscription, accepted, wait)
     return MessageReceipt(
-        message_id=accepted.inbound.message_id,
+        message_id=accepted.message_id,
         conversation_id=accepted.start.conversation_id,
-        duplicate=not accepted.inbound.new,
+        duplicate=not accepted.new,
         state=state,
         reply=None if reply is None else MessageOut.of(reply),
     )
@@ -70,9 +59,9 @@ async def _await_reply(
 
     A database that goes away meanwhile ends the wait: the message is stored, and the client can come back.
     """
-    start, message = accepted.start, accepted.inbound.message_id
+    start, message = accepted.start, accepted.message_id
     until = time.monotonic() + seconds
-    if accepted.inbound.new:
+    if accepted.new:
         await subscription.wait(min(seconds, FALLBACK_SECONDS))
     try:
         while True:

@@ -65,7 +65,7 @@ async def open_conversation(
     if accepted is not None:
         await intake.hand_over(gateway, accepted)
     response.status_code = 201 if created else 200
-    message_id = None if accepted is None else accepted.inbound.message_id
+    message_id = None if accepted is None else accepted.message_id
     return ConversationOpened(id=conversation, created=created, message_id=message_id)
 
 
