@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
 from temporalio import activity
 from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.common import WorkflowIDConflictPolicy
@@ -152,12 +153,11 @@ class Desk:
         return view
 
     async def refused(self, command: Command, by: Actor = AIGERIM, **more: Any) -> Refusal:
-        try:
+        with pytest.raises(WorkflowUpdateFailedError) as raised:
             await self.command(command, by, **more)
-        except WorkflowUpdateFailedError as error:
-            assert isinstance(error.cause, ApplicationError), error.cause
-            return Refusal.model_validate(error.cause.details[0])
-        raise AssertionError(f"{command} was not refused")
+        cause = raised.value.cause
+        assert isinstance(cause, ApplicationError), cause
+        return Refusal.model_validate(cause.details[0])
 
     async def pass_time(self, **duration: float) -> None:
         await self.environment.sleep(timedelta(**duration))
