@@ -7,6 +7,7 @@ from temporalio.exceptions import ApplicationError
 from activities import follow_up, policy
 from activities.confidence import ANSWER_AT, UNSURE_AT
 from activities.embedding.port import Embedder, Vector
+from activities.generation.extractive import best_passage
 from activities.provider.errors import ProviderError
 from activities.retrieve import retrieve
 from activities.understanding.classify import core
@@ -73,11 +74,14 @@ class Prepare:
         if vector is None:
             return prepared.model_copy(update={"degraded": True})
         found = await self._find(given, asked, vector, understanding.language)
+        # The first is the one to quote; only here are similarities known.
+        best = best_passage(asked, understanding.language, found.passages)
+        ranked = sorted(found.passages, key=lambda passage: passage is not best)
         return prepared.model_copy(
             update={
                 "coverage": coverage_of(found.confidence),
                 "confidence": found.confidence,
-                "passages": tuple(passage.chunk_id for passage in found.passages),
+                "passages": tuple(passage.chunk_id for passage in ranked),
             }
         )
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from temporalio import activity
 
 from activities import phrases
-from activities.generation.extractive import best_passage, excerpt
+from activities.generation.extractive import excerpt
 from activities.prepare import text_of
 from models.contracts.conversation import Record, Reply
 from models.contracts.enums import ReplyKind
@@ -59,7 +59,7 @@ async def compose(tx: TenantTx, record: Record, reply: Reply) -> Outgoing:
 async def _quote(tx: TenantTx, record: Record, reply: Reply) -> Outgoing:
     stored = await messages.get_many(tx, list(record.handled))
     question = text_of(sorted(stored.values(), key=lambda message: message.seq))
-    passage = best_passage(question, reply.language, await knowledge.passages(tx, reply.passages))
+    passage = next(iter(await knowledge.passages(tx, reply.passages)), None)
     if passage is None:
         # The page was deleted between search and reply; saying so honestly beats quoting what is gone.
         return Outgoing(phrases.phrase(ReplyKind.CLARIFY, reply.language), [])

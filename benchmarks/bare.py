@@ -50,8 +50,9 @@ class Last:
 
 @workflow.defn
 class Bare:
-    def __init__(self) -> None:
-        self._inbox: list[str] = []
+    @workflow.init
+    def __init__(self, inbox: list[str]) -> None:
+        self._inbox = inbox
         self._rounds = 0
 
     @workflow.signal
@@ -59,7 +60,7 @@ class Bare:
         self._inbox.append(name)
 
     @workflow.run
-    async def run(self) -> None:
+    async def run(self, _: list[str]) -> None:
         limit = timedelta(seconds=10)
         while True:
             await workflow.wait_condition(lambda: bool(self._inbox))
@@ -69,8 +70,7 @@ class Bare:
             await workflow.execute_activity("third", name, start_to_close_timeout=limit)
             self._rounds += 1
             if self._rounds >= 100 or workflow.info().is_continue_as_new_suggested():
-                await workflow.wait_condition(lambda: not self._inbox)
-                workflow.continue_as_new()
+                workflow.continue_as_new(self._inbox)
 
 
 class Rounds:
@@ -84,10 +84,12 @@ class Rounds:
     async def round(self, client: int) -> float:
         """Seconds from the signal to the end of the third activity."""
         name = self._names[client]
-        over = self._waiting[name] = asyncio.get_running_loop().create_future()
+        over: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        self._waiting[name] = over
         begun = time.perf_counter()
         await self._client.start_workflow(
             Bare.run,
+            [],
             id=f"bare/{name}",
             task_queue=QUEUE,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,

@@ -52,7 +52,8 @@ class Turns:
         """Seconds from sending a question in conversation `client` to having its answer."""
         number = next(self._numbers)
         conversation = self._conversations[client]
-        answered = self._waiting[conversation] = asyncio.get_running_loop().create_future()
+        answered: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        self._waiting[conversation] = answered
         body = {"text": QUESTIONS[number % len(QUESTIONS)].format(n=number)}
         begun = time.perf_counter()
         (await self._api.post(f"/v1/conversations/{conversation}/messages", json=body)).raise_for_status()
