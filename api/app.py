@@ -71,6 +71,7 @@ async def _opened(settings: Settings, metrics: Metrics, open_searcher: OpenSearc
         records = Records(database)
         processes = Processes(await temporal.connect(settings, lazy=True), metrics.handovers)
         wakeups = Wakeups()
+        metrics.subscribers.set_function(lambda: len(wakeups))
 
         def connected() -> None:
             metrics.listening.inc()

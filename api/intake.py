@@ -5,12 +5,12 @@ import time
 from uuid import UUID
 
 from api.gateway import Gateway
-from api.problems import ProblemError, not_found
+from api.problems import ProblemError, invalid, not_found
 from api.schemas.base import MessageOut
-from api.schemas.conversations import MessageReceipt
+from api.schemas.conversations import CustomerIn, MessageReceipt
 from api.wakeups import Subscription
 from models.contracts.conversation import InboundMessage
-from models.contracts.enums import ConversationState
+from models.contracts.enums import ChannelKind, ConversationState
 from models.repositories import conversations, intake, messages
 from models.repositories.intake import Accepted
 from models.repositories.messages import Message
@@ -18,6 +18,23 @@ from runtime.database import TenantTx
 
 # Waiters are woken by announcements; this is how long they trust them.
 FALLBACK_SECONDS = 2.0
+
+
+async def open_conversation(
+    tx: TenantTx, channel: ChannelKind, customer: CustomerIn, *, one_shot: bool = False
+) -> tuple[UUID, bool]:
+    """A customer's conversation, and whether it is new. Raises ProblemError (422) when the channel is not set up."""
+    try:
+        return await conversations.open_(
+            tx,
+            channel=channel,
+            external_id=customer.external_id,
+            name=customer.name,
+            language=customer.language,
+            one_shot=one_shot,
+        )
+    except LookupError:
+        raise invalid("channel", f"no account of channel {channel} is set up") from None
 
 
 async def store(tx: TenantTx, conversation: UUID, text: str, client_message_id: str | None) -> Accepted:

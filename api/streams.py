@@ -39,25 +39,21 @@ async def events(
 
     Survives an outage of the database: the client sees a pause, not an error. Ends when the key is revoked.
     """
-    gateway.metrics.subscribers.inc()
-    try:
-        with gateway.wakeups.subscribe(conversation or caller.tenant_id) as subscription:
-            while not subscription.ended:
-                try:
-                    batch = await _read(gateway, caller, key, conversation, after)
-                except ProblemError:
-                    await subscription.wait(OUTAGE_SECONDS)
-                    continue
-                if batch is None:
-                    return
-                for delivery in batch:
-                    yield _event(delivery)
-                    after = delivery.seq
-                gateway.metrics.events.inc(len(batch))
-                if len(batch) < BATCH:
-                    await subscription.wait(LOOK_SECONDS)
-    finally:
-        gateway.metrics.subscribers.dec()
+    with gateway.wakeups.subscribe(conversation or caller.tenant_id) as subscription:
+        while not subscription.ended:
+            try:
+                batch = await _read(gateway, caller, key, conversation, after)
+            except ProblemError:
+                await subscription.wait(OUTAGE_SECONDS)
+                continue
+            if batch is None:
+                return
+            for delivery in batch:
+                yield _event(delivery)
+                after = delivery.seq
+            gateway.metrics.events.inc(len(batch))
+            if len(batch) < BATCH:
+                await subscription.wait(LOOK_SECONDS)
 
 
 async def _read(

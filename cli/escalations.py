@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from cli.context import AsJson, DataDir, console, print_json
 from cli.options import KeyOption, TenantOption, UrlOption
@@ -42,7 +42,7 @@ def list_(
     elif not found:
         console.print("Nobody waits for a person." if status in (None, EscalationStatus.PENDING) else "None.")
     else:
-        table = Table("id", "status", "reason", "taken by", "since")
+        table = Table(Column("id", no_wrap=True), "status", "reason", "taken by", "since")
         for each in found:
             taken = (each["taken_by"] or {}).get("name", "")
             table.add_row(each["id"], each["status"], each["reason"], taken, each["created_at"][:19])

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from cli.context import AsJson, DataDir, console, print_json
 from cli.options import TenantOption
@@ -69,7 +69,7 @@ def list_(tenant: TenantOption = None, data_dir: DataDir = None, as_json: AsJson
     elif not members:
         console.print("The tenant has no members yet: `mainstay member add NAME`")
     else:
-        table = Table("name", "role", "id", "e-mail")
+        table = Table("name", "role", Column("id", no_wrap=True), "e-mail")
         for each in members:
             table.add_row(each.name, each.role.value, str(each.id), each.email or "")
         console.print(table)

@@ -4,7 +4,7 @@ import re
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from cli.context import AsJson, DataDir, console, print_json
 from models.contracts.enums import Language, Role
@@ -78,7 +78,7 @@ def list_(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     elif not found:
         console.print("There is no tenant yet: `mainstay tenant create SLUG`")
     else:
-        table = Table("slug", "name", "id", "")
+        table = Table("slug", "name", Column("id", no_wrap=True), "")
         for each in found:
             table.add_row(each.slug, each.name, str(each.id), "suspended" if each.suspended else "")
         console.print(table)

@@ -10,9 +10,10 @@ from api.limits import check_length
 from api.problems import documented
 from api.processes import OUTAGES
 from api.schemas.agent import AgentHealth, AskIn, AskOut
+from api.schemas.conversations import CustomerIn
 from api.schemas.escalations import EscalationOut
 from models.contracts.enums import ChannelKind
-from models.repositories import conversations, escalations
+from models.repositories import escalations
 
 router = APIRouter(
     prefix="/v1/agent", tags=["agent"], route_class=IdempotentRoute, responses=documented(401, 403, 422, 503)
@@ -30,7 +31,8 @@ async def ask(body: AskIn, response: Response, gateway: InGateway, caller: Staff
     """Answer a question from knowledge, or ask for a person. Waits up to 30 seconds for that."""
     check_length("question", body.question, gateway.settings.message_max_chars)
     async with gateway.records.tenant(caller.tenant_id) as tx:
-        conversation, _ = await conversations.open_(tx, channel=ChannelKind.API, language=body.language, one_shot=True)
+        customer = CustomerIn(language=body.language)
+        conversation, _ = await intake.open_conversation(tx, ChannelKind.API, customer, one_shot=True)
         accepted = await intake.store(tx, conversation, body.question, None)
     receipt = await intake.deliver(gateway, accepted, ASK_SECONDS)
     if receipt.reply is None and receipt.state is None:

@@ -53,13 +53,8 @@ async def open_conversation(
     if body.text is not None:
         check_length("text", body.text, gateway.settings.message_max_chars)
     async with gateway.records.tenant(caller.tenant_id) as tx:
-        conversation, created = await conversations.open_(
-            tx,
-            channel=ChannelKind(body.channel),
-            external_id=body.customer.external_id,
-            name=body.customer.name,
-            language=body.customer.language,
-            one_shot=body.one_shot,
+        conversation, created = await intake.open_conversation(
+            tx, ChannelKind(body.channel), body.customer, one_shot=body.one_shot
         )
         accepted = None if body.text is None else await intake.store(tx, conversation, body.text, None)
     if accepted is not None:

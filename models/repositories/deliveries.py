@@ -46,44 +46,50 @@ async def head(tx: TenantTx) -> int:
     return last or 0
 
 
+# Built once: this is read at every wake-up of every subscriber.
+MESSAGE_ID = events.c.data["message_id"].astext.cast(sa.Uuid())
+OF_TENANT = (
+    sa.select(
+        events.c.seq,
+        events.c.conversation_id,
+        events.c.type,
+        events.c.data,
+        events.c.created_at,
+        messages.c.id,
+        messages.c.author,
+        messages.c.kind,
+        messages.c.member_id,
+        members.c.name.label("member_name"),
+        messages.c.text,
+        messages.c.language,
+        messages.c.citations,
+        messages.c.confidence,
+        messages.c.turn,
+    )
+    .select_from(
+        events.outerjoin(
+            messages,
+            sa.and_(
+                events.c.type == EventType.MESSAGE,
+                messages.c.tenant_id == events.c.tenant_id,
+                messages.c.id == MESSAGE_ID,
+            ),
+        ).outerjoin(members, sa.and_(members.c.tenant_id == messages.c.tenant_id, members.c.id == messages.c.member_id))
+    )
+    .where(events.c.tenant_id == sa.bindparam("tenant"), events.c.seq > sa.bindparam("after"))
+    .order_by(events.c.seq)
+    .limit(sa.bindparam("at_most"))
+)
+OF_CONVERSATION = OF_TENANT.where(events.c.conversation_id == sa.bindparam("conversation"))
+
+
 async def after(tx: TenantTx, seq: int, *, conversation: UUID | None = None, limit: int = 100) -> list[Delivery]:
     """Events numbered above `seq`, oldest first; of one conversation, or of the tenant."""
-    about = events.c.data["message_id"].astext.cast(sa.Uuid())
-    query = (
-        sa.select(
-            events.c.seq,
-            events.c.conversation_id,
-            events.c.type,
-            events.c.data,
-            events.c.created_at,
-            messages.c.id,
-            messages.c.author,
-            messages.c.kind,
-            messages.c.member_id,
-            members.c.name.label("member_name"),
-            messages.c.text,
-            messages.c.language,
-            messages.c.citations,
-            messages.c.confidence,
-            messages.c.turn,
-        )
-        .select_from(
-            events.outerjoin(
-                messages,
-                sa.and_(
-                    events.c.type == EventType.MESSAGE,
-                    messages.c.tenant_id == events.c.tenant_id,
-                    messages.c.id == about,
-                ),
-            ).outerjoin(
-                members, sa.and_(members.c.tenant_id == messages.c.tenant_id, members.c.id == messages.c.member_id)
-            )
-        )
-        .where(events.c.tenant_id == tx.tenant_id, events.c.seq > seq)
-    )
-    if conversation is not None:
-        query = query.where(events.c.conversation_id == conversation)
-    rows = await tx.connection.execute(query.order_by(events.c.seq).limit(limit))
+    given = {"tenant": tx.tenant_id, "after": seq, "at_most": limit}
+    if conversation is None:
+        rows = await tx.connection.execute(OF_TENANT, given)
+    else:
+        rows = await tx.connection.execute(OF_CONVERSATION, {**given, "conversation": conversation})
     return [_delivery(row) for row in rows.mappings()]
 
 

@@ -75,6 +75,17 @@ async def test_an_escalation_is_an_event_without_texts(acme: Company) -> None:
     assert events[-1].data["reason"] == "human_request"
 
 
+async def test_who_leaves_is_forgotten(acme: Company) -> None:
+    conversation = await acme.opened()
+    async with acme.stream(f"/v1/conversations/{conversation}/events?after=0") as stream:
+        await acme.said(conversation)
+        await stream.until("state")
+        assert "mainstay_subscribers 1.0" in (await acme.get("/metrics")).text
+    async with asyncio.timeout(10):
+        while "mainstay_subscribers 0.0" not in (await acme.get("/metrics")).text:  # noqa: ASYNC110  # another's state
+            await asyncio.sleep(0.02)
+
+
 async def test_fifty_subscribers_hear_the_same(acme: Company) -> None:
     conversation = await acme.opened()
 

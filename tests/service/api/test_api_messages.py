@@ -3,6 +3,7 @@
 import asyncio
 from uuid import uuid4
 
+from runtime.database import Database
 from tests.service.api.house import HELLO, PERSON, Company
 
 
@@ -123,3 +124,11 @@ async def test_what_is_another_tenants_does_not_exist(acme: Company, globex: Com
         assert unknown.json() | {"request_id": ""} == response.json() | {"request_id": ""}
     assert (await globex.get("/v1/conversations")).json()["items"] == []
     assert (await acme.get(f"/v1/conversations/{conversation}")).json() == before
+
+
+async def test_a_channel_that_is_not_set_up_is_named(acme: Company, database: Database) -> None:
+    async with database.tenant(acme.id) as tx:
+        await tx.connection.exec_driver_sql("UPDATE channel_accounts SET disabled = true WHERE kind = 'web'")
+    response = await acme.post("/v1/conversations", {"channel": "web"})
+    assert response.status_code == 422
+    assert response.json()["errors"] == [{"field": "channel", "message": "no account of channel web is set up"}]
