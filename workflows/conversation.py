@@ -230,6 +230,8 @@ class ConversationWorkflow:
 
         await workflow.wait_condition(lambda: handle.done() or spoken_up())
         if not handle.done() and spoken_up():
+            # Nobody waits for its end; asked for all the same, or asyncio reports an exception never retrieved.
+            handle.add_done_callback(lambda given_up: given_up.cancelled() or given_up.exception())
             handle.cancel()
             return None, None
         try:
