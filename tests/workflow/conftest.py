@@ -22,6 +22,16 @@ def binary(name: str) -> str:
     return found
 
 
+async def know_search_attributes(environment: WorkflowEnvironment) -> None:
+    """The time-skipping server can be given search attributes and not asked for them, so it is told outright."""
+    await environment.client.operator_service.add_search_attributes(
+        AddSearchAttributesRequest(
+            namespace=environment.client.namespace,
+            search_attributes={name: KINDS[kind] for name, kind in SEARCH_ATTRIBUTES.items()},
+        )
+    )
+
+
 @pytest.fixture
 async def skipping() -> AsyncIterator[WorkflowEnvironment]:
     """A server whose clock jumps to the next timer. One a test: the clock is the server's, and a workflow that
@@ -30,13 +40,7 @@ async def skipping() -> AsyncIterator[WorkflowEnvironment]:
         test_server_existing_path=binary("temporal-test-server"), data_converter=pydantic_data_converter
     )
     async with environment:
-        # This server can be given search attributes and not asked for them, so it is told outright.
-        await environment.client.operator_service.add_search_attributes(
-            AddSearchAttributesRequest(
-                namespace=environment.client.namespace,
-                search_attributes={name: KINDS[kind] for name, kind in SEARCH_ATTRIBUTES.items()},
-            )
-        )
+        await know_search_attributes(environment)
         yield environment
 
 
