@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from fastapi.sse import ServerSentEvent
-from pydantic_core import to_json
+from pydantic import TypeAdapter
 
 from api.gateway import Gateway
 from api.problems import ProblemError, invalid
@@ -18,6 +18,8 @@ BATCH = 100
 # Longest time without a look at the events and at the key, in case an announcement was lost or the key revoked.
 LOOK_SECONDS = 15.0
 OUTAGE_SECONDS = 1.0
+
+DATA = TypeAdapter(dict[str, Any])
 
 
 def start_after(last_event_id: str | None, after: int | None) -> int | None:
@@ -86,4 +88,4 @@ def _event(delivery: Delivery) -> ServerSentEvent:
             "turn": message.turn,
         }
     # Encoded here: the framework would walk the whole value in Python first.
-    return ServerSentEvent(raw_data=to_json(data).decode(), event=delivery.type.value, id=str(delivery.seq))
+    return ServerSentEvent(raw_data=DATA.dump_json(data).decode(), event=delivery.type.value, id=str(delivery.seq))
