@@ -9,7 +9,6 @@ from temporalio import activity
 from activities.embedding.port import Embedder
 from activities.generation.port import Answer, GenerateRequest, Generator, NoAnswerError
 from activities.grounding import check
-from activities.prepare import text_of
 from activities.provider.errors import ProviderError
 from models.contracts.turn import GENERATE, Generated, GenerateInput, Outcome
 from models.repositories import drafts, knowledge, messages
@@ -33,9 +32,8 @@ class Generate:
     async def generate(self, given: GenerateInput) -> Generated:
         """Write and check. Every failure of the model is an outcome, not an error: the turn goes on without."""
         async with self._database.tenant(given.tenant_id) as tx:
-            stored = await messages.get_many(tx, list(given.message_ids))
+            question = await messages.text_of(tx, given.message_ids)
             passages = await knowledge.passages(tx, given.passages)
-        question = text_of(sorted(stored.values(), key=lambda message: message.seq))
         request = GenerateRequest(
             question=question, language=given.language, passages=tuple(passages), deadline_seconds=self._turn_seconds
         )
@@ -75,7 +73,8 @@ class Generate:
                         return piece
                 raise AssertionError("a generator ended without an Answer and without an error")
             except ProviderError as error:
-                wait = error.retry_after if error.retry_after is not None else pause * random.uniform(0.5, 1)
+                # Jitter, so that turns that failed together do not come back together.
+                wait = error.retry_after if error.retry_after is not None else pause * random.uniform(0.5, 1)  # noqa: S311
                 if not error.retryable or loop.time() + wait >= deadline:
                     raise
                 log.info("model tried again", cause=type(error).__name__, wait=round(wait, 1))

@@ -16,8 +16,7 @@ from models.contracts.enums import ConversationState, Intent, Language
 from models.contracts.knowledge import Retrieval
 from models.contracts.settings import TenantSettings
 from models.contracts.turn import PREPARE, Coverage, Prepared, PrepareInput, TurnRules, Verdict
-from models.repositories import messages, tenants
-from models.repositories.messages import Message
+from models.repositories import messages
 from runtime.database import Database
 from runtime.outages import is_outage
 
@@ -51,23 +50,20 @@ class Prepare:
 
     async def _prepare(self, given: PrepareInput) -> Prepared:
         async with self._database.tenant(given.tenant_id) as tx:
-            stored = await messages.unhandled(tx, given.conversation_id, given.message_ids)
-            if not stored:
-                return Prepared(message_ids=())
-            settings = await tenants.get_settings(tx)
-            rules = await tenants.get_policy(tx)
-        text = text_of(stored)
-        asked = core(text)
+            burst = await messages.unhandled(tx, given.conversation_id, given.message_ids)
+        if burst is None:
+            return Prepared(message_ids=())
+        asked = core(burst.text)
         vector = await self._embed(asked)
-        understanding = await self._classifier.understand(text, vector, previous=given.language)
-        topic = policy.match(rules, text)
+        understanding = await self._classifier.understand(burst.text, vector, previous=given.language)
+        topic = policy.match(burst.policy, burst.text)
         prepared = Prepared(
-            message_ids=tuple(message.id for message in stored),
+            message_ids=burst.ids,
             understanding=understanding,
             verdict=Verdict(topic.action) if topic else Verdict.NONE,
             rule=topic.name if topic else None,
             writes=self._writes,
-            rules=turn_rules(settings),
+            rules=turn_rules(burst.settings),
         )
         if given.state is ConversationState.MANAGER_ACTIVE or Intent.QUESTION not in understanding.intents:
             return prepared
@@ -108,11 +104,6 @@ class Prepare:
         async with self._database.tenant(given.tenant_id) as tx:
             carried = await retrieve(tx, together, again, self._space, language)
         return max(found, carried, key=lambda retrieval: retrieval.confidence)
-
-
-def text_of(burst: list[Message]) -> str:
-    """A burst as one text, in the order in which it was stored."""
-    return "\n".join(message.text for message in burst)
 
 
 def coverage_of(confidence: float) -> Coverage:

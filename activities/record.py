@@ -6,7 +6,6 @@ from temporalio import activity
 
 from activities import phrases
 from activities.generation.extractive import excerpt
-from activities.prepare import text_of
 from models.contracts.conversation import Record, Reply
 from models.contracts.enums import ReplyKind
 from models.contracts.knowledge import Passage
@@ -44,8 +43,8 @@ async def compose(tx: TenantTx, record: Record, reply: Reply) -> Outgoing:
             text = await drafts.get(tx, reply.draft) if reply.draft else None
             if text is None:
                 return await _quote(tx, record, reply)
-            passages = await knowledge.passages(tx, reply.passages)
-            return Outgoing(text, [citation(passage) for passage in passages[:CITED]])
+            passages = await knowledge.passages(tx, reply.passages[:CITED])
+            return Outgoing(text, [citation(passage) for passage in passages])
         case ReplyKind.RULE:
             return Outgoing(rule_text(await tenants.get_policy(tx), reply), [])
         case ReplyKind.MUTED:
@@ -57,13 +56,11 @@ async def compose(tx: TenantTx, record: Record, reply: Reply) -> Outgoing:
 
 
 async def _quote(tx: TenantTx, record: Record, reply: Reply) -> Outgoing:
-    stored = await messages.get_many(tx, list(record.handled))
-    question = text_of(sorted(stored.values(), key=lambda message: message.seq))
-    passage = next(iter(await knowledge.passages(tx, reply.passages)), None)
+    passage = next(iter(await knowledge.passages(tx, reply.passages[:1])), None)
     if passage is None:
         # The page was deleted between search and reply; saying so honestly beats quoting what is gone.
         return Outgoing(phrases.phrase(ReplyKind.CLARIFY, reply.language), [])
-    text = excerpt(question, passage.text)
+    text = excerpt(await messages.text_of(tx, record.handled), passage.text)
     return Outgoing(phrases.quote(reply.language, passage.title, text), [citation(passage, text)])
 
 

@@ -1,14 +1,16 @@
 """Messages: stored once, whoever delivers them and however often; read back in order."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from models.contracts.enums import Author, Direction, EventType, Language, MessageStatus, ReplyKind
+from models.contracts.settings import Policy, TenantSettings
 from models.repositories import events
 from models.tables import conversations, messages
 from runtime.database import SystemTx, TenantTx
@@ -40,6 +42,32 @@ class Inbound:
     new: bool
     handled: bool
 
+
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """Messages to understand together, oldest first, and the rules of the tenant that they are for."""
+
+    ids: tuple[UUID, ...]
+    text: str
+    settings: TenantSettings
+    policy: Policy
+
+
+# One round trip for all that a turn begins with.
+UNHANDLED = sa.text(
+    """
+    SELECT m.id, m.text,
+        (SELECT body FROM tenant_settings WHERE tenant_id = :tenant) AS settings,
+        (SELECT body FROM policies WHERE tenant_id = :tenant ORDER BY version DESC LIMIT 1) AS policy
+    FROM messages m
+    WHERE m.tenant_id = :tenant AND m.conversation_id = :conversation AND m.id = ANY(:ids) AND m.status = 'stored'
+    ORDER BY m.seq
+    """
+).bindparams(
+    sa.bindparam("tenant", type_=sa.Uuid()),
+    sa.bindparam("conversation", type_=sa.Uuid()),
+    sa.bindparam("ids", type_=ARRAY(sa.Uuid())),
+)
 
 MESSAGE_COLUMNS = (
     messages.c.id,
@@ -127,19 +155,30 @@ async def drop_draft(tx: TenantTx, message: UUID) -> None:
     )
 
 
-async def unhandled(tx: TenantTx, conversation: UUID, ids: tuple[UUID, ...]) -> list[Message]:
-    """Those of the given inbound messages that no turn has handled yet, in the order in which they were stored."""
-    rows = await tx.connection.execute(
-        sa.select(*MESSAGE_COLUMNS)
-        .where(
-            messages.c.tenant_id == tx.tenant_id,
-            messages.c.conversation_id == conversation,
-            messages.c.id.in_(ids),
-            messages.c.status == MessageStatus.STORED,
-        )
+async def unhandled(tx: TenantTx, conversation: UUID, ids: tuple[UUID, ...]) -> Burst | None:
+    """Those of the given inbound messages that no turn has handled yet, with what the tenant says about answering
+    them. None when there are none: another attempt was quicker."""
+    given = {"tenant": tx.tenant_id, "conversation": conversation, "ids": ids}
+    rows = (await tx.connection.execute(UNHANDLED, given)).all()
+    if not rows:
+        return None
+    first = rows[0]
+    return Burst(
+        tuple(row.id for row in rows),
+        "\n".join(row.text for row in rows),
+        TenantSettings.model_validate(first.settings),
+        Policy.model_validate(first.policy or {}),
+    )
+
+
+async def text_of(tx: TenantTx, ids: Sequence[UUID]) -> str:
+    """Messages as one text, in the order in which they were stored."""
+    found = await tx.connection.scalars(
+        sa.select(messages.c.text)
+        .where(messages.c.tenant_id == tx.tenant_id, messages.c.id.in_(ids))
         .order_by(messages.c.seq)
     )
-    return [Message(**row._mapping) for row in rows]
+    return "\n".join(found)
 
 
 async def get_many(tx: TenantTx, ids: list[UUID]) -> dict[UUID, Message]:

@@ -5,20 +5,18 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 
 from models.contracts.conversation import EscalationRef, Record
 from models.contracts.enums import (
     Author,
-    ConversationState,
-    Direction,
     EscalationStatus,
     EventType,
     MessageStatus,
     SendStatus,
 )
 from models.repositories import events
-from models.tables import conversations, escalations, messages, send_ledger
+from models.tables import escalations, messages, send_ledger
 from runtime.database import TenantTx
 from runtime.ids import new_id
 
@@ -31,6 +29,46 @@ class Outgoing:
     citations: list[dict[str, Any]]
 
 
+APPLY = sa.text(
+    """
+    WITH advanced AS (
+        UPDATE conversations SET
+            state = :state, language = :language, version = :version, turn = :turn, unsure = :unsure,
+            opt_outs = :opt_outs, opted_out_at = :opted_out_at, muted_until = :muted_until,
+            closed_at = CASE WHEN :state = 'closed' THEN now() END, updated_at = now()
+        WHERE tenant_id = :tenant AND id = :conversation AND version < :version
+        RETURNING id
+    ), handled AS (
+        UPDATE messages SET status = 'handled', turn = :turn, language = :language, updated_at = now()
+        WHERE tenant_id = :tenant AND id = ANY(:handled) AND status = 'stored' AND EXISTS (SELECT FROM advanced)
+    ), written AS (
+        INSERT INTO messages (tenant_id, id, conversation_id, direction, author, status, kind, text, language,
+            citations, confidence, turn)
+        SELECT :tenant, :message, :conversation, 'outbound', 'bot', 'sent', :kind, :text, :reply_language,
+            :citations, :confidence, :turn
+        FROM advanced WHERE :text IS NOT NULL
+        RETURNING id
+    ), ledgered AS (
+        -- On channels that deliver through events, the event of this same transaction is the delivery: `sent` is
+        -- true the moment it commits, and there is no window in which it could be sent twice.
+        INSERT INTO send_ledger (tenant_id, id, conversation_id, message_id, key, status, attempts)
+        SELECT :tenant, :ledger, :conversation, id, :key, 'sent', 1 FROM written
+    )
+    SELECT EXISTS (SELECT FROM advanced)
+    """
+).bindparams(
+    *(sa.bindparam(name, type_=sa.Uuid()) for name in ("tenant", "conversation", "message", "ledger")),
+    *(sa.bindparam(name, type_=sa.Text()) for name in ("state", "language", "kind", "text", "reply_language", "key")),
+    *(sa.bindparam(name, type_=sa.Integer()) for name in ("turn", "unsure", "opt_outs")),
+    *(sa.bindparam(name, type_=sa.DateTime(timezone=True)) for name in ("opted_out_at", "muted_until")),
+    sa.bindparam("version", type_=sa.BigInteger()),
+    sa.bindparam("handled", type_=ARRAY(sa.Uuid())),
+    sa.bindparam("citations", type_=JSONB()),
+    sa.bindparam("confidence", type_=sa.Float()),
+)
+"""The step as one statement: this is the hot path, and every round trip is paid by every turn."""
+
+
 async def apply(tx: TenantTx, conversation: UUID, record: Record, reply: Outgoing | None) -> UUID | None:
     """Apply one step, once: a record that is not newer than the conversation's version changes nothing.
 
@@ -38,61 +76,38 @@ async def apply(tx: TenantTx, conversation: UUID, record: Record, reply: Outgoin
     messages and events change together; deferred constraints check at commit that they agree.
     """
     standing = record.standing
-    advanced = await tx.connection.execute(
-        sa.update(conversations)
-        .where(
-            conversations.c.tenant_id == tx.tenant_id,
-            conversations.c.id == conversation,
-            conversations.c.version < standing.version,
-        )
-        .values(
-            state=standing.state,
-            language=standing.language,
-            version=standing.version,
-            turn=standing.turn,
-            unsure=standing.unsure,
-            opt_outs=standing.opt_outs,
-            opted_out_at=standing.opted_out_at,
-            muted_until=standing.muted_until,
-            closed_at=sa.func.now() if standing.state is ConversationState.CLOSED else None,
-        )
-    )
     key = f"{conversation}/{standing.turn}/0"
-    if advanced.rowcount == 0:
+    message = new_id()
+    advanced = await tx.connection.scalar(
+        APPLY,
+        {
+            "tenant": tx.tenant_id,
+            "conversation": conversation,
+            **standing.model_dump(exclude={"escalation"}),
+            "handled": record.handled,
+            "message": message,
+            "ledger": new_id(),
+            "key": key,
+            "kind": record.reply.kind if record.reply else None,
+            "reply_language": record.reply.language if record.reply else None,
+            "confidence": record.reply.confidence if record.reply else None,
+            "text": reply.text if reply else None,
+            "citations": reply.citations if reply else [],
+        },
+    )
+    if not advanced:
         return await _already_sent(tx, key) if record.reply else None
 
     happened: list[tuple[EventType, dict[str, Any]]] = []
-    if record.handled:
-        await tx.connection.execute(
-            sa.update(messages)
-            .where(
-                messages.c.tenant_id == tx.tenant_id,
-                messages.c.id.in_(record.handled),
-                messages.c.status == MessageStatus.STORED,
-            )
-            .values(status=MessageStatus.HANDLED, turn=standing.turn, language=standing.language)
-        )
-    if standing.escalation is not None:
+    if standing.escalation is not None and (record.opens or record.moves or record.command):
         happened += await _write_escalation(tx, conversation, record, standing.escalation)
-    message_id = None
-    if record.reply is not None and reply is not None:
-        message_id = await _write_reply(tx, conversation, record, reply, key)
-        happened.append(
-            (
-                EventType.MESSAGE,
-                {"message_id": str(message_id), "author": Author.BOT.value, "kind": record.reply.kind.value},
-            )
-        )
+    if record.reply is not None:
+        said = {"message_id": str(message), "author": Author.BOT.value, "kind": record.reply.kind.value}
+        happened.append((EventType.MESSAGE, said))
     if record.manager_message is not None:
-        await tx.connection.execute(
-            sa.update(messages)
-            .where(messages.c.tenant_id == tx.tenant_id, messages.c.id == record.manager_message)
-            .values(status=MessageStatus.SENT)
-        )
-        await _ledger(tx, conversation, record.manager_message, f"{conversation}/manager/{record.manager_message}")
-        happened.append(
-            (EventType.MESSAGE, {"message_id": str(record.manager_message), "author": Author.MANAGER.value})
-        )
+        await _send_managers(tx, conversation, record.manager_message)
+        said = {"message_id": str(record.manager_message), "author": Author.MANAGER.value}
+        happened.append((EventType.MESSAGE, said))
     happened.append(
         (
             EventType.STATE,
@@ -100,13 +115,13 @@ async def apply(tx: TenantTx, conversation: UUID, record: Record, reply: Outgoin
                 "state": standing.state.value,
                 "version": standing.version,
                 "turn": standing.turn,
-                "handled": [str(m) for m in record.handled],
+                "handled": [str(message) for message in record.handled],
                 "forwarded": record.forwarded,
             },
         )
     )
     await events.append_all(tx, happened, conversation)
-    return message_id
+    return message if record.reply else None
 
 
 async def _already_sent(tx: TenantTx, key: str) -> UUID | None:
@@ -175,32 +190,13 @@ async def _write_escalation(
     ]
 
 
-async def _write_reply(tx: TenantTx, conversation: UUID, record: Record, reply: Outgoing, key: str) -> UUID:
-    assert record.reply is not None
-    message_id = new_id()
+async def _send_managers(tx: TenantTx, conversation: UUID, message: UUID) -> None:
+    """A manager's stored text becomes a message, and is entered as sent (see APPLY)."""
     await tx.connection.execute(
-        sa.insert(messages).values(
-            tenant_id=tx.tenant_id,
-            id=message_id,
-            conversation_id=conversation,
-            direction=Direction.OUTBOUND,
-            author=Author.BOT,
-            status=MessageStatus.SENT,
-            kind=record.reply.kind,
-            text=reply.text,
-            language=record.reply.language,
-            citations=reply.citations,
-            confidence=record.reply.confidence,
-            turn=record.standing.turn,
-        )
+        sa.update(messages)
+        .where(messages.c.tenant_id == tx.tenant_id, messages.c.id == message)
+        .values(status=MessageStatus.SENT)
     )
-    await _ledger(tx, conversation, message_id, key)
-    return message_id
-
-
-async def _ledger(tx: TenantTx, conversation: UUID, message: UUID, key: str) -> None:
-    """On channels that deliver through events, the event of this same transaction is the delivery: `sent` is
-    true the moment it commits, and there is no window in which it could be sent twice."""
     await tx.connection.execute(
         insert(send_ledger)
         .values(
@@ -208,7 +204,7 @@ async def _ledger(tx: TenantTx, conversation: UUID, message: UUID, key: str) -> 
             id=new_id(),
             conversation_id=conversation,
             message_id=message,
-            key=key,
+            key=f"{conversation}/manager/{message}",
             status=SendStatus.SENT,
             attempts=1,
         )
