@@ -1,11 +1,12 @@
 """The database engine, and the only way to a transaction: for one tenant, or for the system."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from runtime.outages import is_outage
@@ -65,7 +66,9 @@ class Database:
             try:
                 yield connection
             except BaseException:
-                await _end(connection, "ROLLBACK")
+                # Where even that fails (the server died), what went wrong in the block is the error to tell.
+                with suppress(SQLAlchemyError):
+                    await _end(connection, "ROLLBACK")
                 raise
             await _end(connection, "COMMIT")
         finally:

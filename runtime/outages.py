@@ -24,7 +24,7 @@ def is_outage(error: BaseException) -> bool:
         if error.connection_invalidated:
             return True
         error = error.orig or error
-    if isinstance(error, asyncpg.InterfaceError):
-        return True  # the driver's own: the connection is closing or closed
+    if isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError):
+        return True  # the driver's own: the connection is closing, closed, or has lost its server in mid-sentence
     state = getattr(error, "sqlstate", None)
     return isinstance(state, str) and (state.startswith(PASSING) or state in PASSING_STATES)
