@@ -60,7 +60,8 @@ UNHANDLED = sa.text(
         (SELECT body FROM tenant_settings WHERE tenant_id = :tenant) AS settings,
         (SELECT body FROM policies WHERE tenant_id = :tenant ORDER BY version DESC LIMIT 1) AS policy
     FROM messages m
-    WHERE m.tenant_id = :tenant AND m.conversation_id = :conversation AND m.id = ANY(:ids) AND m.status = 'stored'
+    WHERE m.tenant_id = :tenant AND m.conversation_id = :conversation AND m.status = 'stored'
+        AND m.seq <= (SELECT max(seq) FROM messages WHERE tenant_id = :tenant AND id = ANY(:ids))
     ORDER BY m.seq
     """
 ).bindparams(
@@ -156,8 +157,12 @@ async def drop_draft(tx: TenantTx, message: UUID) -> None:
 
 
 async def unhandled(tx: TenantTx, conversation: UUID, ids: tuple[UUID, ...]) -> Burst | None:
-    """Those of the given inbound messages that no turn has handled yet, with what the tenant says about answering
-    them. None when there are none: another attempt was quicker."""
+    """The inbound messages up to the last given one that no turn has handled yet, with what the tenant says about
+    answering them. None when there are none: another attempt was quicker.
+
+    An earlier message that was stored while Temporal was away has not been handed over yet; a turn takes it along,
+    because answering it after a later one would turn the customer's words around.
+    """
     given = {"tenant": tx.tenant_id, "conversation": conversation, "ids": ids}
     rows = (await tx.connection.execute(UNHANDLED, given)).all()
     if not rows:
