@@ -71,16 +71,20 @@ async def working(client: Client, database: Database) -> AsyncIterator[None]:
     @activity.defn(name=PREPARE.name)
     async def prepare(given: PrepareInput) -> Prepared:
         async with database.tenant(given.tenant_id) as tx:
-            stored = await messages.unhandled(tx, given.conversation_id, given.message_ids)
-        wants = Intent.HUMAN_REQUEST if stored and stored[-1].text == PERSON else Intent.GREETING
+            burst = await messages.unhandled(tx, given.conversation_id, given.message_ids)
+        if burst is None:
+            return Prepared(message_ids=())
+        wants = Intent.HUMAN_REQUEST if burst.text.endswith(PERSON) else Intent.GREETING
         understanding = Understanding(intent=wants, confidence=1, intents=(wants,), language=Language.EN)
-        return Prepared(message_ids=tuple(message.id for message in stored), understanding=understanding)
+        return Prepared(message_ids=burst.ids, understanding=understanding)
 
     @activity.defn(name=RECORD.name)
     async def record(given: RecordInput) -> Recorded:
-        reply = Outgoing("Words of the bot.", [{"title": "Help", "uri": None, "quote": "Words"}])
+        words = Outgoing("Words of the bot.", [{"title": "Help", "uri": None, "quote": "Words"}])
         async with database.tenant(given.tenant_id) as tx:
-            message = await records.apply(tx, given.conversation_id, given.record, reply)
+            message = await records.apply(
+                tx, given.conversation_id, given.record, words if given.record.reply else None
+            )
         return Recorded(message_id=message)
 
     @activity.defn(name=PLAN.name)
