@@ -21,6 +21,11 @@ PERSIST = RetryPolicy(
 ATTEMPT = RetryPolicy(initial_interval=timedelta(milliseconds=500), backoff_coefficient=2.0, maximum_attempts=3)
 
 
+LOST_AFTER = timedelta(seconds=2)
+"""A worker that has not beaten for so long is taken for dead, and its work given to another. With the time for
+which a conversation waits for that worker's memory of it, this is how long a killed worker delays a reply."""
+
+
 @dataclass(frozen=True, slots=True)
 class CallPolicy:
     """How one activity is called. `queue` None: the workflow's own (its tasks are started eagerly)."""
@@ -34,7 +39,7 @@ class CallPolicy:
 
 
 CALLS: dict[str, CallPolicy] = {
-    PREPARE.name: CallPolicy(timedelta(seconds=15), PERSIST, INTERACTIVE),
+    PREPARE.name: CallPolicy(timedelta(seconds=15), PERSIST, INTERACTIVE, heartbeat=LOST_AFTER),
     # The activity has its own time for a turn (llm_turn_seconds) and falls back inside it: one attempt, and a
     # bound for a worker that was lost. Heartbeats carry the cancellation when a customer or a manager speaks up.
     GENERATE.name: CallPolicy(
@@ -42,12 +47,12 @@ CALLS: dict[str, CallPolicy] = {
         RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_attempts=2),
         INTERACTIVE,
         queue=MODELS_QUEUE,
-        heartbeat=timedelta(seconds=3),
+        heartbeat=LOST_AFTER,
     ),
-    RECORD.name: CallPolicy(timedelta(seconds=10), PERSIST, INTERACTIVE),
-    PLAN.name: CallPolicy(timedelta(seconds=10), PERSIST, REMINDERS),
-    CLIMB.name: CallPolicy(timedelta(seconds=20), PERSIST, REMINDERS),
-    LEARN.name: CallPolicy(timedelta(seconds=20), PERSIST, REMINDERS),
+    RECORD.name: CallPolicy(timedelta(seconds=10), PERSIST, INTERACTIVE, heartbeat=LOST_AFTER),
+    PLAN.name: CallPolicy(timedelta(seconds=10), PERSIST, REMINDERS, heartbeat=LOST_AFTER),
+    CLIMB.name: CallPolicy(timedelta(seconds=20), PERSIST, REMINDERS, heartbeat=LOST_AFTER),
+    LEARN.name: CallPolicy(timedelta(seconds=20), PERSIST, REMINDERS, heartbeat=LOST_AFTER),
     SPLIT.name: CallPolicy(timedelta(minutes=5), PERSIST, BATCH, heartbeat=timedelta(seconds=30)),
     EMBED.name: CallPolicy(timedelta(minutes=10), PERSIST, BATCH, heartbeat=timedelta(seconds=60)),
     PUBLISH.name: CallPolicy(timedelta(minutes=1), PERSIST, BATCH),
