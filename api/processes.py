@@ -6,9 +6,6 @@ from datetime import timedelta
 
 import structlog
 from prometheus_client import Counter
-from temporalio.api.enums.v1 import TaskQueueType
-from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import (
     Client,
     RPCTimeoutOrCancelledError,
@@ -48,6 +45,7 @@ from models.contracts.routing import (
     conversation_id,
     priority,
 )
+from runtime import temporal
 
 log = structlog.get_logger(__name__)
 
@@ -171,19 +169,8 @@ class Processes:
     async def pollers(self) -> dict[str, int]:
         """How many workers have polled each queue lately. Raises one of OUTAGES."""
         async with asyncio.timeout(HEALTH_SECONDS):
-            described = await asyncio.gather(
-                *(
-                    self._client.workflow_service.describe_task_queue(
-                        DescribeTaskQueueRequest(
-                            namespace=self._client.namespace,
-                            task_queue=TaskQueue(name=queue),
-                            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
-                        )
-                    )
-                    for queue in QUEUES
-                )
-            )
-        return {queue: len(found.pollers) for queue, found in zip(QUEUES, described, strict=True)}
+            found = await asyncio.gather(*(temporal.pollers(self._client, queue) for queue in QUEUES))
+        return dict(zip(QUEUES, found, strict=True))
 
 
 def _refusal(error: WorkflowUpdateFailedError) -> Refusal:

@@ -10,9 +10,7 @@ from typing import Literal
 import asyncpg
 import httpx
 from pydantic import BaseModel
-from temporalio.api.enums.v1 import TaskQueueType
-from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, DescribeTaskQueueRequest
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
@@ -26,7 +24,7 @@ from runtime.errors import OperatorError
 from runtime.home import Home
 from runtime.migrate import inspect
 from runtime.settings import Settings, SettingsError
-from runtime.temporal import connect, missing_search_attributes
+from runtime.temporal import connect, missing_search_attributes, pollers
 
 PYTHON_MINIMUM = (3, 11)
 POSTGRES_MINIMUM = 17  # whose built-in locale folds Cyrillic the same everywhere
@@ -237,23 +235,13 @@ async def _search_attributes(client: Client) -> str:
 
 
 async def _workers(client: Client) -> str:
-    silent = [queue for queue in QUEUES if not await _is_polled(client, queue)]
+    try:
+        silent = [queue for queue in QUEUES if not await pollers(client, queue)]
+    except RPCError as error:
+        raise Finding(f"cannot be seen: {error.status.name}", "see `temporal` above") from None
     if silent:
         raise Finding(f"nobody polls {', '.join(silent)}", "start `mainstay worker`, or see logs/worker.log")
     return f"poll {', '.join(QUEUES)}"
-
-
-async def _is_polled(client: Client, queue: str) -> bool:
-    for kind in (TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY):
-        request = DescribeTaskQueueRequest(
-            namespace=client.namespace, task_queue=TaskQueue(name=queue), task_queue_type=kind
-        )
-        try:
-            if (await client.workflow_service.describe_task_queue(request)).pollers:
-                return True
-        except RPCError as error:
-            raise Finding(f"cannot be seen: {error.status.name}", "see `temporal` above") from None
-    return False
 
 
 # --- Models

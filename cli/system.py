@@ -13,6 +13,8 @@ from pathlib import Path
 import httpx
 from pydantic import SecretStr
 
+from models.contracts.routing import CONVERSATIONS_QUEUE
+from runtime import temporal
 from runtime.embedded import Embedded
 from runtime.embedded.ports import LOOPBACK, is_free, pick
 from runtime.embedded.process import Child, StopSteps, spawn
@@ -24,6 +26,7 @@ from runtime.settings import PREFIX, Settings
 from runtime.supervisor import Service, Supervisor, together
 
 READY_SECONDS = 120
+WORKER_SECONDS = 40
 PACKAGES = Path(__file__).resolve().parent.parent
 # A process that drains has a moment more than it was given, to say goodbye.
 FAREWELL_SECONDS = 3
@@ -74,6 +77,7 @@ class System:
             self._supervisor.start(*(self._worker(number) for number in range(self.settings.worker_processes))),
             self._supervisor.start(Service("api", self._start_api, self._drain)),
         )
+        await self._until_polled()
         self._is_ready = True
         self._publish()
 
@@ -132,6 +136,17 @@ class System:
                 if time.monotonic() > deadline:
                     raise child.failure(f"is not ready after {READY_SECONDS} s (last answer: {answer})")
                 await asyncio.sleep(0.05)
+
+    async def _until_polled(self) -> None:
+        """Ready means that a question would be answered now, not only stored. A worker that takes long (the first
+        one embeds its examples) is no failure: what is stored until then is answered then."""
+        client = await temporal.connect(self.settings)
+        deadline = time.monotonic() + WORKER_SECONDS
+        while not await temporal.pollers(client, CONVERSATIONS_QUEUE):
+            if time.monotonic() > deadline:
+                self._say("the workers are not there yet; see logs/worker.log")
+                return
+            await asyncio.sleep(0.1)
 
     def _worker(self, number: int) -> Service:
         variables = {}

@@ -4,8 +4,10 @@ import dataclasses
 import logging
 from functools import cache
 
-from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.enums.v1 import IndexedValueType, TaskQueueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.converter import PayloadCodec
@@ -96,6 +98,16 @@ async def ensure_search_attributes(client: Client) -> list[str]:
             if error.status != RPCStatusCode.ALREADY_EXISTS:
                 raise
     return list(missing)
+
+
+async def pollers(client: Client, queue: str) -> int:
+    """How many workers have polled a queue for activities lately. Raises RPCError."""
+    request = DescribeTaskQueueRequest(
+        namespace=client.namespace,
+        task_queue=TaskQueue(name=queue),
+        task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
+    )
+    return len((await client.workflow_service.describe_task_queue(request)).pollers)
 
 
 @cache

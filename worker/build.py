@@ -12,6 +12,7 @@ from activities.embedding.choice import embedder_for
 from activities.embedding.port import Embedder
 from activities.generate import Generate
 from activities.generation.choice import chat_for
+from activities.generation.extractive import ExtractiveGenerator
 from activities.generation.port import ChatModel
 from activities.generation.written import WritingGenerator
 from activities.hand_over import HandOver
@@ -26,6 +27,7 @@ from models.repositories import knowledge
 from runtime.database import Database
 from runtime.home import Home
 from runtime.settings import Settings
+from worker.heartbeats import Heartbeats
 from workflows.conversation import ConversationWorkflow
 from workflows.escalation import EscalationWorkflow
 from workflows.ingest import IngestWorkflow
@@ -102,6 +104,7 @@ async def workers(settings: Settings, tools: Tools) -> list[Worker]:
             task_queue=CONVERSATIONS_QUEUE,
             workflows=[ConversationWorkflow, EscalationWorkflow],
             activities=[prepare.prepare, Recorder(database).record, ladder.plan, ladder.climb, Learn(database).learn],
+            interceptors=[Heartbeats()],
             max_cached_workflows=settings.worker_cached_workflows,
             sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
             graceful_shutdown_timeout=grace,
@@ -123,15 +126,16 @@ async def workers(settings: Settings, tools: Tools) -> list[Worker]:
             graceful_shutdown_timeout=grace,
         ),
     ]
-    if tools.model is not None:
-        generate = Generate(database, tools.embedder, WritingGenerator(tools.model), settings.llm_turn_seconds)
-        found.append(
-            Worker(
-                client,
-                task_queue=MODELS_QUEUE,
-                activities=[generate.generate],
-                max_concurrent_activities=settings.worker_llm_slots,
-                graceful_shutdown_timeout=grace,
-            )
+    # Polled without a model too: what was begun with one must end when the setting is taken back.
+    writer = WritingGenerator(tools.model) if tools.model else ExtractiveGenerator()
+    generate = Generate(database, tools.embedder, writer, settings.llm_turn_seconds)
+    found.append(
+        Worker(
+            client,
+            task_queue=MODELS_QUEUE,
+            activities=[generate.generate],
+            max_concurrent_activities=settings.worker_llm_slots,
+            graceful_shutdown_timeout=grace,
         )
+    )
     return found

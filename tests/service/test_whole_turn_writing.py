@@ -1,0 +1,185 @@
+"""The whole turn with a model that writes, and with one that fails: the customer gets an answer, a quote or a person,
+in time; and never half an answer, or one that the pages do not bear out."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+from llmock.pytest_plugin import LLMock
+from llmock.scenarios import Fail, Match, Reply
+from llmock.testing import LLMockServer
+
+from tests.service.api.house import Company
+from tests.service.whole import eventually, messages_of, open_escalation, servers_of_its_own, system
+
+TURN_SECONDS, STALL_SECONDS = 4.0, 0.5
+SLACK_SECONDS = 3.0
+"""What a turn takes beside the model, on a busy machine."""
+
+QUESTION = "How much is delivery to Astana and how long does it take?"
+GROUNDED = "Delivery to Astana takes 2–3 days and costs 1,490 ₸ for orders up to 20 kg."
+INVENTED = "Delivery to Astana takes 2–3 days and costs 7,777 ₸ for orders up to 20 kg."
+IS_A_QUESTION = '{"intents": ["question"], "confidence": 0.9}'
+
+STREAMS = Match(stream=True)
+"""Answers are streamed; intents are not."""
+SAYS_SO = Reply(text=GROUNDED, times=None, match=STREAMS)
+
+
+@pytest.fixture(scope="module")
+async def altyn(tmp_path_factory: pytest.TempPathFactory, llmock_server: LLMockServer) -> AsyncIterator[Company]:
+    """The sample company with a model that tells intents and writes answers."""
+    async with (
+        servers_of_its_own(tmp_path_factory.mktemp("writing")) as servers,
+        system(
+            servers,
+            llm_provider="openai",
+            llm_url=llmock_server.base_url(),
+            llm_model="gpt-4o",
+            llm_understands=True,
+            llm_turn_seconds=TURN_SECONDS,
+            llm_stall_seconds=STALL_SECONDS,
+        ) as altyn,
+    ):
+        yield altyn
+
+
+@pytest.fixture
+def model(llmock: LLMock) -> LLMock:
+    """Takes every message for a question."""
+    return llmock.add(Reply(text=IS_A_QUESTION, times=None, match=Match(stream=False)))
+
+
+async def ask(altyn: Company, text: str = QUESTION) -> tuple[dict[str, Any], float]:
+    """The reply, and the seconds that it took."""
+    conversation = await altyn.opened()
+    begun = time.monotonic()
+    reply: dict[str, Any] = (await altyn.said(conversation, text))["reply"]
+    took = time.monotonic() - begun
+    assert [each["author"] for each in await messages_of(altyn, conversation)] == ["customer", "bot"]
+    return reply, took
+
+
+async def writes(model: LLMock) -> bool:
+    """The intent is told, and the answer begun."""
+    journal = model._server.state.journal
+    return len(journal.records()) == 1 and journal.in_flight == 1
+
+
+async def test_an_answer_is_written_and_names_its_sources(altyn: Company, model: LLMock) -> None:
+    model.add(SAYS_SO)
+    reply, _ = await ask(altyn)
+    assert (reply["kind"], reply["text"]) == ("answer", GROUNDED)
+    assert reply["citations"][0]["title"] == "en/delivery.md"
+    model.assert_resilient()
+
+
+async def test_a_wrong_number_never_reaches_the_customer(altyn: Company, model: LLMock) -> None:
+    model.add(Reply(text=INVENTED, match=STREAMS))
+    reply, _ = await ask(altyn)
+    assert reply["kind"] == "quote"
+    assert "7,777" not in reply["text"]
+    assert "1,490 ₸" in reply["text"]
+
+
+PASSING: dict[str, Callable[[LLMock], LLMock]] = {
+    "429 with Retry-After": lambda model: model.add(Fail(429, retry_after=1.0, match=STREAMS)),
+    "503": lambda model: model.add(Fail(503, match=STREAMS)),
+    "disconnect": lambda model: model.disconnect(after_chunks=3),
+    "truncated stream": lambda model: model.truncate(after_chunks=3),
+    "stall": lambda model: model.stall(after_chunks=3),
+    "not JSON": lambda model: model.corrupt(after_chunks=3),
+}
+
+
+@pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING.keys())
+async def test_a_fault_that_passes_costs_a_moment(
+    altyn: Company, model: LLMock, fault: Callable[[LLMock], LLMock]
+) -> None:
+    fault(model).add(SAYS_SO)
+    reply, took = await ask(altyn)
+    assert reply["text"] == GROUNDED, "whole, or not at all"
+    assert took < TURN_SECONDS + SLACK_SECONDS
+    model.assert_resilient()
+
+
+LASTING: dict[str, Callable[[LLMock], LLMock]] = {
+    "429 until tomorrow": lambda model: model.add(Fail(429, retry_after=86400, times=None, match=STREAMS)),
+    "503": lambda model: model.add(Fail(503, times=None, match=STREAMS)),
+    "disconnects": lambda model: model.disconnect(after_chunks=3, times=None),
+    "truncated streams": lambda model: model.truncate(after_chunks=3, times=None),
+    "stalls": lambda model: model.stall(after_chunks=3, times=None),
+    "refused": lambda model: model.add(Fail(401, times=None, match=STREAMS)),
+}
+
+
+@pytest.mark.parametrize("fault", LASTING.values(), ids=LASTING.keys())
+async def test_with_a_model_that_does_not_recover_the_page_is_quoted_in_time(
+    altyn: Company, model: LLMock, fault: Callable[[LLMock], LLMock]
+) -> None:
+    fault(model).add(SAYS_SO)
+    reply, took = await ask(altyn)
+    assert reply["kind"] == "quote"
+    assert "1,490 ₸" in reply["text"]
+    assert GROUNDED[:30] not in reply["text"]
+    assert took < TURN_SECONDS + SLACK_SECONDS
+
+
+async def test_a_model_that_knows_no_answer_asks_back_and_then_a_person_is_asked(altyn: Company, model: LLMock) -> None:
+    model.add(Reply(text="NO_ANSWER", times=None, match=STREAMS))
+    conversation = await altyn.opened()
+    kinds = []
+    for _ in range(2):
+        kinds.append((await altyn.said(conversation, QUESTION))["reply"]["kind"])
+    assert kinds == ["clarify", "escalated"]
+    assert (await open_escalation(altyn, conversation))["reason"] == "unsure"
+
+
+@pytest.mark.parametrize("said", ["question", '{"intents": []}', '{"intents": ["close_the_shop"], "confidence": 1}'])
+async def test_intents_that_are_no_intents_are_told_by_examples(altyn: Company, llmock: LLMock, said: str) -> None:
+    llmock.reply(said)
+    reply, _ = await ask(altyn, "Can I speak to a real person, please?")
+    assert reply["kind"] == "escalated"
+    llmock.assert_resilient()
+
+
+async def test_without_any_model_the_customer_is_served_all_the_same(altyn: Company, llmock: LLMock) -> None:
+    llmock.outage()
+    reply, took = await ask(altyn)
+    assert reply["kind"] == "quote"
+    assert took < TURN_SECONDS + SLACK_SECONDS
+
+
+async def test_a_manager_takes_while_the_model_writes_and_the_bot_stays_silent(altyn: Company, model: LLMock) -> None:
+    model.pace(300).add(SAYS_SO)
+    conversation = await altyn.opened()
+
+    sent = await altyn.post(f"/v1/conversations/{conversation}/messages", {"text": QUESTION})
+    await eventually(lambda: writes(model))
+    escalated = (await altyn.post(f"/v1/conversations/{conversation}/escalate")).json()
+    taken = await altyn.post(f"/v1/escalations/{escalated['escalation']['id']}/take", headers=altyn.as_("aigerim"))
+    assert taken.status_code == 200, taken.text
+
+    async def turn_is_over() -> bool:
+        found = await altyn.post(
+            f"/v1/conversations/{conversation}/messages?wait=10",
+            {"text": "And to Shymkent?", "client_message_id": "after"},
+        )
+        return bool(found.json()["state"] == "manager_active")
+
+    await eventually(turn_is_over)
+    assert sent.status_code == 202
+    assert [each["author"] for each in await messages_of(altyn, conversation)] == ["customer", "customer"]
+
+
+async def test_a_message_while_the_model_writes_is_answered_with_the_one_before(altyn: Company, model: LLMock) -> None:
+    model.pace(300).add(SAYS_SO)
+    conversation = await altyn.opened()
+    await altyn.post(f"/v1/conversations/{conversation}/messages", {"text": "How much is delivery to Astana?"})
+    await eventually(lambda: writes(model))
+    model.pace(0)
+    reply = (await altyn.said(conversation, "And how long does delivery to Astana take?"))["reply"]
+    assert reply["text"] == GROUNDED
+    assert [each["author"] for each in await messages_of(altyn, conversation)] == ["customer", "customer", "bot"]
