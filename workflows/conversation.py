@@ -198,6 +198,8 @@ class ConversationWorkflow:
             if decision.reply is ReplyKind.QUOTE and prepared.writes:
                 outcome, draft = await self._generate(prepared, interruptible=fold < MAX_FOLDS)
                 if outcome is None:
+                    # What a manager did must show now, not when the next attempt is through.
+                    await self._write()
                     continue
                 if outcome is Outcome.NO_ANSWER:
                     prepared = prepared.model_copy(update={"coverage": Coverage.UNSURE})
