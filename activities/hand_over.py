@@ -9,7 +9,7 @@ from temporalio.client import Client
 from models.contracts.conversation import InboundMessage
 from models.contracts.ingest import HAND_OVER, HandedOver, HandOverInput
 from models.processes import hand_over
-from models.repositories import conversations, messages
+from models.repositories import messages, standings
 from runtime.database import Database
 
 log = structlog.get_logger(__name__)
@@ -31,7 +31,7 @@ class HandOver:
             )
         for tenant_id, conversation_id, message_id in claimed:
             async with self._database.tenant(tenant_id) as tx:
-                found = await conversations.start_input(tx, conversation_id)
+                found = await standings.start_input(tx, conversation_id)
             if found is None:
                 continue
             start, quiet = found

@@ -30,8 +30,7 @@ class Recorder:
         """Write one step in one transaction; written again by a retry, it changes nothing."""
         async with self._database.tenant(given.tenant_id) as tx:
             reply = await compose(tx, given.record, given.record.reply) if given.record.reply else None
-            message = await records.apply(tx, given.conversation_id, given.record, reply)
-        return Recorded(message_id=message)
+            return await records.apply(tx, given.conversation_id, given.run, given.record, reply)
 
 
 async def compose(tx: TenantTx, record: Record, reply: Reply) -> Outgoing:

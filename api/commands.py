@@ -23,7 +23,7 @@ from models.contracts.conversation import (
     Refusal,
 )
 from models.contracts.enums import Command, ConversationState, EscalationStatus
-from models.repositories import conversations, escalations, messages, tenants
+from models.repositories import conversations, escalations, messages, standings, tenants
 from models.repositories.tenants import Caller
 from runtime.database import TenantTx
 
@@ -77,7 +77,7 @@ async def on_conversation(gateway: Gateway, caller: Caller, conversation: UUID, 
 
 
 async def _start(tx: TenantTx, conversation: UUID) -> ConversationInput:
-    found = await conversations.start_input(tx, conversation)
+    found = await standings.start_input(tx, conversation)
     if found is None:
         raise not_found("conversation")
     return found[0]

@@ -41,7 +41,6 @@ class Page:
     def as_json(self) -> dict[str, str]:
         return {
             "name": self.name,
-            "title": title_of(self.text, self.path),
             "text": self.text,
             "media_type": MEDIA_TYPES[self.path.suffix.lower()],
         }
@@ -150,14 +149,6 @@ def other_encoding(content: bytes) -> str:
     if letters and cyrillic > len(letters) / 2:
         return "; it looks like Windows-1251: convert it with `iconv -f cp1251 -t utf-8`"
     return ": save it as UTF-8"
-
-
-def title_of(text: str, path: Path) -> str:
-    """A page's first heading, else its file's name."""
-    for line in text.splitlines():
-        if line.startswith("# ") and (title := line[2:].strip(" #")):
-            return title[:NAME_CHARACTERS]
-    return path.stem
 
 
 def folder_name(path: Path) -> str:

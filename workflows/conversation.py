@@ -150,13 +150,32 @@ class ConversationWorkflow:
         start = self._start
         while self._memory.records:
             record = self._memory.records[0]
-            await call(
+            recorded = await call(
                 RECORD,
-                RecordInput(tenant_id=start.tenant_id, conversation_id=start.conversation_id, record=record),
+                RecordInput(
+                    tenant_id=start.tenant_id,
+                    conversation_id=start.conversation_id,
+                    run=workflow.info().first_execution_run_id,
+                    record=record,
+                ),
                 start.tenant_id,
             )
+            if recorded.standing is not None:
+                self._begin_anew(recorded.standing)
+                return
             self._memory.records.pop(0)
             await escalating.follow(start, record)
+
+    def _begin_anew(self, standing: Standing) -> None:
+        """The conversation was closed by its last process between the look at its record and this process's start.
+        What was decided from that look is void; its messages are understood again."""
+        memory = self._memory
+        again = [message for record in memory.records for message in record.handled]
+        if void := [record.command.value for record in memory.records if record.command]:
+            workflow.logger.warning("commands on a conversation that was just closed", extra={"commands": void})
+        memory.standing, memory.records = standing, []
+        memory.inbox = [*again, *memory.inbox]
+        memory.seen = [message for message in memory.seen if message not in again]
 
     async def _wait(self) -> None:
         """Wait for something to do; while a burst goes on, at most to the end of its quiet window."""

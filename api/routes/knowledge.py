@@ -19,6 +19,7 @@ from api.schemas.knowledge import (
     DocumentOut,
     DocumentsQuery,
     JobOut,
+    JobsQuery,
     MediaType,
     SearchIn,
     SearchOut,
@@ -28,6 +29,7 @@ from api.schemas.knowledge import (
     SourceStaged,
     Tag,
 )
+from models.contracts.documents import title_of
 from models.contracts.ingest import IngestInput
 from models.repositories import knowledge
 from models.repositories.knowledge import StagedDocument
@@ -47,7 +49,7 @@ MEDIA_TYPES: dict[str, MediaType] = {
 async def add_source(body: SourceIn, gateway: InGateway, caller: Admin) -> SourceStaged:
     """Store documents and start the job that makes them knowledge; watch it at /v1/kb/jobs/{id}."""
     staged = [document.staged() for document in body.documents]
-    return await _stage(gateway, caller.tenant_id, body.name, body.tags, staged)
+    return await _stage(gateway, caller.tenant_id, body.name, body.tags, staged, body.keep)
 
 
 @router.post("/upload", operation_id="uploadDocuments", status_code=202, responses=documented(400, 409, 413))
@@ -78,14 +80,19 @@ async def _document(field: str, file: UploadFile) -> StagedDocument:
         raise invalid(field, "is blank, there is nothing to learn from it")
     if "\x00" in text + name:
         raise invalid(field, "must not contain the character NUL (U+0000)")
-    return StagedDocument(name=name, title=PurePosixPath(name).stem, text=text, media_type=media_type)
+    return StagedDocument(name=name, title=title_of(text, name), text=text, media_type=media_type)
 
 
 async def _stage(
-    gateway: Gateway, tenant: UUID, name: str, tags: list[Tag] | None, documents: list[StagedDocument]
+    gateway: Gateway,
+    tenant: UUID,
+    name: str,
+    tags: list[Tag] | None,
+    documents: list[StagedDocument],
+    keep: list[Name] | None = None,
 ) -> SourceStaged:
     async with gateway.records.tenant(tenant) as tx:
-        source, job = await knowledge.stage(tx, name, tags, documents)
+        source, job = await knowledge.stage(tx, name, tags, documents, keep=keep)
     if not await gateway.processes.ingest(IngestInput(tenant_id=tenant, source_id=source, job_id=job)):
         raise unavailable("The documents are stored, but nobody could be told to process them: repeat the request.")
     return SourceStaged(source_id=source, job_id=job)
@@ -124,6 +131,14 @@ async def list_chunks(query: Annotated[ChunksQuery, Query()], gateway: InGateway
     async with gateway.records.tenant(caller.tenant_id) as tx:
         found = await knowledge.list_chunks(tx, query.document_id, after=query.cursor, limit=query.limit + 1)
     return paged([ChunkOut.of(each) for each in found], query.limit, [each.ordinal for each in found])
+
+
+@router.get("/jobs", operation_id="listJobs")
+async def list_jobs(query: Annotated[JobsQuery, Query()], gateway: InGateway, caller: Staff) -> Page[JobOut]:
+    """Jobs, the latest first."""
+    async with gateway.records.tenant(caller.tenant_id) as tx:
+        found = await knowledge.list_jobs(tx, source=query.source_id, before=query.cursor, limit=query.limit + 1)
+    return paged([JobOut.of(each) for each in found], query.limit, [each.id for each in found])
 
 
 @router.get("/jobs/{job_id}", operation_id="getJob", responses=documented(404))

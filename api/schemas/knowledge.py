@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, field_validator
 
 from api.schemas.base import Instant, Name, PageQuery, Request, Response, Text, storable
+from models.contracts.documents import title_of
 from models.contracts.enums import IngestStatus, Language
 from models.contracts.knowledge import Passage
 from models.repositories.knowledge import Chunk, Document, Job, Source, StagedDocument
@@ -19,7 +20,7 @@ class DocumentIn(Request):
     """A document. `name` is what its source calls it (a path, a URL): a new text under a known name replaces it."""
 
     name: Name
-    title: Name | None = None
+    title: Name | None = Field(None, description="Left out, the first heading, else the name.")
     text: Text
     media_type: MediaType = "text/markdown"
     uri: Uri | None = Field(None, description="Where customers can read it; cited with answers.")
@@ -28,7 +29,7 @@ class DocumentIn(Request):
     def staged(self) -> StagedDocument:
         return StagedDocument(
             name=self.name,
-            title=self.title or self.name,
+            title=self.title or title_of(self.text, self.name),
             text=self.text,
             media_type=self.media_type,
             uri=self.uri,
@@ -50,6 +51,12 @@ class SourceIn(Request):
     name: Name
     tags: list[Tag] | None = Field(None, max_length=20, description="Left out, a known source keeps its tags.")
     documents: list[DocumentIn] = Field(min_length=1, max_length=1000)
+    keep: list[Name] | None = Field(
+        None,
+        max_length=100_000,
+        description="Names of the other documents that the source still has: all but these and those given here are "
+        "withdrawn when the job is done. Left out, nothing is withdrawn.",
+    )
 
     @field_validator("documents")
     @classmethod
@@ -171,6 +178,11 @@ class ChunkOut(Response):
 
 class SourcesQuery(PageQuery):
     cursor: UUID | None = Field(None, description="`next` of the page before.")
+
+
+class JobsQuery(PageQuery):
+    cursor: UUID | None = Field(None, description="`next` of the page before.")
+    source_id: UUID | None = None
 
 
 class DocumentsQuery(PageQuery):

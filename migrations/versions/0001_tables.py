@@ -387,6 +387,7 @@ def upgrade() -> None:
         ),
         sa.Column("one_shot", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("version", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("run", sa.Text(), nullable=True),
         sa.Column("turn", sa.Integer(), server_default="0", nullable=False),
         sa.Column("unsure", sa.Integer(), server_default="0", nullable=False),
         sa.Column("opt_outs", sa.Integer(), server_default="0", nullable=False),

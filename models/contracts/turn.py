@@ -5,7 +5,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from models.contracts.base import Activity, Frozen
-from models.contracts.conversation import Record
+from models.contracts.conversation import Record, Standing
 from models.contracts.enums import ConversationState, Language
 from models.contracts.knowledge import Understanding
 
@@ -91,15 +91,20 @@ class Generated(Frozen):
 
 
 class RecordInput(Frozen):
+    """`run` names the chain of runs that the step is from (the same across continue-as-new)."""
+
     tenant_id: UUID
     conversation_id: UUID
+    run: str
     record: Record
 
 
 class Recorded(Frozen):
-    """`message_id` is the outbound message that the step wrote, if it wrote one."""
+    """`message_id` is the outbound message that the step wrote, if it wrote one. `standing` is set when nothing was
+    written, because another chain of runs has written since this one's start was read: it begins anew from there."""
 
     message_id: UUID | None = None
+    standing: Standing | None = None
 
 
 PREPARE = Activity("prepare", PrepareInput, Prepared)

@@ -7,10 +7,8 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from models.contracts.conversation import ConversationInput, EscalationRef, Memory, Standing
 from models.contracts.enums import ChannelKind, ConversationState, Language
-from models.contracts.settings import TenantSettings
-from models.tables import channel_accounts, conversations, customers, escalations, tenant_settings
+from models.tables import channel_accounts, conversations, customers
 from runtime.database import TenantTx
 from runtime.ids import new_id
 
@@ -136,81 +134,6 @@ async def get(tx: TenantTx, conversation: UUID) -> Conversation | None:
         )
     ).one_or_none()
     return None if row is None else Conversation(**row._mapping)
-
-
-async def start_input(tx: TenantTx, conversation: UUID) -> tuple[ConversationInput, float] | None:
-    """What starts or reopens the conversation's process, and its quiet seconds. None when there is none such.
-
-    An open workflow ignores this input; a closed conversation starts again with the bot.
-    """
-    latest = (
-        sa.select(escalations)
-        .where(
-            escalations.c.tenant_id == conversations.c.tenant_id, escalations.c.conversation_id == conversations.c.id
-        )
-        .order_by(escalations.c.number.desc())
-        .limit(1)
-        .lateral("latest")
-    )
-    row = (
-        await tx.connection.execute(
-            sa.select(
-                conversations,
-                channel_accounts.c.kind,
-                tenant_settings.c.body.label("settings"),
-                latest.c.id.label("escalation_id"),
-                latest.c.number,
-                latest.c.status,
-                latest.c.reason,
-                latest.c.offered_to,
-                latest.c.taken_by,
-                latest.c.closed_by,
-            )
-            .select_from(
-                conversations.join(
-                    channel_accounts,
-                    sa.and_(
-                        channel_accounts.c.tenant_id == conversations.c.tenant_id,
-                        channel_accounts.c.id == conversations.c.channel_account_id,
-                    ),
-                )
-                .join(tenant_settings, tenant_settings.c.tenant_id == conversations.c.tenant_id)
-                .outerjoin(latest, sa.true())
-            )
-            .where(conversations.c.tenant_id == tx.tenant_id, conversations.c.id == conversation)
-        )
-    ).one_or_none()
-    if row is None:
-        return None
-    standing = Standing(
-        state=ConversationState.BOT_ACTIVE if row.state is ConversationState.CLOSED else row.state,
-        language=row.language,
-        version=row.version,
-        turn=row.turn,
-        unsure=row.unsure,
-        opt_outs=row.opt_outs,
-        opted_out_at=row.opted_out_at,
-        muted_until=row.muted_until,
-        escalation=None
-        if row.escalation_id is None
-        else EscalationRef(
-            id=row.escalation_id,
-            number=row.number,
-            status=row.status,
-            reason=row.reason,
-            offered_to=row.offered_to,
-            taken_by=row.taken_by,
-            closed_by=row.closed_by,
-        ),
-    )
-    start = ConversationInput(
-        tenant_id=tx.tenant_id,
-        conversation_id=conversation,
-        channel=row.kind,
-        one_shot=row.one_shot,
-        memory=Memory(standing=standing),
-    )
-    return start, TenantSettings.model_validate(row.settings).quiet(row.kind)
 
 
 async def list_recent(

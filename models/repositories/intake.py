@@ -9,9 +9,9 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from models.contracts.conversation import ConversationInput, EscalationRef, Memory, Standing
-from models.contracts.enums import ConversationState
-from models.contracts.settings import TenantSettings
+from models.contracts.conversation import ConversationInput
+from models.repositories import standings
+from models.repositories.standings import CONVERSATION
 from runtime.database import TenantTx
 from runtime.ids import new_id
 
@@ -31,19 +31,8 @@ class Accepted:
 
 
 ACCEPT = sa.text(
-    """
-    WITH conversation AS (
-        SELECT c.*, a.kind, s.body AS settings,
-            e.id AS escalation_id, e.number, e.status, e.reason, e.offered_to, e.taken_by, e.closed_by
-        FROM conversations c
-        JOIN channel_accounts a ON a.tenant_id = c.tenant_id AND a.id = c.channel_account_id
-        JOIN tenant_settings s ON s.tenant_id = c.tenant_id
-        LEFT JOIN LATERAL (
-            SELECT * FROM escalations e WHERE e.tenant_id = c.tenant_id AND e.conversation_id = c.id
-            ORDER BY e.number DESC LIMIT 1
-        ) e ON true
-        WHERE c.tenant_id = :tenant AND c.id = :conversation
-    ), stored AS (
+    f"""
+    WITH conversation AS ({CONVERSATION}), stored AS (
         INSERT INTO messages
             (tenant_id, id, conversation_id, direction, author, status, provider_message_id, text)
         SELECT tenant_id, :message, id, 'inbound', 'customer', 'stored', :provider_message_id, :text FROM conversation
@@ -58,7 +47,7 @@ ACCEPT = sa.text(
         FROM touched
     )
     SELECT *, EXISTS (SELECT FROM stored) AS new FROM conversation
-    """
+    """  # noqa: S608  # made of two constants
 ).bindparams(
     sa.bindparam("tenant", type_=sa.Uuid()),
     sa.bindparam("conversation", type_=sa.Uuid()),
@@ -96,38 +85,5 @@ async def accept(tx: TenantTx, conversation: UUID, text: str, provider_message_i
     if not row["new"]:
         before = (await tx.connection.execute(DELIVERED_BEFORE, given)).one()
         message, handled = before.id, before.status == "handled"
-    start = ConversationInput(
-        tenant_id=tx.tenant_id,
-        conversation_id=conversation,
-        channel=row["kind"],
-        one_shot=row["one_shot"],
-        memory=Memory(standing=_standing(row)),
-    )
-    quiet = TenantSettings.model_validate(row["settings"]).quiet(start.channel)
+    start, quiet = standings.start_of(row)
     return Accepted(message, row["new"], handled, start, quiet)
-
-
-def _standing(row: sa.RowMapping) -> Standing:
-    """Where the conversation stands by its record; a closed one starts again with the bot."""
-    closed = row["state"] == ConversationState.CLOSED
-    return Standing(
-        state=ConversationState.BOT_ACTIVE if closed else row["state"],
-        language=row["language"],
-        version=row["version"],
-        turn=row["turn"],
-        unsure=row["unsure"],
-        opt_outs=row["opt_outs"],
-        opted_out_at=row["opted_out_at"],
-        muted_until=row["muted_until"],
-        escalation=None
-        if row["escalation_id"] is None
-        else EscalationRef(
-            id=row["escalation_id"],
-            number=row["number"],
-            status=row["status"],
-            reason=row["reason"],
-            offered_to=row["offered_to"],
-            taken_by=row["taken_by"],
-            closed_by=row["closed_by"],
-        ),
-    )

@@ -7,12 +7,11 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.dialects.postgresql import ARRAY
 
-from models.contracts.enums import Author, Direction, EventType, Language, MessageStatus, ReplyKind
+from models.contracts.enums import Author, Direction, Language, MessageStatus, ReplyKind
 from models.contracts.settings import Policy, TenantSettings
-from models.repositories import events
-from models.tables import conversations, messages
+from models.tables import messages
 from runtime.database import SystemTx, TenantTx
 from runtime.ids import new_id
 
@@ -32,15 +31,6 @@ class Message:
     confidence: float | None
     turn: int | None
     created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Inbound:
-    """A customer's message as stored: `new` is false for a repeated delivery, `handled` once a turn is done."""
-
-    message_id: UUID
-    new: bool
-    handled: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,47 +75,6 @@ MESSAGE_COLUMNS = (
     messages.c.turn,
     messages.c.created_at,
 )
-
-
-async def add_inbound(tx: TenantTx, conversation: UUID, text: str, provider_message_id: str | None) -> Inbound:
-    """Store a customer's message once, however often the provider delivers it, and tell subscribers."""
-    message_id = new_id()
-    found = await tx.connection.scalar(
-        insert(messages)
-        .values(
-            tenant_id=tx.tenant_id,
-            id=message_id,
-            conversation_id=conversation,
-            direction=Direction.INBOUND,
-            author=Author.CUSTOMER,
-            status=MessageStatus.STORED,
-            provider_message_id=provider_message_id or str(message_id),
-            text=text,
-        )
-        .on_conflict_do_nothing()
-        .returning(messages.c.id)
-    )
-    if found is None:
-        row = (
-            await tx.connection.execute(
-                sa.select(messages.c.id, messages.c.status).where(
-                    messages.c.tenant_id == tx.tenant_id,
-                    messages.c.conversation_id == conversation,
-                    messages.c.provider_message_id == provider_message_id,
-                    messages.c.direction == Direction.INBOUND,
-                )
-            )
-        ).one()
-        return Inbound(row.id, new=False, handled=row.status is MessageStatus.HANDLED)
-    await tx.connection.execute(
-        sa.update(conversations)
-        .where(conversations.c.tenant_id == tx.tenant_id, conversations.c.id == conversation)
-        .values(last_message_at=sa.func.now())
-    )
-    await events.append(
-        tx, EventType.MESSAGE, {"message_id": str(message_id), "author": Author.CUSTOMER.value}, conversation
-    )
-    return Inbound(message_id, new=True, handled=False)
 
 
 async def add_draft(tx: TenantTx, conversation: UUID, member: UUID, text: str) -> UUID:

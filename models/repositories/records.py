@@ -15,7 +15,8 @@ from models.contracts.enums import (
     MessageStatus,
     SendStatus,
 )
-from models.repositories import events
+from models.contracts.turn import Recorded
+from models.repositories import events, standings
 from models.tables import escalations, messages, send_ledger
 from runtime.database import TenantTx
 from runtime.ids import new_id
@@ -33,7 +34,7 @@ APPLY = sa.text(
     """
     WITH advanced AS (
         UPDATE conversations SET
-            state = :state, language = :language, version = :version, turn = :turn, unsure = :unsure,
+            state = :state, language = :language, version = :version, run = :run, turn = :turn, unsure = :unsure,
             opt_outs = :opt_outs, opted_out_at = :opted_out_at, muted_until = :muted_until,
             closed_at = CASE WHEN :state = 'closed' THEN now() END, updated_at = now()
         WHERE tenant_id = :tenant AND id = :conversation AND version < :version
@@ -58,7 +59,10 @@ APPLY = sa.text(
     """
 ).bindparams(
     *(sa.bindparam(name, type_=sa.Uuid()) for name in ("tenant", "conversation", "message", "ledger")),
-    *(sa.bindparam(name, type_=sa.Text()) for name in ("state", "language", "kind", "text", "reply_language", "key")),
+    *(
+        sa.bindparam(name, type_=sa.Text())
+        for name in ("state", "language", "run", "kind", "text", "reply_language", "key")
+    ),
     *(sa.bindparam(name, type_=sa.Integer()) for name in ("turn", "unsure", "opt_outs")),
     *(sa.bindparam(name, type_=sa.DateTime(timezone=True)) for name in ("opted_out_at", "muted_until")),
     sa.bindparam("version", type_=sa.BigInteger()),
@@ -69,11 +73,12 @@ APPLY = sa.text(
 """The step as one statement: this is the hot path, and every round trip is paid by every turn."""
 
 
-async def apply(tx: TenantTx, conversation: UUID, record: Record, reply: Outgoing | None) -> UUID | None:
+async def apply(tx: TenantTx, conversation: UUID, run: str, record: Record, reply: Outgoing | None) -> Recorded:
     """Apply one step, once: a record that is not newer than the conversation's version changes nothing.
 
-    Returns the id of the bot's message that the step wrote (also when it was written before). State, escalation,
-    messages and events change together; deferred constraints check at commit that they agree.
+    `run` is the chain of runs that the step is from. Written before by that chain: its message is returned again.
+    Overtaken by another chain: the standing is returned, nothing else. State, escalation, messages and events change
+    together; deferred constraints check at commit that they agree.
     """
     standing = record.standing
     key = f"{conversation}/{standing.turn}/0"
@@ -83,6 +88,7 @@ async def apply(tx: TenantTx, conversation: UUID, record: Record, reply: Outgoin
         {
             "tenant": tx.tenant_id,
             "conversation": conversation,
+            "run": run,
             **standing.model_dump(exclude={"escalation"}),
             "handled": record.handled,
             "message": message,
@@ -96,7 +102,7 @@ async def apply(tx: TenantTx, conversation: UUID, record: Record, reply: Outgoin
         },
     )
     if not advanced:
-        return await _already_sent(tx, key) if record.reply else None
+        return await _not_advanced(tx, conversation, run, key if record.reply else None)
 
     happened: list[tuple[EventType, dict[str, Any]]] = []
     if standing.escalation is not None and (record.opens or record.moves or record.command):
@@ -121,14 +127,21 @@ async def apply(tx: TenantTx, conversation: UUID, record: Record, reply: Outgoin
         )
     )
     await events.append_all(tx, happened, conversation)
-    return message if record.reply else None
+    return Recorded(message_id=message if record.reply else None)
 
 
-async def _already_sent(tx: TenantTx, key: str) -> UUID | None:
-    found: UUID | None = await tx.connection.scalar(
+async def _not_advanced(tx: TenantTx, conversation: UUID, run: str, key: str | None) -> Recorded:
+    """The step was written before, or another chain of runs was quicker."""
+    row = await standings.read(tx, conversation)
+    assert row is not None, "a conversation that has a process has a record"
+    if row["run"] != run:
+        return Recorded(standing=standings.standing_of(row))
+    if key is None:
+        return Recorded()
+    sent = await tx.connection.scalar(
         sa.select(send_ledger.c.message_id).where(send_ledger.c.tenant_id == tx.tenant_id, send_ledger.c.key == key)
     )
-    return found
+    return Recorded(message_id=sent)
 
 
 async def _write_escalation(

@@ -39,6 +39,8 @@ conversations = tenant_table(
     Column("one_shot", sa.Boolean, nullable=False, server_default=sa.false()),
     # What the workflow remembers, written by it alone; a reopened conversation starts from here.
     Column("version", sa.BigInteger, nullable=False, server_default="0"),
+    # Whose steps they are: the first run of the chain of workflow runs that wrote the last one.
+    Column("run", sa.Text),
     Column("turn", sa.Integer, nullable=False, server_default="0"),
     Column("unsure", sa.Integer, nullable=False, server_default="0"),
     Column("opt_outs", sa.Integer, nullable=False, server_default="0"),

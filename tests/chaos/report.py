@@ -95,5 +95,7 @@ async def keep_evidence(folder: Path, system: System, result: Result) -> None:
     probe = next(sent.conversation for sent in result.sent if sent.client_message_id.startswith(PROBE))
     concerned = dict.fromkeys([probe, *(each.conversation for each in result.violations if each.conversation)])
     for conversation in list(concerned)[:HISTORIES]:
-        handle = client.get_workflow_handle(conversation_id(system.tenant, UUID(conversation)))
-        (folder / f"history-{conversation}.json").write_text((await handle.fetch_history()).to_json())
+        workflow = conversation_id(system.tenant, UUID(conversation))
+        async for run in client.list_workflows(f'WorkflowId = "{workflow}"'):
+            history = await client.get_workflow_handle(workflow, run_id=run.run_id).fetch_history()
+            (folder / f"history-{conversation}-{run.run_id}.json").write_text(history.to_json())

@@ -24,7 +24,7 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from models.contracts.routing import CONVERSATIONS_QUEUE
+from models.contracts.routing import CONVERSATIONS_QUEUE, MODELS_QUEUE
 from runtime.database import driver_url
 from runtime.embedded.process import spawn
 from runtime.home import Home
@@ -34,6 +34,9 @@ ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "samples" / "altyn_home"
 # Vectors of the intents' examples, which other tests have computed already: the same for every installation.
 CACHE = ROOT / "build" / "test-cache"
+
+WORKFLOWS, ACTIVITIES = TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY
+POLLED = ((CONVERSATIONS_QUEUE, WORKFLOWS), (CONVERSATIONS_QUEUE, ACTIVITIES), (MODELS_QUEUE, ACTIVITIES))
 
 START_SECONDS = 120
 STOP_SECONDS = 45
@@ -62,20 +65,27 @@ class System:
         return [pid for name, pid in self.run.processes.items() if name == role or name.startswith(f"{role}-")]
 
     async def polling(self, client: Client) -> set[int]:
-        """Ids of the worker processes that have polled for conversations lately, killed ones included."""
+        """Ids of the worker processes that have polled every queue of a turn, killed ones included.
+
+        The server forgets its pollers when it is restarted: who is back on this list has found it again.
+        """
         try:
-            described = await client.workflow_service.describe_task_queue(
-                DescribeTaskQueueRequest(
-                    namespace=client.namespace,
-                    task_queue=TaskQueue(name=CONVERSATIONS_QUEUE),
-                    task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
-                ),
-                timeout=timedelta(seconds=2),
+            described = await asyncio.gather(
+                *(
+                    client.workflow_service.describe_task_queue(
+                        DescribeTaskQueueRequest(
+                            namespace=client.namespace, task_queue=TaskQueue(name=queue), task_queue_type=kind
+                        ),
+                        timeout=timedelta(seconds=2),
+                    )
+                    for queue, kind in POLLED
+                )
             )
         except RPCError:
             return set()
         # An SDK's default identity is `process id@host`.
-        return {int(poller.identity.partition("@")[0]) for poller in described.pollers}
+        found = [{int(poller.identity.partition("@")[0]) for poller in each.pollers} for each in described]
+        return set.intersection(*found)
 
     @asynccontextmanager
     async def records(self) -> AsyncIterator[asyncpg.Connection]:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from activities.embedding.nano import NanoEmbedder
 from activities.retrieve import retrieve
-from cli.kb import title_of
+from models.contracts.documents import title_of
 from models.contracts.enums import Language
 from models.repositories import ingestion, knowledge, retrieval
 from models.repositories.ingestion import NewChunk
@@ -35,7 +35,9 @@ async def shop(database: Database, embedder: NanoEmbedder) -> Library:
     library = await open_library(database, await new_tenant(database), embedder)
     for language in ("en", "ru"):
         pages = [
-            StagedDocument(name=path.name, title=title_of(path.read_text("utf-8"), path), text=path.read_text("utf-8"))
+            StagedDocument(
+                name=path.name, title=title_of(path.read_text("utf-8"), path.name), text=path.read_text("utf-8")
+            )
             for path in sorted((SAMPLES / language).glob("*.md"))
         ]
         await library.add(*pages, source=language)

@@ -1,7 +1,6 @@
 """The whole turn with a model that writes, and with one that fails: the customer gets an answer, a quote or a person,
 in time; and never half an answer, or one that the pages do not bear out."""
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -130,9 +129,7 @@ async def test_with_a_model_that_does_not_recover_the_page_is_quoted_in_time(
 async def test_a_model_that_knows_no_answer_asks_back_and_then_a_person_is_asked(altyn: Company, model: LLMock) -> None:
     model.add(Reply(text="NO_ANSWER", times=None, match=STREAMS))
     conversation = await altyn.opened()
-    kinds = []
-    for _ in range(2):
-        kinds.append((await altyn.said(conversation, QUESTION))["reply"]["kind"])
+    kinds = [(await altyn.said(conversation, QUESTION))["reply"]["kind"] for _ in range(2)]
     assert kinds == ["clarify", "escalated"]
     assert (await open_escalation(altyn, conversation))["reason"] == "unsure"
 

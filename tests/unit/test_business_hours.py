@@ -10,7 +10,7 @@ from activities.business_hours import WEEKDAYS, after
 from models.contracts.settings import BusinessHours, OpenHours
 
 NINE_TO_SIX = OpenHours(opens=time(9), closes=time(18))
-OFFICE = BusinessHours(time_zone="Asia/Almaty", days={day: NINE_TO_SIX for day in WEEKDAYS[:5]})
+OFFICE = BusinessHours(time_zone="Asia/Almaty", days=dict.fromkeys(WEEKDAYS[:5], NINE_TO_SIX))
 ALWAYS = BusinessHours()
 
 moments = st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1), timezones=st.just(UTC))

@@ -28,6 +28,7 @@ WORDS = {
     "PublishInput.error": "the kind of a failure",
     "Prepared.rule": "the name of a policy's topic",
     "Reply.rule": "the name of a policy's topic",
+    "RecordInput.run": "the id of a workflow run",
 }
 """The only fields of contracts that are strings, and what stands in them. None of them is anybody's text."""
 

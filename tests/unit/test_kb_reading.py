@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.kb import BATCH_BYTES, BATCH_DOCUMENTS, Page, batches, folder_name, read, title_of
+from cli.kb import BATCH_BYTES, BATCH_DOCUMENTS, Page, batches, folder_name, read
+from models.contracts.documents import title_of
 
 
 def put(path: Path, content: str | bytes) -> Path:
@@ -21,7 +22,6 @@ def test_a_folder_is_walked_in_order_without_what_is_hidden_or_of_another_kind(t
     assert reading.failed == []
     assert reading.pages[1].as_json() == {
         "name": "a/c.txt",
-        "title": "c",
         "text": "Text of a/c.txt.",
         "media_type": "text/plain",
     }
@@ -80,7 +80,7 @@ def test_a_byte_order_mark_is_no_text(tmp_path: Path) -> None:
     ],
 )
 def test_a_page_is_called_by_its_first_heading(text: str, title: str) -> None:
-    assert title_of(text, Path("folder/refunds.md")) == title
+    assert title_of(text, "folder/refunds.md") == title
 
 
 def test_batches_fit_into_requests_and_lose_nothing() -> None:

@@ -28,6 +28,7 @@ from models.contracts.conversation import (
     Memory,
     Record,
     Refusal,
+    Standing,
 )
 from models.contracts.enums import ChannelKind, Command, Intent, LadderStep, Language, ReplyKind, Role
 from models.contracts.escalation import (
@@ -88,6 +89,7 @@ class Desk:
         self.meanings: dict[UUID, dict[str, Any]] = {}
         self.generate: Callable[[GenerateInput], Any] | None = None
         self.record_fails = 0
+        self.overtaken: Standing | None = None
         self.first_message_at: datetime | None = None
         self._changed = asyncio.Condition()
         self._queue = f"test-{uuid4()}"
@@ -222,6 +224,9 @@ class Desk:
         if self.record_fails:
             self.record_fails -= 1
             raise OSError("the database is away")
+        if self.overtaken is not None:
+            standing, self.overtaken = self.overtaken, None
+            return Recorded(standing=standing)
         versions = [record.standing.version for record in self.records]
         if given.record.standing.version not in versions:
             assert given.record.standing.version > max(versions, default=0), "versions ascend"

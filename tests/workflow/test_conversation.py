@@ -225,6 +225,14 @@ async def test_thirty_idle_days_close_and_the_next_message_reopens(desk: Desk) -
     assert record.standing.turn == closed.turn + 1
 
 
+async def test_a_process_that_started_from_an_outdated_record_begins_anew(desk: Desk) -> None:
+    # Between the look at the record and the start, the last process wrote three more steps and closed.
+    desk.overtaken = Standing(version=3, turn=2)
+    record = await desk.handled(await desk.say())
+    assert (record.standing.version, record.standing.turn) == (4, 3)
+    assert desk.replies == [ReplyKind.QUOTE]
+
+
 async def test_closing_with_an_open_escalation_cancels_it(desk: Desk) -> None:
     await desk.handled(await desk.say(**HUMAN))
     await desk.command(Command.CLOSE)
