@@ -14,10 +14,10 @@ from uuid import UUID
 
 import httpx
 
+from cli import sample
 from runtime.home import Home
 from runtime.runfile import RunFile, find
 
-SAMPLES = Path(__file__).resolve().parent.parent / "samples" / "altyn_home"
 START_SECONDS = 120
 
 
@@ -87,12 +87,12 @@ async def _tenant(data_dir: Path) -> tuple[UUID, str]:
 
 
 async def _teach(api: httpx.AsyncClient) -> None:
-    documents = [
-        {"name": f"{page.parent.name}/{page.name}", "text": page.read_text("utf-8"), "media_type": "text/markdown"}
-        for page in sorted(SAMPLES.glob("*/*.md"))
-    ]
-    accepted = (await api.post("/v1/kb/sources", json={"name": "samples", "documents": documents})).raise_for_status()
+    accepted = (
+        await api.post("/v1/kb/sources", json={"name": "samples", "documents": sample.pages()})
+    ).raise_for_status()
     job = accepted.json()["job_id"]
     async with asyncio.timeout(START_SECONDS):
-        while (await api.get(f"/v1/kb/jobs/{job}")).json()["status"] != "done":
+        while True:
+            if (await api.get(f"/v1/kb/jobs/{job}")).json()["status"] == "done":
+                return
             await asyncio.sleep(0.2)

