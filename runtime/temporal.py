@@ -5,12 +5,14 @@ import logging
 from functools import cache
 
 from temporalio.api.enums.v1 import IndexedValueType, TaskQueueType
+from temporalio.api.failure.v1 import Failure
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.converter import PayloadCodec
+from temporalio.converter import DataConverter, DefaultFailureConverter, PayloadCodec, PayloadConverter
+from temporalio.exceptions import ApplicationError, TemporalError
 from temporalio.runtime import (
     LogForwardingConfig,
     LoggingConfig,
@@ -31,6 +33,26 @@ KINDS = {
 }
 
 
+class FailuresWithoutTexts(DefaultFailureConverter):
+    """Of an exception that was not raised for Temporal, histories keep the class and the places, not the message:
+    messages of databases, parsers and HTTP clients quote rows, inputs and answers."""
+
+    def to_failure(self, exception: BaseException, payload_converter: PayloadConverter, failure: Failure) -> None:
+        if not isinstance(exception, TemporalError):
+            kind = type(exception).__name__
+            without = ApplicationError(kind, type=kind)
+            without.__traceback__, without.__cause__ = exception.__traceback__, exception.__cause__
+            exception = without
+        super().to_failure(exception, payload_converter, failure)
+
+
+def data_converter(codec: PayloadCodec | None = None) -> DataConverter:
+    """How everything that crosses becomes bytes. `codec` sees every payload, for encryption."""
+    return dataclasses.replace(
+        pydantic_data_converter, payload_codec=codec, failure_converter_class=FailuresWithoutTexts
+    )
+
+
 async def connect(
     settings: Settings, *, lazy: bool = False, serve_metrics: bool = False, codec: PayloadCodec | None = None
 ) -> Client:
@@ -48,7 +70,7 @@ async def connect(
         return await Client.connect(
             address,
             namespace=settings.temporal_namespace,
-            data_converter=dataclasses.replace(pydantic_data_converter, payload_codec=codec),
+            data_converter=data_converter(codec),
             runtime=_runtime(settings.metrics_address if serve_metrics else None),
             lazy=lazy,
             # Compressing costs a third of a call's latency and saves nothing inside one machine.

@@ -56,7 +56,9 @@ CONFIG = {
     # What is acknowledged is on disk.
     "fsync": "on",
     "synchronous_commit": "on",
-    # Failing statements and the details of errors quote customers' texts.
+    # Errors of statements quote customers' texts: the statement, the details, and the message itself ("invalid input
+    # syntax"). Whoever sent the statement reports it; what the server says of itself is above that level.
+    "log_min_messages": "log",
     "log_min_error_statement": "panic",
     "log_error_verbosity": "terse",
     "log_checkpoints": "off",
