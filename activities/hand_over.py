@@ -9,7 +9,7 @@ from temporalio.client import Client
 from models.contracts.conversation import InboundMessage
 from models.contracts.ingest import HAND_OVER, HandedOver, HandOverInput
 from models.processes import hand_over
-from models.repositories import messages, standings
+from models.repositories import idempotency, messages, standings
 from runtime.database import Database
 
 log = structlog.get_logger(__name__)
@@ -29,6 +29,7 @@ class HandOver:
             claimed = await messages.claim_unaccepted(
                 system, after=timedelta(seconds=given.after_seconds), limit=given.limit
             )
+            await idempotency.forget_expired(system)
         for tenant_id, conversation_id, message_id in claimed:
             async with self._database.tenant(tenant_id) as tx:
                 found = await standings.start_input(tx, conversation_id)

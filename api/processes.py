@@ -9,14 +9,7 @@ from prometheus_client import Counter
 from temporalio.client import (
     Client,
     RPCTimeoutOrCancelledError,
-    WithStartWorkflowOperation,
     WorkflowUpdateFailedError,
-)
-from temporalio.common import (
-    SearchAttributePair,
-    TypedSearchAttributes,
-    WorkflowIDConflictPolicy,
-    WorkflowIDReusePolicy,
 )
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
@@ -24,8 +17,6 @@ from temporalio.service import RPCError
 from api.problems import unavailable
 from models import processes
 from models.contracts.conversation import (
-    COMMANDS,
-    CONVERSATION,
     REFUSED,
     CommandInput,
     ConversationInput,
@@ -36,14 +27,7 @@ from models.contracts.conversation import (
 from models.contracts.enums import Command
 from models.contracts.ingest import IngestInput
 from models.contracts.routing import (
-    CHANNEL,
-    CONVERSATION_STATE,
-    CONVERSATIONS_QUEUE,
-    INTERACTIVE,
     QUEUES,
-    TENANT_ID,
-    conversation_id,
-    priority,
 )
 from runtime import temporal
 
@@ -111,33 +95,10 @@ class Processes:
         Raises CommandRefusedError, and ProblemError (503) when the outcome is unknown: repeating the command with the same
         `update_id` is safe then.
         """
-        contract = COMMANDS[command]
-        operation: WithStartWorkflowOperation[object, object] = WithStartWorkflowOperation(
-            CONVERSATION.name,
-            start,
-            id=conversation_id(start.tenant_id, start.conversation_id),
-            task_queue=CONVERSATIONS_QUEUE,
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-            priority=priority(INTERACTIVE, start.tenant_id),
-            search_attributes=TypedSearchAttributes(
-                [
-                    SearchAttributePair(TENANT_ID, str(start.tenant_id)),
-                    SearchAttributePair(CHANNEL, start.channel.value),
-                    SearchAttributePair(CONVERSATION_STATE, start.memory.standing.state.value),
-                ]
-            ),
-        )
+        patience = timedelta(seconds=COMMAND_SECONDS)
         try:
             async with asyncio.timeout(COMMAND_SECONDS):
-                view: ConversationView = await self._client.execute_update_with_start_workflow(
-                    contract.name,
-                    given,
-                    start_workflow_operation=operation,
-                    id=update_id,
-                    result_type=contract.output,
-                    rpc_timeout=timedelta(seconds=COMMAND_SECONDS),
-                )
+                return await processes.command(self._client, command, given, start, update_id, patience)
         except WorkflowUpdateFailedError as error:
             raise CommandRefusedError(_refusal(error)) from error
         except OUTAGES as error:
@@ -146,7 +107,6 @@ class Processes:
                 "The conversation did not answer in time; it is not known whether the command was carried out. "
                 "Repeat it: with the same Idempotency-Key it is carried out once."
             ) from error
-        return view
 
     async def ingest(self, start: IngestInput) -> bool:
         """Start ingesting staged documents; whether that worked."""

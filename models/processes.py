@@ -1,16 +1,27 @@
 """How to reach the processes: the few calls that start or signal them."""
 
 from datetime import timedelta
+from typing import TypedDict
 
-from temporalio.client import Client, WorkflowHandle
+from temporalio.client import Client, WithStartWorkflowOperation, WorkflowHandle
 from temporalio.common import (
+    Priority,
     SearchAttributePair,
     TypedSearchAttributes,
     WorkflowIDConflictPolicy,
     WorkflowIDReusePolicy,
 )
 
-from models.contracts.conversation import CONVERSATION, INBOUND, ConversationInput, InboundMessage
+from models.contracts.conversation import (
+    COMMANDS,
+    CONVERSATION,
+    INBOUND,
+    CommandInput,
+    ConversationInput,
+    ConversationView,
+    InboundMessage,
+)
+from models.contracts.enums import Command
 from models.contracts.ingest import INGEST, STAGED, DocumentsStaged, IngestInput
 from models.contracts.routing import (
     BATCH,
@@ -28,20 +39,24 @@ from models.contracts.routing import (
 RPC_TIMEOUT = timedelta(seconds=5)
 
 
-async def hand_over(client: Client, start: ConversationInput, message: InboundMessage) -> None:
-    """Give a stored message to its conversation, starting or reopening the process as needed. Safe to repeat.
+class Start(TypedDict):
+    """How a conversation's process is started, whatever it is that wakes it."""
 
-    Raises temporalio.service.RPCError when Temporal cannot be reached.
-    """
-    await client.start_workflow(
-        CONVERSATION.name,
-        start,
+    id: str
+    task_queue: str
+    id_conflict_policy: WorkflowIDConflictPolicy
+    id_reuse_policy: WorkflowIDReusePolicy
+    priority: Priority
+    search_attributes: TypedSearchAttributes
+
+
+def waking(start: ConversationInput) -> Start:
+    """An open process is used as it is; a finished one is followed by another under the same id."""
+    return Start(
         id=conversation_id(start.tenant_id, start.conversation_id),
         task_queue=CONVERSATIONS_QUEUE,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-        start_signal=INBOUND.name,
-        start_signal_args=[message],
         priority=priority(INTERACTIVE, start.tenant_id),
         search_attributes=TypedSearchAttributes(
             [
@@ -50,8 +65,45 @@ async def hand_over(client: Client, start: ConversationInput, message: InboundMe
                 SearchAttributePair(CONVERSATION_STATE, start.memory.standing.state.value),
             ]
         ),
-        rpc_timeout=RPC_TIMEOUT,
     )
+
+
+async def hand_over(client: Client, start: ConversationInput, message: InboundMessage) -> None:
+    """Give a stored message to its conversation, starting or reopening the process as needed. Safe to repeat.
+
+    Raises temporalio.service.RPCError when Temporal cannot be reached.
+    """
+    await client.start_workflow(
+        CONVERSATION.name,
+        start,
+        start_signal=INBOUND.name,
+        start_signal_args=[message],
+        rpc_timeout=RPC_TIMEOUT,
+        **waking(start),
+    )
+
+
+async def command(
+    client: Client, order: Command, given: CommandInput, start: ConversationInput, update_id: str, patience: timedelta
+) -> ConversationView:
+    """Have a conversation carry out a manager's command, waking its process if it sleeps.
+
+    Raises temporalio.client.WorkflowUpdateFailedError when it is refused (details: Refusal), RPCError when the outcome
+    is unknown; the same `update_id` makes it safe to repeat.
+    """
+    contract = COMMANDS[order]
+    operation: WithStartWorkflowOperation[object, object] = WithStartWorkflowOperation(
+        CONVERSATION.name, start, **waking(start)
+    )
+    view: ConversationView = await client.execute_update_with_start_workflow(
+        contract.name,
+        given,
+        start_workflow_operation=operation,
+        id=update_id,
+        result_type=contract.output,
+        rpc_timeout=patience,
+    )
+    return view
 
 
 async def ingest(client: Client, start: IngestInput) -> WorkflowHandle[object, object]:

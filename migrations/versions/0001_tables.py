@@ -105,6 +105,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("tenant_id", "key", name=op.f("pk_idempotency_keys")),
     )
+    op.create_index("ix_idempotency_keys_age", "idempotency_keys", ["created_at"], unique=False)
     op.create_table(
         "members",
         sa.Column("tenant_id", sa.UUID(), nullable=False),
@@ -891,6 +892,7 @@ def downgrade() -> None:
     op.drop_table("sources")
     op.drop_table("policies")
     op.drop_table("members")
+    op.drop_index("ix_idempotency_keys_age", table_name="idempotency_keys")
     op.drop_table("idempotency_keys")
     op.drop_table("event_counters")
     op.drop_table("customers")

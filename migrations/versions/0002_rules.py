@@ -141,6 +141,13 @@ ACROSS_TENANTS = (
         ) AS words (word)
     $$
     """,
+    """
+    CREATE FUNCTION forget_idempotency_keys(older_than interval)
+        RETURNS void
+        LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+        DELETE FROM idempotency_keys WHERE created_at < now() - older_than
+    $$
+    """,
     # Full-text operators are not leakproof, so under row-level security no index would serve them (a sequential scan
     # of the tenant's chunks instead). The tenant predicate stands here, once.
     """
@@ -193,6 +200,7 @@ FUNCTIONS = (
     "authenticate_api_key(bytea)",
     "list_tenants()",
     "claim_unaccepted_messages(interval, integer)",
+    "forget_idempotency_keys(interval)",
     "search_words(text, text[], integer)",
     "any_word_of(text)",
     "ensure_embedding_space(text, text, integer)",

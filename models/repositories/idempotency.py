@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from models.tables import idempotency_keys
-from runtime.database import TenantTx
+from runtime.database import SystemTx, TenantTx
 
 RETENTION = timedelta(hours=24)
 # A gateway that was killed leaves its claim behind; longer than any request may take.
@@ -83,14 +83,9 @@ async def release(tx: TenantTx, key: str, request_hash: bytes) -> None:
     await tx.connection.execute(sa.delete(idempotency_keys).where(*_ours(tx, key, request_hash)))
 
 
-async def forget_expired(tx: TenantTx) -> int:
-    """Delete the tenant's keys that are past their retention; how many there were."""
-    deleted = await tx.connection.execute(
-        sa.delete(idempotency_keys).where(
-            idempotency_keys.c.tenant_id == tx.tenant_id, idempotency_keys.c.created_at < sa.func.now() - RETENTION
-        )
-    )
-    return deleted.rowcount
+async def forget_expired(tx: SystemTx) -> None:
+    """Delete every tenant's keys that are past their retention."""
+    await tx.connection.execute(sa.text("SELECT forget_idempotency_keys(:older_than)"), {"older_than": RETENTION})
 
 
 def _ours(tx: TenantTx, key: str, request_hash: bytes) -> tuple[sa.ColumnElement[bool], ...]:

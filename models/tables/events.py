@@ -39,4 +39,5 @@ idempotency_keys = Table(
     Column("status", sa.SmallInteger),
     Column("body", JSONB),
     *stamps(),
+    sa.Index("ix_idempotency_keys_age", "created_at"),
 )
