@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import structlog
 from temporalio import activity
 
 from activities import phrases
@@ -11,9 +12,12 @@ from models.contracts.enums import ReplyKind
 from models.contracts.knowledge import Passage
 from models.contracts.settings import Policy
 from models.contracts.turn import RECORD, Recorded, RecordInput
-from models.repositories import drafts, knowledge, messages, records, tenants
+from models.repositories import drafts, knowledge, messages, records, standings, tenants
 from models.repositories.records import Outgoing
 from runtime.database import Database, TenantTx
+from runtime.outages import is_refusal
+
+log = structlog.get_logger(__name__)
 
 CITED = 3
 """Passages named as the source of a written answer, best first."""
@@ -27,10 +31,22 @@ class Recorder:
 
     @activity.defn(name=RECORD.name)
     async def record(self, given: RecordInput) -> Recorded:
-        """Write one step in one transaction; written again by a retry, it changes nothing."""
+        """Write one step in one transaction; written again by a retry, it changes nothing.
+
+        A command that the database refuses is void. The gateway checks whom a command names; an operator's signal may
+        name nobody, and tried for ever it would hold up everything behind it.
+        """
+        try:
+            async with self._database.tenant(given.tenant_id) as tx:
+                reply = await compose(tx, given.record, given.record.reply) if given.record.reply else None
+                return await records.apply(tx, given.conversation_id, given.run, given.record, reply)
+        except Exception as error:
+            command = given.record.command
+            if command is None or not is_refusal(error):
+                raise
+            log.warning("command refused by the records", command=command.value, cause=type(error).__name__)
         async with self._database.tenant(given.tenant_id) as tx:
-            reply = await compose(tx, given.record, given.record.reply) if given.record.reply else None
-            return await records.apply(tx, given.conversation_id, given.run, given.record, reply)
+            return Recorded(standing=await standings.standing(tx, given.conversation_id))
 
 
 async def compose(tx: TenantTx, record: Record, reply: Reply) -> Outgoing:

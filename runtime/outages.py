@@ -1,4 +1,4 @@
-"""Telling a database that is away from a statement that is wrong."""
+"""Telling a database that is away from a statement that is wrong, and from one that it will not have."""
 
 import asyncpg
 from sqlalchemy.exc import DBAPIError
@@ -28,3 +28,11 @@ def is_outage(error: BaseException) -> bool:
         return True  # the driver's own: the connection is closing, closed, or has lost its server in mid-sentence
     state = getattr(error, "sqlstate", None)
     return isinstance(state, str) and (state.startswith(PASSING) or state in PASSING_STATES)
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Whether a constraint refuses what was to be written: it contradicts the records, now and at any later attempt."""
+    if isinstance(error, DBAPIError):
+        error = error.orig or error
+    state = getattr(error, "sqlstate", None)
+    return isinstance(state, str) and state.startswith("23")

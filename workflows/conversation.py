@@ -167,12 +167,12 @@ class ConversationWorkflow:
             await escalating.follow(start, record)
 
     def _begin_anew(self, standing: Standing) -> None:
-        """The conversation was closed by its last process between the look at its record and this process's start.
-        What was decided from that look is void; its messages are understood again."""
+        """The conversation was closed by its last process between the look at its record and this process's start, or
+        a command named what does not exist. What was decided is void; its messages are understood again."""
         memory = self._memory
         again = [message for record in memory.records for message in record.handled]
         if void := [record.command.value for record in memory.records if record.command]:
-            workflow.logger.warning("commands on a conversation that was just closed", extra={"commands": void})
+            workflow.logger.warning("commands are void", extra={"commands": void})
         memory.standing, memory.records = standing, []
         memory.inbox = [*again, *memory.inbox]
         memory.seen = [message for message in memory.seen if message not in again]

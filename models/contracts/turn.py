@@ -101,7 +101,8 @@ class RecordInput(Frozen):
 
 class Recorded(Frozen):
     """`message_id` is the outbound message that the step wrote, if it wrote one. `standing` is set when nothing was
-    written, because another chain of runs has written since this one's start was read: it begins anew from there."""
+    written, because another chain of runs has written since this one's start was read, or because the step is a command
+    that the records refuse: the process begins anew from there."""
 
     message_id: UUID | None = None
     standing: Standing | None = None

@@ -40,6 +40,12 @@ async def start_input(tx: TenantTx, conversation: UUID) -> tuple[ConversationInp
     return None if row is None else start_of(row)
 
 
+async def standing(tx: TenantTx, conversation: UUID) -> Standing | None:
+    """Where the conversation stands by its record. None when there is no such conversation."""
+    row = await read(tx, conversation)
+    return None if row is None else standing_of(row)
+
+
 def start_of(row: sa.RowMapping) -> tuple[ConversationInput, float]:
     """A workflow that is open ignores this input; a closed conversation starts again with the bot."""
     start = ConversationInput(

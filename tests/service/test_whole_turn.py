@@ -1,12 +1,19 @@
 """A customer's question from the request to the answer, with nothing scripted: gateway, workflows, steps, servers."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
+from temporalio.client import Client
 
-from tests.service.api.house import Company
+from models.contracts.conversation import Actor, CommandInput
+from models.contracts.enums import Command, Role
+from models.contracts.routing import conversation_id
+from runtime.embedded import Servers
+from runtime.temporal import connect
+from tests.service.api.house import Company, settings_of
 from tests.service.whole import (
     DAY,
     eventually,
@@ -16,13 +23,25 @@ from tests.service.whole import (
     system,
 )
 
+PERSON = "Can I speak to a real person, please?"
 UNCOVERED = "Do you rent out furniture for events?"
 
 
 @pytest.fixture(scope="module")
-async def altyn(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Company]:
+async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Servers]:
+    async with servers_of_its_own(tmp_path_factory.mktemp("whole")) as servers:
+        yield servers
+
+
+@pytest.fixture(scope="module")
+async def client(servers: Servers) -> Client:
+    return await connect(settings_of(servers))
+
+
+@pytest.fixture(scope="module")
+async def altyn(servers: Servers) -> AsyncIterator[Company]:
     """The sample company; passages are quoted, no model writes."""
-    async with servers_of_its_own(tmp_path_factory.mktemp("whole")) as servers, system(servers) as altyn:
+    async with system(servers) as altyn:
         yield altyn
 
 
@@ -50,14 +69,14 @@ async def test_a_quote_names_where_it_stands(altyn: Company) -> None:
     conversation = await altyn.opened()
     reply = (await altyn.said(conversation, "How many days do I have to return something?"))["reply"]
     (source,) = reply["citations"]
-    assert source["title"] == "en/returns.md"
+    assert source["title"] == "Returns and refunds"
     assert source["quote"] in reply["text"]
     assert reply["confidence"] >= 0.8
 
 
 async def test_one_takes_the_other_is_told_who_and_the_customer_hears_a_person(altyn: Company) -> None:
     conversation = await altyn.opened()
-    assert (await altyn.said(conversation, "Can I speak to a real person, please?"))["reply"]["kind"] == "escalated"
+    assert (await altyn.said(conversation, PERSON))["reply"]["kind"] == "escalated"
     escalation = f"/v1/escalations/{(await open_escalation(altyn, conversation))['id']}"
     taken = await altyn.post(f"{escalation}/take", headers=altyn.as_("aigerim"))
     assert taken.status_code == 200
@@ -116,6 +135,33 @@ async def test_an_agents_answer_waits_for_review(altyn: Company) -> None:
     learned = await answered_by_a_person(altyn, question, "We do not repair roofs.", "boris")
     assert learned["status"] == "proposed"
     assert (await altyn.said(await altyn.opened(), question))["reply"]["kind"] == "escalated"
+
+
+NAMES_NOBODY: dict[str, tuple[Command, Callable[[], dict[str, Any]]]] = {
+    "a member who does not exist takes": (
+        Command.TAKE,
+        lambda: {"by": Actor(member_id=uuid4(), role=Role.AGENT)},
+    ),
+    "a message that does not exist is the reply": (Command.REPLY, lambda: {"message_id": uuid4()}),
+    "a member who does not exist is to have it": (Command.REASSIGN, lambda: {"to": uuid4()}),
+}
+
+
+@pytest.mark.parametrize(("command", "given"), NAMES_NOBODY.values(), ids=NAMES_NOBODY.keys())
+async def test_an_operators_signal_that_names_nobody_is_void(
+    altyn: Company, client: Client, command: Command, given: Callable[[], dict[str, Any]]
+) -> None:
+    """Nobody checks it but the database; the conversation goes on as if it had not been."""
+    conversation = await altyn.opened()
+    await altyn.said(conversation, PERSON)
+    escalation = (await open_escalation(altyn, conversation))["id"]
+    by = Actor(member_id=altyn.members["boris"].id, role=Role.AGENT)
+    handle = client.get_workflow_handle(conversation_id(altyn.id, UUID(conversation)))
+    await handle.signal(command.value, CommandInput.model_validate({"by": by, "escalation_id": escalation} | given()))
+    assert (await altyn.said(conversation, "How much is delivery to Astana?"))["reply"]["kind"] == "quote"
+    taken = await altyn.post(f"/v1/escalations/{escalation}/take", headers=altyn.as_("aigerim"))
+    assert taken.status_code == 200, taken.text
+    assert taken.json()["escalation"]["taken_by"]["name"] == "Aigerim"
 
 
 async def test_thirty_messages_in_a_second_keep_their_order(altyn: Company) -> None:
