@@ -10,9 +10,9 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
+from runtime.temporal import data_converter
 from tests.replay.histories import save
 from tests.replay.scenarios import SCENARIOS, Scenario, ServerKind
 from tests.workflow.conftest import binary, know_search_attributes
@@ -22,7 +22,7 @@ from tests.workflow.servers import dev_server
 @asynccontextmanager
 async def skipping_server() -> AsyncIterator[WorkflowEnvironment]:
     environment = await WorkflowEnvironment.start_time_skipping(
-        test_server_existing_path=binary("temporal-test-server"), data_converter=pydantic_data_converter
+        test_server_existing_path=binary("temporal-test-server"), data_converter=data_converter()
     )
     async with environment:
         await know_search_attributes(environment)

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from temporalio import workflow
 from temporalio.client import WorkflowHistory
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 
 from models.contracts import enums, turn
+from runtime.temporal import data_converter
 from tests.replay import histories
 from tests.replay.scenarios import SCENARIOS
 from tests.replay.variants import (
@@ -40,7 +40,7 @@ The difference: {error}
 
 async def replay(history: WorkflowHistory, workflows: list[type]) -> Exception | None:
     """With the sandbox and the data converter of production. Returns what stopped it."""
-    replayer = Replayer(workflows=workflows, data_converter=pydantic_data_converter)
+    replayer = Replayer(workflows=workflows, data_converter=data_converter())
     return (await replayer.replay_workflow(history, raise_on_replay_failure=False)).replay_failure
 
 

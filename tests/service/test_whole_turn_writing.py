@@ -71,7 +71,7 @@ async def test_an_answer_is_written_and_names_its_sources(altyn: Company, model:
     model.add(SAYS_SO)
     reply, _ = await ask(altyn)
     assert (reply["kind"], reply["text"]) == ("answer", GROUNDED)
-    assert reply["citations"][0]["title"] == "en/delivery.md"
+    assert reply["citations"][0]["title"] == "Delivery"
     model.assert_resilient()
 
 

@@ -3,11 +3,11 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
 from runtime.embedded.temporal import DYNAMIC_CONFIG
 from runtime.search_attributes import SEARCH_ATTRIBUTES
+from runtime.temporal import data_converter
 from tests.workflow.conftest import binary
 
 
@@ -20,7 +20,7 @@ async def dev_server(**dynamic_config: object) -> AsyncIterator[WorkflowEnvironm
     environment = await WorkflowEnvironment.start_local(
         dev_server_existing_path=binary("temporal"),
         dev_server_extra_args=options,
-        data_converter=pydantic_data_converter,
+        data_converter=data_converter(),
     )
     async with environment:
         yield environment
