@@ -174,6 +174,19 @@ async def test_thirty_messages_in_a_second_keep_their_order(altyn: Company) -> N
     assert said == [*texts, "Thank you!"]
 
 
+async def test_a_message_delivered_again_after_the_close_is_the_same_and_a_new_one_reopens(altyn: Company) -> None:
+    conversation = await altyn.opened()
+    question = "How long is the warranty on furniture?"
+    first = await altyn.said(conversation, question, client_message_id="m-1")
+    assert (await altyn.post(f"/v1/conversations/{conversation}/close")).json()["state"] == "closed"
+    again = await altyn.said(conversation, question, client_message_id="m-1")
+    assert again["duplicate"]
+    assert (again["message_id"], again["reply"]["id"]) == (first["message_id"], first["reply"]["id"])
+    assert (await altyn.get(f"/v1/conversations/{conversation}")).json()["state"] == "closed"
+    assert (await altyn.said(conversation, question))["reply"]["kind"] == "quote"
+    assert [each["author"] for each in await messages_of(altyn, conversation)] == ["customer", "bot"] * 2
+
+
 async def test_conversations_do_not_wait_for_each_other(altyn: Company) -> None:
     opened = await asyncio.gather(*(altyn.opened() for _ in range(12)))
     answers = await asyncio.gather(*(altyn.said(each, "How long is the warranty on furniture?") for each in opened))
