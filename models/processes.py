@@ -38,12 +38,17 @@ from models.contracts.routing import (
 
 RPC_TIMEOUT = timedelta(seconds=5)
 
+TASK_TIMEOUT = timedelta(seconds=3)
+"""Time for one step of a conversation's own code, which takes milliseconds, or one replay of it, which takes a
+second at most. A worker that dies in it holds the conversation for so long (by default: ten seconds)."""
+
 
 class Start(TypedDict):
     """How a conversation's process is started, whatever it is that wakes it."""
 
     id: str
     task_queue: str
+    task_timeout: timedelta
     id_conflict_policy: WorkflowIDConflictPolicy
     id_reuse_policy: WorkflowIDReusePolicy
     priority: Priority
@@ -55,6 +60,7 @@ def waking(start: ConversationInput) -> Start:
     return Start(
         id=conversation_id(start.tenant_id, start.conversation_id),
         task_queue=CONVERSATIONS_QUEUE,
+        task_timeout=TASK_TIMEOUT,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
         priority=priority(INTERACTIVE, start.tenant_id),

@@ -33,7 +33,7 @@ from workflows.escalation import EscalationWorkflow
 from workflows.ingest import IngestWorkflow
 from workflows.reconcile import ReconcileWorkflow
 
-STICKY_TIMEOUT = timedelta(seconds=2)
+STICKY_TIMEOUT = timedelta(seconds=1.5)
 """How long a conversation waits for the worker that had it in memory before any other may take it."""
 
 INGESTS_AT_A_TIME = 2

@@ -21,7 +21,7 @@ PERSIST = RetryPolicy(
 ATTEMPT = RetryPolicy(initial_interval=timedelta(milliseconds=500), backoff_coefficient=2.0, maximum_attempts=3)
 
 
-LOST_AFTER = timedelta(seconds=2)
+LOST_AFTER = timedelta(seconds=1.5)
 """A worker that has not beaten for so long is taken for dead, and its work given to another. With the time for
 which a conversation waits for that worker's memory of it, this is how long a killed worker delays a reply."""
 

@@ -25,6 +25,8 @@ DYNAMIC_CONFIG = {
     "history.timerProcessorMaxPollRPS": "2000",
     "history.visibilityProcessorMaxPollRPS": "2000",
     "history.outboundProcessorMaxPollRPS": "2000",
+    # Timers due within this time from now are put off to its end: by default a retry after 0.2 s waits a whole second.
+    "history.timerProcessorMaxTimeShift": '"100ms"',
     # A tenant's flood must not delay the others. Fairness is kept within a partition, so there is one.
     "matching.enableFairness": "true",
     "matching.numTaskqueueReadPartitions": "1",
