@@ -7,11 +7,10 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
-from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 
 from models.contracts.routing import conversation_id
@@ -129,13 +128,35 @@ async def test_postgres_gone_messages_are_refused_for_now_and_none_is_lost(under
     assert list(await turns(under_test.system, conversation)) == ["before", "during"]
 
 
-async def test_a_worker_that_is_asked_to_stop_finishes_its_turn(under_test: UnderTest, api: Api) -> None:
+async def test_a_worker_that_is_asked_to_stop_finishes_what_it_has_begun(under_test: UnderTest, api: Api) -> None:
     system = under_test.system
     conversation = await api.open(f"drain-{uuid4()}")
-    assert await api.say(Sent(conversation, "0", "warm", time.monotonic()), QUESTION, wait=30)
-    async with gates.held(system, under_test.model, "prepare.policy", ANSWER_SECONDS) as nobody:
-        # Nothing happens in this system by itself: whoever stands at a gate was sent there.
-        assert nobody is None
+    async with under_test.model.holding() as waiting:
+        await api.say(Sent(conversation, "1", "question", time.monotonic()), QUESTION)
+        async with asyncio.timeout(ANSWER_SECONDS):
+            worker = gates.owner(await waiting.get())
+        assert worker is not None
+        assert worker in system.pids("worker")
+        drains = drains_begun(system)
+        os.kill(worker, signal.SIGTERM)
+        async with asyncio.timeout(5):
+            while True:
+                if drains_begun(system) > drains:
+                    break
+                await asyncio.sleep(0.02)
+    reply = await answered(api, conversation, "1")
+    assert reply["kind"] == "answer"  # the model's own words: its stream was not cut off
+    async with asyncio.timeout(ANSWER_SECONDS):
+        await gone(worker)
+
+    client = await Client.connect(system.run.temporal_address)
+    process = client.get_workflow_handle(conversation_id(system.tenant, UUID(conversation)))
+    events = (await process.fetch_history()).events
+    started = [event for event in events if event.HasField("activity_task_started_event_attributes")]
+    assert started
+    assert {event.activity_task_started_event_attributes.attempt for event in started} == {1}
 
 
-__all__ = ["Client", "EventType", "conversation_id", "gone"]
+def drains_begun(system: System) -> int:
+    """How often a worker has said that it drains."""
+    return sum(log.read_text().count('"worker drains"') for log in system.home.logs.glob("worker*.log"))
