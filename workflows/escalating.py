@@ -1,11 +1,20 @@
 """How a conversation deals with its escalation's process: starts it, and tells it what became of it."""
 
 from temporalio import workflow
+from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
 from models.contracts.conversation import ConversationInput, Record
 from models.contracts.escalation import CHANGED, ESCALATION, EscalationChanged, EscalationInput
-from models.contracts.routing import CONVERSATION_STATE, REMINDERS, escalation_id, priority
+from models.contracts.routing import (
+    CHANNEL,
+    CONVERSATION_STATE,
+    ESCALATION_STATUS,
+    REMINDERS,
+    TENANT_ID,
+    escalation_id,
+    priority,
+)
 
 
 async def follow(start: ConversationInput, record: Record) -> None:
@@ -31,6 +40,13 @@ async def follow(start: ConversationInput, record: Record) -> None:
                 # It outlives this run: continue-as-new must not end it.
                 parent_close_policy=workflow.ParentClosePolicy.ABANDON,
                 priority=priority(REMINDERS, start.tenant_id),
+                search_attributes=TypedSearchAttributes(
+                    [
+                        SearchAttributePair(TENANT_ID, str(start.tenant_id)),
+                        SearchAttributePair(CHANNEL, start.channel.value),
+                        SearchAttributePair(ESCALATION_STATUS, escalation.status.value),
+                    ]
+                ),
             )
         except WorkflowAlreadyStartedError:
             workflow.logger.info("escalation already runs", extra={"escalation": process})

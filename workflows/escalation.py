@@ -21,7 +21,7 @@ with workflow.unsafe.imports_passed_through():
         Rung,
     )
     from models.contracts.ingest import INGEST, STAGED, DocumentsStaged, IngestInput
-    from models.contracts.routing import BATCH, KNOWLEDGE_QUEUE, ingest_id, priority
+    from models.contracts.routing import BATCH, ESCALATION_STATUS, KNOWLEDGE_QUEUE, ingest_id, priority
     from workflows import progress
     from workflows.calls import call
 
@@ -46,6 +46,7 @@ class EscalationWorkflow:
         if change.status is EscalationStatus.PENDING and self._status is not EscalationStatus.PENDING:
             self._rounds += 1
         self._version, self._status = change.version, change.status
+        workflow.upsert_search_attributes([ESCALATION_STATUS.value_set(change.status.value)])
         self._describe(None)
 
     @workflow.run
