@@ -74,8 +74,9 @@ MAX_INBOX = 50
 SEEN_IDS = 500
 """Handled message ids that are remembered; beyond that the record recognises a duplicate."""
 
-TURNS_PER_RUN = 100
-"""A run continues as new after so many turns even where the server does not suggest it yet."""
+TURNS_PER_RUN = 50
+"""A run continues as new after so many turns even where the server does not suggest it yet: after a worker's death
+its history is replayed while the customer waits (two seconds for 2,000 events on a busy machine)."""
 
 BATCHES_PER_RUN = 200
 """An ingestion continues as new after so many batches of documents or chunks."""
