@@ -47,8 +47,9 @@ class Model:
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
         words = written(json.loads(body)["messages"][-1]["content"]).split(" ")
         for number, word in enumerate(words):
+            # Raises when the asker has been killed meanwhile.
+            await writer.drain()
             if number == 1 and not self._open.is_set():
-                await writer.drain()
                 self._waiting.put_nowait(writer.get_extra_info("peername")[1])
                 await self._open.wait()
             _chunk(writer, {"choices": [{"delta": {"content": word if number == 0 else f" {word}"}}]})
