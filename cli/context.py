@@ -75,6 +75,8 @@ def found_settings(data_dir: Path | None) -> Settings:
 def print_json(value: object) -> None:
     """One JSON document on stdout, whatever the terminal's width; non-JSON values as their text."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n")
+    # A command that goes on running is read through a pipe.
+    sys.stdout.flush()
 
 
 def describe_failure(error: Exception) -> int:

@@ -16,7 +16,7 @@ class UnderTest:
     model: Model
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def under_test(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[UnderTest]:
     """A system of two workers with a model that writes. Its reconcile looks every second, to keep the tests short."""
     data_dir = tmp_path_factory.mktemp("chaos") / "data"
