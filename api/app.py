@@ -1,8 +1,9 @@
 """The gateway as an ASGI application: what is opened when it starts, and in which order a request passes."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import Any
 
 from fastapi import FastAPI
 
@@ -78,7 +79,8 @@ async def _opened(settings: Settings, metrics: Metrics, open_searcher: OpenSearc
             wakeups.wake_all()
 
         listener = Listener(database.url, CHANNEL, heard=wakeups.announce, connected=connected)
-        await stack.enter_async_context(_running(listener))
+        await stack.enter_async_context(_beside(listener.run()))
+        await stack.enter_async_context(_beside(processes.catch_up()))
         stack.callback(wakeups.end)
         yield Gateway(
             settings=settings,
@@ -93,9 +95,9 @@ async def _opened(settings: Settings, metrics: Metrics, open_searcher: OpenSearc
 
 
 @asynccontextmanager
-async def _running(listener: Listener) -> AsyncIterator[None]:
-    """The listener runs beside the block."""
-    task = asyncio.create_task(listener.run(), name="listener")
+async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """`work` runs beside the block and ends with it."""
+    task = asyncio.create_task(work)
     try:
         yield
     finally:

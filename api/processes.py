@@ -3,6 +3,7 @@
 import asyncio
 import time
 from datetime import timedelta
+from uuid import UUID
 
 import structlog
 from prometheus_client import Counter
@@ -26,15 +27,16 @@ from models.contracts.conversation import (
 )
 from models.contracts.enums import Command
 from models.contracts.ingest import IngestInput
-from models.contracts.routing import (
-    QUEUES,
-)
+from models.contracts.routing import QUEUES
 from runtime import temporal
 
 log = structlog.get_logger(__name__)
 
 HAND_OVER_SECONDS = 2.0
 PAUSE_SECONDS = 1.5
+CATCH_UP_SECONDS = 0.5
+MISSED_AT_MOST = 1000
+"""Messages remembered until Temporal is back; beyond that, or when the gateway dies, reconcile finds them."""
 COMMAND_SECONDS = 8.0
 HEALTH_SECONDS = 1.0
 
@@ -58,6 +60,8 @@ class Processes:
         self._handovers = handovers
         self._paused_until: float | None = None
         self._probing = False
+        self._missed: dict[UUID, tuple[ConversationInput, InboundMessage]] = {}
+        self._any_missed = asyncio.Event()
 
     @property
     def reachable(self) -> bool:
@@ -65,14 +69,38 @@ class Processes:
         return self._paused_until is None
 
     async def hand_over(self, start: ConversationInput, message: InboundMessage) -> bool:
-        """Give a stored message to its conversation; whether that worked. If not, reconcile does it later.
+        """Give a stored message to its conversation; whether that worked. If not, it is done as soon as Temporal is back
+        (see `catch_up`), or by reconcile.
 
         While Temporal is away one request at a time finds out whether it is back; the others do not wait.
         """
         if self._paused_until is not None and (self._probing or time.monotonic() < self._paused_until):
             self._handovers.labels("skipped").inc()
-            return False
-        self._probing = self._paused_until is not None
+        else:
+            self._probing = self._paused_until is not None
+            try:
+                if await self._handed_over(start, message):
+                    return True
+            finally:
+                self._probing = False
+        if len(self._missed) < MISSED_AT_MOST:
+            self._missed[message.message_id] = (start, message)
+            self._any_missed.set()
+        return False
+
+    async def catch_up(self) -> None:
+        """Hand over, in their order, messages that could not be handed over when they came. Never returns."""
+        while True:
+            await self._any_missed.wait()
+            missed = next(iter(self._missed))
+            if not await self._handed_over(*self._missed[missed]):
+                await asyncio.sleep(CATCH_UP_SECONDS)
+                continue
+            del self._missed[missed]
+            if not self._missed:
+                self._any_missed.clear()
+
+    async def _handed_over(self, start: ConversationInput, message: InboundMessage) -> bool:
         try:
             async with asyncio.timeout(HAND_OVER_SECONDS):
                 await processes.hand_over(self._client, start, message)
@@ -81,8 +109,6 @@ class Processes:
             self._handovers.labels("failed").inc()
             log.warning("hand_over_failed", message_id=message.message_id, cause=type(error).__name__)
             return False
-        finally:
-            self._probing = False
         self._paused_until = None
         self._handovers.labels("accepted").inc()
         return True
