@@ -7,6 +7,7 @@ import argparse
 import asyncio
 import json
 import sys
+import time
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -17,9 +18,10 @@ from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest
 from temporalio.client import Client
 
+from activities.embedding.choice import embedder_for
 from benchmarks import bare, system
 from benchmarks.load import Cell, median, run
-from benchmarks.turns import Turns
+from benchmarks.turns import QUESTIONS, Turns
 from models.contracts.routing import conversation_id
 
 CONCURRENCIES = (1, 8, 64)
@@ -48,6 +50,7 @@ class Figures:
 
 async def measure(seconds: float, rounds: int) -> Figures:
     figures = Figures()
+    await embedding(figures)
     console.print("starting the system")
     async with (
         system.running() as under_test,
@@ -88,6 +91,19 @@ def compare(figures: Figures, clients: int, ours: list[Cell], theirs: list[Cell]
         "1/s",
         median([cell.per_second for cell in theirs]),
     )
+
+
+async def embedding(figures: Figures) -> None:
+    """What one question's vector costs by itself: the part of a turn that is arithmetic and not plumbing."""
+    console.print("embedding of a question")
+    embedder = embedder_for("embedded")
+    await embedder.warm()
+    taken = []
+    for number in range(50):
+        begun = time.perf_counter()
+        await embedder.embed_query(QUESTIONS[number % len(QUESTIONS)].format(n=number))
+        taken.append(time.perf_counter() - begun)
+    figures.add("embedding_p50", 1000 * median(taken), "ms")
 
 
 async def history(figures: Figures, under_test: system.System, turns: Turns) -> None:
