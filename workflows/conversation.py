@@ -36,6 +36,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from models.contracts.turn import (
         GENERATE,
+        MOST_TOGETHER,
         PREPARE,
         RECORD,
         Coverage,
@@ -313,7 +314,9 @@ class ConversationWorkflow:
                 rule=prepared.rule,
                 mute=decision.mute,
             )
-        self._handled(burst)
+        # A full load leaves the rest of the burst where it is; otherwise what it did not hold was handled before.
+        full = len(prepared.message_ids) >= MOST_TOGETHER
+        self._handled(prepared.message_ids if full else (*burst, *prepared.message_ids))
         self._turns += 1
         self._step(
             standing,

@@ -605,6 +605,13 @@ def upgrade() -> None:
     )
     op.create_index("ix_messages_conversation", "messages", ["tenant_id", "conversation_id", "seq"], unique=False)
     op.create_index(
+        "ix_messages_stored",
+        "messages",
+        ["tenant_id", "conversation_id", "seq"],
+        unique=False,
+        postgresql_where=sa.text("status = 'stored'"),
+    )
+    op.create_index(
         "ix_messages_unaccepted",
         "messages",
         ["created_at"],
@@ -868,6 +875,7 @@ def downgrade() -> None:
     op.drop_index(
         "uq_messages_provider_message_id", table_name="messages", postgresql_where=sa.text("direction = 'inbound'")
     )
+    op.drop_index("ix_messages_stored", table_name="messages", postgresql_where=sa.text("status = 'stored'"))
     op.drop_index("ix_messages_unaccepted", table_name="messages", postgresql_where=sa.text("status = 'stored'"))
     op.drop_index("ix_messages_conversation", table_name="messages")
     op.drop_table("messages")

@@ -36,6 +36,10 @@ class TurnRules(Frozen):
     """Times in a row that the bot asks back before it asks for a person."""
 
 
+MOST_TOGETHER = 200
+"""Messages that one turn handles at most. What waited longer than anybody should is answered in several turns."""
+
+
 class PrepareInput(Frozen):
     """A burst of stored messages to understand together, oldest first."""
 
@@ -48,7 +52,7 @@ class PrepareInput(Frozen):
 
 class Prepared(Frozen):
     """What the burst means and what knowledge has for it. `message_ids` are those that no turn has handled
-    yet; empty means that there is nothing to do. `degraded` marks retrieval that failed."""
+    yet, with what was stored before them, MOST_TOGETHER at most; empty means that there is nothing to do. `degraded` marks retrieval that failed."""
 
     message_ids: tuple[UUID, ...]
     understanding: Understanding | None = None

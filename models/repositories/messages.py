@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from models.contracts.enums import Author, Direction, Language, MessageStatus, ReplyKind
 from models.contracts.settings import Policy, TenantSettings
+from models.contracts.turn import MOST_TOGETHER
 from models.tables import messages
 from runtime.database import SystemTx, TenantTx
 from runtime.ids import new_id
@@ -52,9 +53,10 @@ UNHANDLED = sa.text(
     FROM messages m
     WHERE m.tenant_id = :tenant AND m.conversation_id = :conversation AND m.status = 'stored'
         AND m.seq <= (SELECT max(seq) FROM messages WHERE tenant_id = :tenant AND id = ANY(:ids))
-    ORDER BY m.seq
+    ORDER BY m.seq LIMIT :at_most
     """
 ).bindparams(
+    sa.bindparam("at_most", type_=sa.Integer()),
     sa.bindparam("tenant", type_=sa.Uuid()),
     sa.bindparam("conversation", type_=sa.Uuid()),
     sa.bindparam("ids", type_=ARRAY(sa.Uuid())),
@@ -112,7 +114,7 @@ async def unhandled(tx: TenantTx, conversation: UUID, ids: tuple[UUID, ...]) -> 
     An earlier message that was stored while Temporal was away has not been handed over yet; a turn takes it along,
     because answering it after a later one would turn the customer's words around.
     """
-    given = {"tenant": tx.tenant_id, "conversation": conversation, "ids": ids}
+    given = {"tenant": tx.tenant_id, "conversation": conversation, "ids": ids, "at_most": MOST_TOGETHER}
     rows = (await tx.connection.execute(UNHANDLED, given)).all()
     if not rows:
         return None

@@ -91,6 +91,9 @@ messages = tenant_table(
         postgresql_where=sa.text("direction = 'inbound'"),
     ),
     sa.Index("ix_messages_conversation", "tenant_id", "conversation_id", "seq"),
+    sa.Index(
+        "ix_messages_stored", "tenant_id", "conversation_id", "seq", postgresql_where=sa.text("status = 'stored'")
+    ),
     sa.Index("ix_messages_unaccepted", "created_at", postgresql_where=sa.text("status = 'stored'")),
 )
 

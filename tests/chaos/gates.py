@@ -66,7 +66,7 @@ FUNCTION = """
     END $$
 """
 
-# Whoever waits for a lock that this session holds, and the client's end of his connection.
+# Whoever waits for a lock that this connection holds, and the client's end of his connection.
 WAITING = """
     SELECT a.client_port FROM pg_stat_activity a
     WHERE pg_backend_pid() = ANY(pg_blocking_pids(a.pid)) AND a.client_port > 0

@@ -4,6 +4,7 @@ from uuid import UUID, uuid4
 
 from models.contracts.conversation import Record, Reply, Standing
 from models.contracts.enums import ChannelKind, ConversationState, Language, ReplyKind
+from models.contracts.turn import MOST_TOGETHER
 from models.repositories import conversations, events, intake, messages, records
 from models.repositories.records import Outgoing
 from runtime.database import Database
@@ -71,3 +72,16 @@ async def test_a_step_is_written_or_not_at_all(database: Database, tenant: UUID)
     assert refused, "a pending conversation without an escalation cannot be committed"
     async with database.tenant(tenant) as tx:
         assert len(await messages.page(tx, conversation)) == 1
+
+
+async def test_a_long_backlog_is_taken_in_loads_oldest_first(database: Database, tenant: UUID) -> None:
+    conversation, first = await asked(database, tenant)
+    async with database.tenant(tenant) as tx:
+        stored = [first]
+        for _ in range(MOST_TOGETHER):
+            accepted = await intake.accept(tx, conversation, "Still there?", None)
+            assert accepted is not None
+            stored.append(accepted.message_id)
+        burst = await messages.unhandled(tx, conversation, (stored[-1],))
+    assert burst is not None
+    assert burst.ids == tuple(stored[:MOST_TOGETHER])
