@@ -140,6 +140,9 @@ def _contain(command: Sequence[str], death_signal: signal.Signals, account: Acco
         identity = ["--reuid", str(account.uid), "--regid", str(account.gid), "--clear-groups", "--no-new-privs"]
         if account.capability is not None:
             identity += ["--inh-caps", f"+{account.capability}", "--ambient-caps", f"+{account.capability}"]
+            # access(2) ignores the capabilities of anybody but root unless this is set, and initdb asks it whether it
+            # may run its own programs: in a clone below a closed directory it would find none.
+            identity += ["--securebits", "+no_setuid_fixup"]
     death = ["--pdeathsig", death_signal.name.removeprefix("SIG")]
     shell = ["/bin/sh", "-c", UNLESS_ORPHANED, str(os.getpid())]
     return [setpriv, *identity, *death, "--", *shell, *command], subprocess.DEVNULL
