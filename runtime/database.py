@@ -1,12 +1,14 @@
 """The database engine, and the only way to a transaction: for one tenant, or for the system."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
+from sqlalchemy import Executable, Row
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from runtime.outages import is_outage
@@ -57,6 +59,21 @@ class Database:
         """A transaction before any tenant is known (authentication, reconcile, health)."""
         async with self._transaction("BEGIN") as connection:
             yield SystemTx(connection)
+
+    async def call(self, statement: Executable, parameters: Mapping[str, object]) -> Sequence[Row[Any]]:
+        """The rows of one statement that is a transaction of its own, without a tenant: a single round trip.
+
+        A connection that died in the pool is replaced and the statement repeated, though it may have been carried out.
+        """
+        for _ in range(self._pool_size + 1):
+            async with self.engine.connect() as connection:
+                try:
+                    return (await connection.execute(statement, parameters)).all()
+                except DBAPIError as error:
+                    if not error.connection_invalidated:
+                        raise
+                    dead = error
+        raise dead
 
     @asynccontextmanager
     async def _transaction(self, begin: str) -> AsyncIterator[AsyncConnection]:

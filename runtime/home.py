@@ -54,8 +54,17 @@ class Home:
         return self.root / "logs"
 
     @property
+    def mail(self) -> Path:
+        """Where mail is written to when no server is set."""
+        return self.root / "mail"
+
+    @property
     def credentials(self) -> Path:
         return self.root / "credentials.json"
+
+    @property
+    def root_keys(self) -> Path:
+        return self.root / "root_keys"
 
     @property
     def ports(self) -> Path:

@@ -1,7 +1,7 @@
 """One connection per process that hears what the database announces, for as long as the process lives."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import asyncpg
 import structlog
@@ -19,31 +19,28 @@ HEARTBEAT_PATIENCE_SECONDS = 5
 
 
 class Listener:
-    """Listens on `channel` and connects again whenever the connection is lost.
+    """Listens on channels and connects again whenever the connection is lost.
 
-    `heard` gets each payload; `connected` is called after every (re)connection, because what was announced
-    meanwhile is lost: whoever waits must look for himself. Both run on the event loop and must not block.
+    `heard` has for each channel what gets its payloads; `connected` is called after every (re)connection, because what
+    was announced meanwhile is lost: whoever waits must look for himself. All run on the event loop and must not block.
     """
 
-    def __init__(self, url: str, channel: str, *, heard: Callable[[str], None], connected: Callable[[], None]) -> None:
+    def __init__(self, url: str, *, heard: Mapping[str, Callable[[str], None]], connected: Callable[[], None]) -> None:
         self._url = driver_url(url)
-        self._channel = channel
         self._heard = heard
         self._connected = connected
+        self._delay = FIRST_DELAY_SECONDS
         self.listening = False
 
     async def run(self) -> None:
         """Listen until cancelled. Never raises for an unreachable database."""
-        delay = FIRST_DELAY_SECONDS
         while True:
             try:
                 await self._listen()
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 log.warning("listening_interrupted", cause=type(error).__name__)
-            if self.listening:
-                self.listening, delay = False, FIRST_DELAY_SECONDS
-            await asyncio.sleep(delay)
-            delay = min(2 * delay, LONGEST_DELAY_SECONDS)
+            await asyncio.sleep(self._delay)
+            self._delay = min(2 * self._delay, LONGEST_DELAY_SECONDS)
 
     async def _listen(self) -> None:
         """One connection's life; returns or raises when it is over."""
@@ -51,8 +48,9 @@ class Listener:
         try:
             over = asyncio.Event()
             connection.add_termination_listener(lambda _: over.set())
-            await connection.add_listener(self._channel, lambda _c, _pid, _channel, payload: self._heard(str(payload)))
-            self.listening = True
+            for channel in self._heard:
+                await connection.add_listener(channel, self._pass_on)
+            self.listening, self._delay = True, FIRST_DELAY_SECONDS
             self._connected()
             while not over.is_set():
                 try:
@@ -61,4 +59,8 @@ class Listener:
                 except TimeoutError:
                     await connection.execute("SELECT 1", timeout=HEARTBEAT_PATIENCE_SECONDS)
         finally:
+            self.listening = False
             connection.terminate()
+
+    def _pass_on(self, _connection: object, _pid: int, channel: str, payload: object) -> None:
+        self._heard[channel](str(payload))

@@ -1,5 +1,8 @@
 """Settings of one process, read from `MAINSTAY_*` variables and validated once, at start."""
 
+import os
+import re
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal
 
@@ -7,6 +10,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "MAINSTAY_"
+USUAL_SECRETS_DIR = Path("/run/secrets")
 
 
 class SettingsError(Exception):
@@ -18,6 +22,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", env_file_encoding="utf-8", extra="ignore")
 
+    environment: Literal["development", "production"] = Field(
+        "development", description="In production nothing starts with a secret that others know."
+    )
     data_dir: Path = Field(Path(".mainstay"), description="Folder of the embedded servers' data, logs and caches.")
     host: str = Field("127.0.0.1", description="Address that the gateway listens on.")
     port: int = Field(8080, ge=0, le=65535, description="Port of the gateway; 0 picks a free one.")
@@ -30,6 +37,16 @@ class Settings(BaseSettings):
     admin_database_url: SecretStr | None = Field(
         None, description="Postgres for migrations, as the owner of the tables. Unset: MAINSTAY_DATABASE_URL."
     )
+    root_keys: SecretStr | None = Field(
+        None,
+        description="Wrap every other key: id:base64 of 32 bytes, newest first, separated by commas. "
+        "Unset: made for the embedded Postgres.",
+    )
+    secrets_dir: Path | None = Field(
+        None,
+        description="Folder where any setting may be a file of its name (mainstay_root_keys). "
+        "Unset: /run/secrets, if it is there.",
+    )
     database_pool_size: int = Field(10, ge=1, le=200, description="Database connections a process keeps.")
 
     temporal_address: str | None = Field(
@@ -37,6 +54,7 @@ class Settings(BaseSettings):
     )
     temporal_namespace: str = Field("default", min_length=1, description="Temporal namespace.")
     temporal_ui_url: str | None = Field(None, description="Where operators find the Temporal UI; only printed.")
+    encrypt_payloads: bool = Field(True, description="Encrypt what Temporal stores. What is encrypted stays readable.")
     metrics_address: str | None = Field(
         None, description="host:port on which the worker serves Temporal SDK metrics for Prometheus."
     )
@@ -48,8 +66,55 @@ class Settings(BaseSettings):
     worker_llm_slots: int = Field(8, ge=1, le=1000, description="Answers that one worker generates at a time.")
     drain_seconds: float = Field(30, ge=0, le=600, description="Grace for running work when a process stops.")
 
+    public_url: str | None = Field(
+        None,
+        description="Where people reach the gateway, as https://support.example.com. Unset: localhost and the port.",
+    )
+    access_token_minutes: int = Field(10, ge=1, le=60, description="How long an access token is valid.")
+    session_idle_days: int = Field(14, ge=1, le=365, description="A session that is not refreshed for so long ends.")
+    session_days: int = Field(30, ge=1, le=365, description="Every session ends then, and one signs in again.")
+
+    trusted_proxies: str = Field(
+        "",
+        description="Addresses and networks of proxies whose X-Forwarded-For is believed, separated by commas. "
+        "Empty: nobody's.",
+    )
+    egress_allow: str = Field(
+        "",
+        description="Networks that tenants' URLs may lead to besides the public internet, separated by commas. "
+        "Empty: none.",
+    )
+    egress_ports: str = Field("443,8443", description="Ports that tenants' URLs may name, separated by commas.")
+    rate_limit_sign_in: str = Field("60/minute", description="Sign-in requests of one address, or of one caller.")
+    rate_limit_strangers: str = Field("300/minute", description="Requests of one address with unknown credentials.")
+    rate_limit_webhook: str = Field("12000/minute", description="Webhook calls of one address.")
+    rate_limit_read: str = Field("30000/minute", description="Reading requests of one caller.")
+    rate_limit_write: str = Field("30000/minute", description="Writing requests of one caller.")
+    rate_limit_model: str = Field("6000/minute", description="Questions and searches of one caller.")
+    rate_limit_bulk: str = Field("60/hour", description="Exports and deletions of one caller.")
+    rate_limit_tenant_factor: int = Field(
+        4, ge=1, le=1000, description="A tenant may do this many times what one of its callers may."
+    )
+    concurrent_requests: int = Field(1000, ge=2, le=100_000, description="Requests at work in one gateway process.")
+    concurrent_streams: int = Field(10_000, ge=2, le=1_000_000, description="Streams open in one gateway process.")
+    concurrent_share: float = Field(0.5, gt=0, le=1, description="Part of them that one tenant may have.")
+    request_seconds: float = Field(60, gt=0, le=600, description="Longest time to an answer, without what ?wait adds.")
+    body_seconds: float = Field(30, gt=0, le=600, description="Longest time that a request's body may take to arrive.")
+
     message_max_chars: int = Field(8000, ge=1, le=100_000, description="Longest customer or manager message.")
     body_max_bytes: int = Field(1_048_576, ge=1024, le=104_857_600, description="Largest request body.")
+
+    mail_url: SecretStr | None = Field(
+        None, description="Mail server, as smtp://user:password@host:587. Unset: mails are files in the data directory."
+    )
+    mail_from: str = Field("Mainstay <mainstay@localhost>", description="Whom mails come from, as `Name <address>`.")
+
+    password_memory_mib: int = Field(64, ge=8, le=1024, description="Memory that hashing one password takes, in MiB.")
+    password_passes: int = Field(3, ge=1, le=20, description="How often hashing a password goes through that memory.")
+    password_hash_slots: int = Field(2, ge=1, le=64, description="Passwords that one gateway hashes at a time.")
+    breached_passwords_file: Path | None = Field(
+        None, description="Passwords nobody may take: SHA-1 hashes in order, one HASH:COUNT a line. Unset: common ones."
+    )
 
     embedding_provider: Literal["embedded", "ollama", "openai", "tei"] = Field(
         "embedded", description="Where texts become vectors; `embedded` needs nothing."
@@ -74,6 +139,75 @@ class Settings(BaseSettings):
     llm_stall_seconds: float = Field(10, gt=0, le=120, description="Longest pause between two tokens.")
 
     reconcile_seconds: int = Field(15, ge=1, le=3600, description="How often unaccepted messages are looked for.")
+    retention_hour: int = Field(
+        3, ge=0, le=23, description="Hour of the day (UTC) at which old conversations are erased."
+    )
+
+    @property
+    def origin(self) -> str:
+        """The gateway's own origin, as browsers name it."""
+        return self.public_url or f"http://localhost:{self.port}"
+
+    @field_validator("public_url")
+    @classmethod
+    def _origin(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"https?://[A-Za-z0-9.\-\[\]:]+/?", value):
+            raise ValueError("must be a scheme and a host, as https://support.example.com, without a path")
+        return None if value is None else value.rstrip("/").lower()
+
+    @field_validator("root_keys")
+    @classmethod
+    def _given(cls, value: SecretStr | None) -> SecretStr | None:
+        return value if value is not None and value.get_secret_value().strip() else None
+
+    @field_validator("mail_url")
+    @classmethod
+    def _mail_server(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None or not value.get_secret_value():
+            return None
+        if not re.fullmatch(
+            r"smtps?://([^@/\s]+@)?(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?/?", value.get_secret_value()
+        ):
+            raise ValueError("must be like smtp://user:password@host:587 (STARTTLS) or smtps://user:password@host:465")
+        return value
+
+    @field_validator("mail_from")
+    @classmethod
+    def _sender(cls, value: str) -> str:
+        if not value.isprintable() or not re.fullmatch(
+            r"[^<>@]*<[^<>@\s]+@[A-Za-z0-9.-]+>|[^<>@\s]+@[A-Za-z0-9.-]+", value
+        ):
+            raise ValueError("must be like Support <support@example.com>")
+        return value
+
+    @field_validator("egress_ports")
+    @classmethod
+    def _ports(cls, value: str) -> str:
+        if not re.fullmatch(r"\d{1,5}(\s*,\s*\d{1,5})*", value):
+            raise ValueError("must be numbers separated by commas, as 443,8443")
+        return value
+
+    @field_validator("trusted_proxies", "egress_allow")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        for part in filter(None, map(str.strip, value.split(","))):
+            ip_network(part)
+        return value
+
+    @field_validator(
+        "rate_limit_sign_in",
+        "rate_limit_strangers",
+        "rate_limit_webhook",
+        "rate_limit_read",
+        "rate_limit_write",
+        "rate_limit_model",
+        "rate_limit_bulk",
+    )
+    @classmethod
+    def _rate(cls, value: str) -> str:
+        if not re.fullmatch(r"[1-9]\d{0,8}/(second|minute|hour|day)", value):
+            raise ValueError("must be a number per second, minute, hour or day, as 60/minute")
+        return value
 
     @field_validator("llm_url", "embedding_url")
     @classmethod
@@ -96,7 +230,16 @@ class Settings(BaseSettings):
 
 
 def load(**overrides: object) -> Settings:
-    """Read the environment (and `.env`). Raises SettingsError naming every wrong variable."""
+    """Read the environment, `.env` and the folder of secrets, the first that has a setting decides.
+
+    Raises SettingsError naming every wrong variable.
+    """
+    chosen = os.environ.get(f"{PREFIX}SECRETS_DIR")
+    folder = Path(chosen) if chosen else USUAL_SECRETS_DIR
+    if chosen and not folder.is_dir():
+        raise SettingsError(f"{PREFIX}SECRETS_DIR: there is no such folder")
+    if folder.is_dir():
+        overrides["_secrets_dir"] = folder
     try:
         return Settings(**overrides)  # type: ignore[arg-type]  # overrides are validated like the environment
     except ValidationError as error:

@@ -46,10 +46,19 @@ class FailuresWithoutTexts(DefaultFailureConverter):
         super().to_failure(exception, payload_converter, failure)
 
 
+class EncodedFailures(FailuresWithoutTexts):
+    """Messages and places become a payload, which the codec encrypts."""
+
+    def __init__(self) -> None:
+        super().__init__(encode_common_attributes=True)
+
+
 def data_converter(codec: PayloadCodec | None = None) -> DataConverter:
     """How everything that crosses becomes bytes. `codec` sees every payload, for encryption."""
     return dataclasses.replace(
-        pydantic_data_converter, payload_codec=codec, failure_converter_class=FailuresWithoutTexts
+        pydantic_data_converter,
+        payload_codec=codec,
+        failure_converter_class=FailuresWithoutTexts if codec is None else EncodedFailures,
     )
 
 
