@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import TypedDict
+from uuid import UUID
 
 from temporalio.client import Client, WithStartWorkflowOperation, WorkflowHandle
 from temporalio.common import (
@@ -23,6 +24,8 @@ from models.contracts.conversation import (
 )
 from models.contracts.enums import Command
 from models.contracts.ingest import INGEST, STAGED, DocumentsStaged, IngestInput
+from models.contracts.mail import MAIL, MailInput
+from models.contracts.privacy import ERASURE, IDENTITY_CODE, ErasureInput, SendCodeInput
 from models.contracts.routing import (
     BATCH,
     CHANNEL,
@@ -30,10 +33,24 @@ from models.contracts.routing import (
     CONVERSATIONS_QUEUE,
     INTERACTIVE,
     KNOWLEDGE_QUEUE,
+    OPERATIONS_QUEUE,
     TENANT_ID,
     conversation_id,
+    deletion_id,
+    erasure_id,
+    export_id,
+    identity_code_id,
     ingest_id,
+    mail_id,
     priority,
+)
+from models.contracts.tenant_life import (
+    DELETION_CHANGED,
+    TENANT_DELETION,
+    TENANT_EXPORT,
+    DeletionChanged,
+    DeletionInput,
+    ExportInput,
 )
 
 RPC_TIMEOUT = timedelta(seconds=5)
@@ -126,5 +143,84 @@ async def ingest(client: Client, start: IngestInput) -> WorkflowHandle[object, o
         start_signal_args=[DocumentsStaged(job_id=start.job_id)],
         priority=priority(BATCH, start.tenant_id),
         search_attributes=TypedSearchAttributes([SearchAttributePair(TENANT_ID, str(start.tenant_id))]),
+        rpc_timeout=RPC_TIMEOUT,
+    )
+
+
+async def mail(client: Client, start: MailInput) -> None:
+    """Have a mail sent. Safe to repeat: what has been sent is not sent again. Raises like `_operate`."""
+    await _operate(client, MAIL.name, start, mail_id(start.tenant_id, start.mail_id), start.tenant_id, INTERACTIVE)
+
+
+async def erase(client: Client, start: ErasureInput) -> None:
+    """Have a customer erased. Safe to repeat: one that is under way goes on, one that is done finds nothing to do.
+
+    Raises like `_operate`.
+    """
+    await _operate(client, ERASURE.name, start, erasure_id(start.tenant_id, start.erasure_id), start.tenant_id, BATCH)
+
+
+async def send_code(client: Client, start: SendCodeInput) -> None:
+    """Have a customer sent a code, once. Raises like `_operate`."""
+    await _operate(
+        client,
+        IDENTITY_CODE.name,
+        start,
+        identity_code_id(start.tenant_id, start.code_id),
+        start.tenant_id,
+        INTERACTIVE,
+        WorkflowIDReusePolicy.REJECT_DUPLICATE,
+    )
+
+
+async def export(client: Client, start: ExportInput) -> None:
+    """Have a tenant exported. Safe to repeat. Raises like `_operate`."""
+    await _operate(
+        client, TENANT_EXPORT.name, start, export_id(start.tenant_id, start.export_id), start.tenant_id, BATCH
+    )
+
+
+async def _operate(
+    client: Client,
+    workflow: str,
+    start: object,
+    workflow_id: str,
+    tenant: UUID,
+    urgency: int,
+    reuse: WorkflowIDReusePolicy = WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+) -> None:
+    """Start a process of a tenant on the operations queue, findable by its tenant: a deletion ends all that it finds.
+
+    Raises temporalio.service.RPCError when Temporal cannot be reached.
+    """
+    await client.start_workflow(
+        workflow,
+        start,
+        id=workflow_id,
+        task_queue=OPERATIONS_QUEUE,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        id_reuse_policy=reuse,
+        priority=priority(urgency, tenant),
+        search_attributes=TypedSearchAttributes([SearchAttributePair(TENANT_ID, str(tenant))]),
+        rpc_timeout=RPC_TIMEOUT,
+    )
+
+
+async def deletion(client: Client, start: DeletionInput) -> None:
+    """Have a tenant deleted when that is due, or look again because it was called off or brought forward.
+
+    It has no search attribute: what has the tenant's is deleted with the tenant. Safe to repeat. Raises
+    temporalio.service.RPCError when Temporal cannot be reached.
+    """
+    await client.start_workflow(
+        TENANT_DELETION.name,
+        start,
+        id=deletion_id(start.deletion_id),
+        task_queue=OPERATIONS_QUEUE,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        start_signal=DELETION_CHANGED.name,
+        start_signal_args=[DeletionChanged()],
+        priority=priority(BATCH, start.tenant_id),
         rpc_timeout=RPC_TIMEOUT,
     )

@@ -120,6 +120,8 @@ class Record(Frozen):
     command: Command | None = None
     by: Actor | None = None
     manager_message: UUID | None = None
+    about: UUID | None = None
+    """The message that an escalation is about, where it is not the last one handled."""
 
 
 class Memory(BaseModel):

@@ -106,6 +106,10 @@ class ReplyKind(StrEnum):
     RULE = "rule"
     DELAYED = "delayed"
     MANAGER = "manager"
+    IDENTIFY = "identify"
+    """A code was sent; the customer is asked for it."""
+    WRONG_CODE = "wrong_code"
+    VERIFIED = "verified"
 
 
 class SendStatus(StrEnum):
@@ -163,3 +167,10 @@ class EventType(StrEnum):
     TYPING = "typing"
     INGEST = "ingest"
     LEARNED = "learned"
+
+
+class KeyPurpose(StrEnum):
+    """What a key of the installation is for."""
+
+    PAYLOADS = "payloads"
+    SIGNING = "signing"

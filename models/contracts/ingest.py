@@ -79,6 +79,7 @@ class HandOverInput(Frozen):
 
 class HandedOver(Frozen):
     messages: int
+    mails: int = 0
 
 
 INGEST = Workflow("ingest", IngestInput, Ingested)

@@ -35,6 +35,42 @@ def ingest_id(tenant: UUID, source: UUID) -> str:
     return f"ingest/{tenant}/{source}"
 
 
+def mail_id(tenant: UUID, mail: UUID) -> str:
+    return f"mail/{tenant}/{mail}"
+
+
+def erasure_id(tenant: UUID, erasure: UUID) -> str:
+    return f"erasure/{tenant}/{erasure}"
+
+
+def identity_code_id(tenant: UUID, code: UUID) -> str:
+    return f"identity-code/{tenant}/{code}"
+
+
+def export_id(tenant: UUID, export: UUID) -> str:
+    return f"export/{tenant}/{export}"
+
+
+def deletion_id(deletion: UUID) -> str:
+    """Without the tenant: this process outlives the tenant's keys (see `tenant_of`)."""
+    return f"tenant-deletion/{deletion}"
+
+
+def tenant_of(workflow_id: str) -> UUID | None:
+    """The tenant whose keys encrypt a workflow's payloads: that of an id `<kind>/<tenant>/<which>`.
+
+    None for every other id: the installation's own keys encrypt those. What outlives a tenant's keys, as its deletion
+    does, must therefore not have an id of that form (`<kind>/<tenant>` will do).
+    """
+    parts = workflow_id.split("/")
+    if len(parts) != 3:
+        return None
+    try:
+        return UUID(parts[1])
+    except ValueError:
+        return None
+
+
 def priority(key: int, tenant: UUID | None) -> Priority:
     """A tenant with much work waits behind itself, not before others. None: the installation's own work."""
     return Priority(priority_key=key, fairness_key=str(tenant) if tenant else "installation")

@@ -3,9 +3,21 @@
 from datetime import time, timedelta
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StringConstraints,
+    model_validator,
+)
 
 from models.contracts.enums import ChannelKind, Language
+from models.contracts.origins import listed_origin
 
 
 class Strict(BaseModel):
@@ -14,11 +26,27 @@ class Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+Origin = Annotated[str, StringConstraints(max_length=300), AfterValidator(listed_origin)]
+
+
+def _no_number(value: object) -> object:
+    """A number would be read as seconds after midnight."""
+    if isinstance(value, bool | int | float):
+        raise ValueError("must be a time of day, as 09:00")  # noqa: TRY004  # what pydantic tells the client
+    return value
+
+
+ClockTime = Annotated[time, BeforeValidator(_no_number)]
+
+MONTH = 31 * 24 * 60
+"""In minutes: what somebody sets to more than that is a mistake."""
+
+
 class OpenHours(Strict):
     """Working hours of one weekday, local time."""
 
-    opens: time
-    closes: time
+    opens: ClockTime
+    closes: ClockTime
 
     @model_validator(mode="after")
     def _in_order(self) -> "OpenHours":
@@ -33,16 +61,16 @@ Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "satur
 class BusinessHours(Strict):
     """When people work. A day that is not named is closed; no days at all means always open."""
 
-    time_zone: str = "UTC"
+    time_zone: Annotated[str, StringConstraints(max_length=64)] = "UTC"
     days: dict[Weekday, OpenHours] = Field(default_factory=dict)
 
 
 class Ladder(Strict):
     """Minutes after the request for a person, counted in business hours."""
 
-    team_minutes: Annotated[float, Field(ge=0)] = 5
-    reminder_1_minutes: Annotated[float, Field(ge=0)] = 30
-    reminder_2_minutes: Annotated[float, Field(ge=0)] = 60
+    team_minutes: Annotated[StrictFloat, Field(ge=0, le=MONTH)] = 5
+    reminder_1_minutes: Annotated[StrictFloat, Field(ge=0, le=MONTH)] = 30
+    reminder_2_minutes: Annotated[StrictFloat, Field(ge=0, le=MONTH)] = 60
 
     @model_validator(mode="after")
     def _ascends(self) -> "Ladder":
@@ -60,16 +88,49 @@ DEFAULT_QUIET_SECONDS = {
 }
 
 
+class PasswordRules(Strict):
+    """What a tenant asks of its people's passwords, beyond what is asked of all (see api/identity/password_rules.py)."""
+
+    min_length: Annotated[StrictInt, Field(ge=8, le=64)] = 12
+    # An upper-case letter, a lower-case one, a digit and something else. Length helps more, so it is off.
+    mixed: StrictBool = False
+
+
+class Masking(Strict):
+    """What is taken out of a customer's words before they go to a model (see activities/masking)."""
+
+    card: StrictBool = True
+    iban: StrictBool = True
+    national_id: StrictBool = True
+    email: StrictBool = True
+    phone: StrictBool = True
+
+
 class TenantSettings(Strict):
     """Everything a tenant can tune, validated whenever it is written."""
 
-    quiet_seconds: dict[ChannelKind, Annotated[float, Field(ge=0, le=60)]] = Field(default_factory=dict)
-    mute_minutes: Annotated[float, Field(gt=0)] = 30
-    mute_again_hours: Annotated[float, Field(gt=0)] = 24
-    opt_out_memory_hours: Annotated[float, Field(gt=0)] = 24
-    clarifications: Annotated[int, Field(ge=0, le=5)] = 1
+    quiet_seconds: dict[ChannelKind, Annotated[StrictFloat, Field(ge=0, le=60)]] = Field(default_factory=dict)
+    mute_minutes: Annotated[StrictFloat, Field(gt=0, le=MONTH)] = 30
+    mute_again_hours: Annotated[StrictFloat, Field(gt=0, le=MONTH / 60)] = 24
+    opt_out_memory_hours: Annotated[StrictFloat, Field(gt=0, le=MONTH / 60)] = 24
+    clarifications: Annotated[StrictInt, Field(ge=0, le=5)] = 1
+    allowed_origins: Annotated[tuple[Origin, ...], Field(max_length=50)] = Field(
+        (), description="Origins of web pages that may call for this tenant, as https://www.example.com."
+    )
     ladder: Ladder = Ladder()
     business_hours: BusinessHours = BusinessHours()
+    # Whether people may register themselves, as `user`.
+    registration: StrictBool = False
+    passwords: PasswordRules = PasswordRules()
+    # Whoever works here (agents, admins, owners) can do nothing before they have added one.
+    require_second_factor: StrictBool = False
+    # Closed conversations are erased after so many days. None: they are kept.
+    retention_days: Annotated[StrictInt, Field(ge=1, le=3650)] | None = None
+    masking: Masking = Masking()
+    # How long a customer who gave the right code counts as verified.
+    verified_minutes: Annotated[StrictInt, Field(ge=1, le=1440)] = 30
+    # How long the deletion of the whole tenant can be called off.
+    tenant_deletion_grace_hours: Annotated[StrictInt, Field(ge=1, le=720)] = 72
 
     @property
     def mute(self) -> timedelta:
@@ -96,7 +157,8 @@ class Topic(Strict):
 
     name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,64}$")]
     phrases: Annotated[tuple[Phrase, ...], Field(min_length=1, max_length=200)]
-    action: Literal["person", "rule"] = "person"
+    # `identify`: a person, once the customer has given the code that was sent to the address on file.
+    action: Literal["person", "rule", "identify"] = "person"
     text: dict[Language, Annotated[str, StringConstraints(min_length=1, max_length=2000)]] = Field(default_factory=dict)
 
     @model_validator(mode="after")

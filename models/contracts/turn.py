@@ -24,6 +24,11 @@ class Verdict(StrEnum):
     NONE = "none"
     PERSON = "person"
     RULE = "rule"
+    IDENTIFY = "identify"
+    """A person, once the customer has shown who they are: a code can be sent to them."""
+    VERIFIED = "verified"
+    """The message is the right code."""
+    WRONG_CODE = "wrong_code"
 
 
 class TurnRules(Frozen):
@@ -65,6 +70,8 @@ class Prepared(Frozen):
     """Whether a model writes answers here; otherwise the best passage is quoted."""
     degraded: bool = False
     rules: TurnRules = TurnRules()
+    about: UUID | None = None
+    """Of a code: the message for which it was sent, and which a person is to see first."""
 
 
 class GenerateInput(Frozen):

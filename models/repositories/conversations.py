@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from models.contracts.enums import ChannelKind, ConversationState, Language
+from models.repositories.identity_codes import VERIFIED
 from models.tables import channel_accounts, conversations, customers
 from runtime.database import TenantTx
 from runtime.ids import new_id
@@ -27,6 +28,7 @@ class Conversation:
     created_at: datetime
     last_message_at: datetime | None
     closed_at: datetime | None
+    customer_verified: bool
 
 
 CONVERSATION_COLUMNS = (
@@ -42,6 +44,7 @@ CONVERSATION_COLUMNS = (
     conversations.c.created_at,
     conversations.c.last_message_at,
     conversations.c.closed_at,
+    VERIFIED.label("customer_verified"),
 )
 
 WITH_PARTIES = conversations.join(
@@ -64,22 +67,22 @@ async def open_(
     name: str | None = None,
     language: Language | None = None,
     one_shot: bool = False,
+    account: UUID | None = None,
 ) -> tuple[UUID, bool]:
-    """The conversation of a customer on the default account of `channel`, and whether it is new.
+    """The conversation of a customer on `account`, else on the channel's default one, and whether it is new.
 
     A customer with an external id has one conversation per account, however many open it at once (a unique
-    index decides); without one, each call is a new, anonymous customer.
+    index decides); without one, each call is a new, anonymous customer. Raises LookupError
+    when there is no such account that takes messages.
     """
-    account = await tx.connection.scalar(
-        sa.select(channel_accounts.c.id)
-        .where(
-            channel_accounts.c.tenant_id == tx.tenant_id,
-            channel_accounts.c.kind == channel,
-            ~channel_accounts.c.disabled,
-        )
-        .order_by(channel_accounts.c.created_at)
-        .limit(1)
+    accounts = sa.select(channel_accounts.c.id).where(
+        channel_accounts.c.tenant_id == tx.tenant_id,
+        channel_accounts.c.kind == channel,
+        ~channel_accounts.c.disabled,
     )
+    if account is not None:
+        accounts = accounts.where(channel_accounts.c.id == account)
+    account = await tx.connection.scalar(accounts.order_by(channel_accounts.c.created_at).limit(1))
     if account is None:
         raise LookupError(f"no {channel.value} account is set up")
     customer = await _customer(tx, external_id, name, language)

@@ -30,6 +30,8 @@ class Escalation:
     closed_by_name: str | None
     closed_at: datetime | None
     created_at: datetime
+    customer_verified: bool
+    """Whether the customer had proved who they are when a person was asked for, or before it was over."""
 
 
 def _query(tx: TenantTx) -> sa.Select[tuple[object, ...]]:
@@ -42,7 +44,7 @@ def _query(tx: TenantTx) -> sa.Select[tuple[object, ...]]:
     return (
         sa.select(
             *(escalations.c[name] for name in ("id", "conversation_id", "number", "status", "reason", "message_id")),
-            *(escalations.c[name] for name in (*people, "taken_at", "closed_at", "created_at")),
+            *(escalations.c[name] for name in (*people, "taken_at", "closed_at", "created_at", "customer_verified")),
             *(person.c.name.label(f"{name}_name") for name, person in people.items()),
         )
         .select_from(source)

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 
 from models.contracts.conversation import ConversationInput
 from models.repositories import standings
 from models.repositories.standings import CONVERSATION
 from runtime.database import TenantTx
 from runtime.ids import new_id
+
+FOREIGN_KEY = "23503"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,7 @@ async def accept(tx: TenantTx, conversation: UUID, text: str, provider_message_i
     """Store a customer's message once, however often and from however many sides at once it is delivered.
 
     `provider_message_id` names the delivery; without one every call is another message. None when there is no such
-    conversation.
+    conversation (any more): the transaction can do nothing more then.
     """
     message = new_id()
     given = {
@@ -78,7 +81,15 @@ async def accept(tx: TenantTx, conversation: UUID, text: str, provider_message_i
         "conversation": conversation,
         "provider_message_id": provider_message_id or str(message),
     }
-    row = (await tx.connection.execute(ACCEPT, {**given, "message": message, "text": text})).mappings().one_or_none()
+    try:
+        row = (
+            (await tx.connection.execute(ACCEPT, {**given, "message": message, "text": text})).mappings().one_or_none()
+        )
+    except IntegrityError as error:
+        # The conversation was erased while its message was on the way.
+        if getattr(error.orig, "sqlstate", None) != FOREIGN_KEY:
+            raise
+        return None
     if row is None:
         return None
     handled = False

@@ -10,8 +10,10 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from models.contracts.enums import Author, Direction, Language, MessageStatus, ReplyKind
+from models.contracts.privacy import CodeOutcome
 from models.contracts.settings import Policy, TenantSettings
 from models.contracts.turn import MOST_TOGETHER
+from models.repositories.identity_codes import PERIOD
 from models.tables import messages
 from runtime.database import SystemTx, TenantTx
 from runtime.ids import new_id
@@ -35,19 +37,44 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Burst:
-    """Messages to understand together, oldest first, and the rules of the tenant that they are for."""
+class Said:
+    """One message of a burst. `tried`: it was a code, and this came of it (see identity_codes)."""
 
-    ids: tuple[UUID, ...]
+    id: UUID
     text: str
+    tried: CodeOutcome | None
+
+
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """Messages to understand together, oldest first, and the rules of the tenant that they are for.
+
+    `language` is the tenant's; `code_awaited`: a code was sent for this conversation and may be among them.
+    """
+
+    said: tuple[Said, ...]
     settings: TenantSettings
     policy: Policy
+    language: Language
+    code_awaited: bool
+
+    @property
+    def ids(self) -> tuple[UUID, ...]:
+        return tuple(each.id for each in self.said)
+
+    @property
+    def text(self) -> str:
+        return "\n".join(each.text for each in self.said)
 
 
 # One round trip for all that a turn begins with.
 UNHANDLED = sa.text(
     """
     SELECT m.id, m.text,
+        (SELECT outcome FROM identity_checks k WHERE k.tenant_id = :tenant AND k.message_id = m.id) AS tried,
+        EXISTS (SELECT FROM identity_codes i WHERE i.tenant_id = :tenant AND i.conversation_id = :conversation
+            AND i.hash IS NOT NULL AND i.used_at IS NULL AND i.created_at > now() - :code_period) AS code_awaited,
+        (SELECT language FROM tenants WHERE id = :tenant) AS tenant_language,
         (SELECT body FROM tenant_settings WHERE tenant_id = :tenant) AS settings,
         (SELECT body FROM policies WHERE tenant_id = :tenant ORDER BY version DESC LIMIT 1) AS policy
     FROM messages m
@@ -57,6 +84,7 @@ UNHANDLED = sa.text(
     """
 ).bindparams(
     sa.bindparam("at_most", type_=sa.Integer()),
+    sa.bindparam("code_period", PERIOD, type_=sa.Interval()),
     sa.bindparam("tenant", type_=sa.Uuid()),
     sa.bindparam("conversation", type_=sa.Uuid()),
     sa.bindparam("ids", type_=ARRAY(sa.Uuid())),
@@ -120,10 +148,11 @@ async def unhandled(tx: TenantTx, conversation: UUID, ids: tuple[UUID, ...]) -> 
         return None
     first = rows[0]
     return Burst(
-        tuple(row.id for row in rows),
-        "\n".join(row.text for row in rows),
-        TenantSettings.model_validate(first.settings),
-        Policy.model_validate(first.policy or {}),
+        said=tuple(Said(row.id, row.text, None if row.tried is None else CodeOutcome(row.tried)) for row in rows),
+        settings=TenantSettings.model_validate(first.settings),
+        policy=Policy.model_validate(first.policy or {}),
+        language=Language(first.tenant_language),
+        code_awaited=first.code_awaited,
     )
 
 

@@ -4,8 +4,10 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
+from models.contracts.audit import AuditAction
 from models.contracts.enums import Role
-from models.repositories import tenants
+from models.repositories import api_keys as keys
+from models.repositories import audit, tenants
 from models.repositories.tenants import Member
 from models.tables import api_keys
 from runtime.database import TenantTx
@@ -22,15 +24,16 @@ async def issue(tx: TenantTx) -> str | None:
     owner = await _owner(tx)
     if owner is None:
         return None
-    ours = (api_keys.c.tenant_id == tx.tenant_id, api_keys.c.name == PASS_NAME)
-    await tx.connection.execute(sa.delete(api_keys).where(*ours, api_keys.c.expires_at < sa.func.now()))
-    key = await tenants.issue_key(tx, owner.id, name=PASS_NAME)
     await tx.connection.execute(
-        sa.update(api_keys)
-        .where(*ours, api_keys.c.hash == tenants.hash_key(key))
-        .values(expires_at=sa.func.now() + LIFETIME)
+        sa.delete(api_keys).where(
+            api_keys.c.tenant_id == tx.tenant_id,
+            api_keys.c.name == PASS_NAME,
+            api_keys.c.expires_at < sa.func.now(),
+        )
     )
-    return key
+    key_id, secret = await keys.create(tx, owner.id, name=PASS_NAME, expires_in=LIFETIME)
+    await audit.record(tx, audit.OPERATOR, AuditAction.KEY_CREATED, key_id, member_id=str(owner.id))
+    return secret
 
 
 async def _owner(tx: TenantTx) -> Member | None:

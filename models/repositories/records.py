@@ -16,7 +16,7 @@ from models.contracts.enums import (
     SendStatus,
 )
 from models.contracts.turn import Recorded
-from models.repositories import events, standings
+from models.repositories import events, identity_codes, standings
 from models.tables import escalations, messages, send_ledger
 from runtime.database import TenantTx
 from runtime.ids import new_id
@@ -164,7 +164,8 @@ async def _write_escalation(
                 conversation_id=conversation,
                 number=escalation.number,
                 reason=escalation.reason,
-                message_id=record.handled[-1] if record.handled else None,
+                message_id=record.about or (record.handled[-1] if record.handled else None),
+                customer_verified=identity_codes.verified(tx, conversation),
                 taken_at=taken_at,
                 closed_at=closed_at,
                 **values,

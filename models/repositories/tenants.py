@@ -3,13 +3,14 @@
 import hashlib
 import secrets
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from models.contracts.enums import ChannelKind, Language, Role
-from models.contracts.settings import Policy, TenantSettings
+from models.contracts.settings import Masking, Policy, TenantSettings
 from models.tables import api_keys, branches, channel_accounts, members, policies, tenant_settings, tenants
 from runtime.database import SystemTx, TenantTx
 from runtime.ids import new_id
@@ -26,6 +27,20 @@ class Tenant:
 
 
 @dataclass(frozen=True, slots=True)
+class Profile:
+    """A tenant, as its own people and the operator see it."""
+
+    id: UUID
+    slug: str
+    name: str
+    language: Language
+    suspended: bool
+    suspended_at: datetime | None
+    suspension_reason: str | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Member:
     id: UUID
     name: str
@@ -35,28 +50,41 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who a key speaks for."""
+    """Who calls: a member, by an API key (`key_id`) or signed in (`session_id`)."""
 
     tenant_id: UUID
     suspended: bool
-    key_id: UUID
     member_id: UUID
     member_name: str
     role: Role
+    key_id: UUID | None = None
+    session_id: UUID | None = None
+    # What a key is confined to; None: everything that the member's role may do.
+    scopes: frozenset[str] | None = None
+    # Signed in, but the tenant asks for a second factor and there is none: may only see to that (and to themselves).
+    lacks_second_factor: bool = False
 
 
 def hash_key(key: str) -> bytes:
     return hashlib.sha256(key.encode()).digest()
 
 
-async def authenticate(tx: SystemTx, key: str) -> Caller | None:
-    """The caller behind a key; None when it is unknown, revoked, expired, or its member disabled."""
+async def authenticate(tx: SystemTx, hashed: bytes) -> Caller | None:
+    """The caller behind a key, given by its hash; None when unknown, revoked, expired, or its member disabled."""
     row = (
-        await tx.connection.execute(sa.text("SELECT * FROM authenticate_api_key(:hash)"), {"hash": hash_key(key)})
+        await tx.connection.execute(sa.text("SELECT * FROM authenticate_api_key(:hash)"), {"hash": hashed})
     ).one_or_none()
     if row is None:
         return None
-    return Caller(row.tenant_id, row.suspended, row.key_id, row.member_id, row.member_name, Role(row.role))
+    return Caller(
+        row.tenant_id,
+        row.suspended,
+        row.member_id,
+        row.member_name,
+        Role(row.role),
+        key_id=row.key_id,
+        scopes=None if row.scopes is None else frozenset(row.scopes),
+    )
 
 
 async def list_all(tx: SystemTx) -> list[Tenant]:
@@ -81,6 +109,52 @@ async def create(tx: TenantTx, *, slug: str, name: str, language: Language) -> N
             for kind in (ChannelKind.API, ChannelKind.WEB)
         ],
     )
+
+
+async def profile(tx: TenantTx) -> Profile:
+    columns = (tenants.c[name] for name in Profile.__dataclass_fields__)
+    row = (await tx.connection.execute(sa.select(*columns).where(tenants.c.id == tx.tenant_id))).one()
+    return Profile(**{**row._mapping, "language": Language(row.language)})
+
+
+async def update(tx: TenantTx, *, name: str | None, language: Language | None) -> None:
+    """Change what is given."""
+    changes = {key: value for key, value in (("name", name), ("language", language)) if value is not None}
+    await tx.connection.execute(sa.update(tenants).where(tenants.c.id == tx.tenant_id).values(changes))
+
+
+async def lock(tx: TenantTx) -> None:
+    """Let nobody else change the tenant's rules or branches until the transaction ends."""
+    await tx.connection.execute(
+        sa.select(tenants.c.id).where(tenants.c.id == tx.tenant_id).with_for_update(key_share=True)
+    )
+
+
+async def suspend(tx: TenantTx, reason: str | None) -> None:
+    """Refuse the tenant's callers, and let its processes wait. Again: with another reason."""
+    await tx.connection.execute(
+        sa.update(tenants)
+        .where(tenants.c.id == tx.tenant_id)
+        .values(
+            suspended=True,
+            suspended_at=sa.func.coalesce(tenants.c.suspended_at, sa.func.now()),
+            suspension_reason=reason,
+        )
+    )
+
+
+async def resume(tx: TenantTx) -> None:
+    """Let everything go on."""
+    await tx.connection.execute(
+        sa.update(tenants)
+        .where(tenants.c.id == tx.tenant_id)
+        .values(suspended=False, suspended_at=None, suspension_reason=None)
+    )
+
+
+async def suspended(tx: SystemTx) -> frozenset[UUID]:
+    """Every tenant that is suspended."""
+    return frozenset(await tx.connection.scalars(sa.text("SELECT * FROM suspended_tenants()")))
 
 
 async def add_member(tx: TenantTx, *, name: str, role: Role, email: str | None = None) -> Member:
@@ -134,6 +208,18 @@ async def get_settings(tx: TenantTx) -> TenantSettings:
     return TenantSettings.model_validate(body or {})
 
 
+async def masking(tx: TenantTx) -> tuple[Masking, Language]:
+    """What is taken out of texts before they go to a model, and the language of the tenant."""
+    row = (
+        await tx.connection.execute(
+            sa.select(tenant_settings.c.body, tenants.c.language)
+            .join(tenants, tenants.c.id == tenant_settings.c.tenant_id)
+            .where(tenant_settings.c.tenant_id == tx.tenant_id)
+        )
+    ).one()
+    return TenantSettings.model_validate(row.body).masking, Language(row.language)
+
+
 async def put_settings(tx: TenantTx, settings: TenantSettings) -> None:
     body = settings.model_dump(mode="json", exclude_defaults=True)
     statement = insert(tenant_settings).values(tenant_id=tx.tenant_id, body=body)
@@ -146,13 +232,20 @@ async def put_settings(tx: TenantTx, settings: TenantSettings) -> None:
 
 async def get_policy(tx: TenantTx) -> Policy:
     """The policy in force: the latest version, or an empty one."""
-    body = await tx.connection.scalar(
-        sa.select(policies.c.body)
-        .where(policies.c.tenant_id == tx.tenant_id)
-        .order_by(policies.c.version.desc())
-        .limit(1)
-    )
-    return Policy.model_validate(body or {})
+    return (await get_policy_version(tx))[1]
+
+
+async def get_policy_version(tx: TenantTx) -> tuple[int, Policy]:
+    """The policy in force and its version; 0 and an empty one where none was ever written."""
+    row = (
+        await tx.connection.execute(
+            sa.select(policies.c.version, policies.c.body)
+            .where(policies.c.tenant_id == tx.tenant_id)
+            .order_by(policies.c.version.desc())
+            .limit(1)
+        )
+    ).one_or_none()
+    return (0, Policy()) if row is None else (row.version, Policy.model_validate(row.body))
 
 
 async def put_policy(tx: TenantTx, policy: Policy) -> int:

@@ -1,6 +1,8 @@
 """Every table of the product, gathered so that the metadata is complete."""
 
+from models.tables.audit import audit_heads, audit_log
 from models.tables.base import metadata
+from models.tables.channels import channel_deliveries, channel_secrets
 from models.tables.conversations import (
     conversations,
     customers,
@@ -12,7 +14,13 @@ from models.tables.conversations import (
     send_ledger,
 )
 from models.tables.events import event_counters, events, idempotency_keys
+from models.tables.keys import data_keys, installation_keys, tenant_secrets
 from models.tables.knowledge import chunks, documents, embedding_spaces, embeddings, ingest_jobs, sources
+from models.tables.limits import rate_limits
+from models.tables.people import mails, one_time_tokens
+from models.tables.privacy import erasures, identity_checks, identity_codes
+from models.tables.second_factor import recovery_codes, second_factors
+from models.tables.sign_in import credentials, sessions
 from models.tables.tenancy import (
     api_keys,
     branches,
@@ -22,31 +30,52 @@ from models.tables.tenancy import (
     tenant_settings,
     tenants,
 )
+from models.tables.tenant_life import tenant_deletions, tenant_export_parts, tenant_exports
 
 __all__ = [
     "api_keys",
+    "audit_heads",
+    "audit_log",
     "branches",
     "channel_accounts",
+    "channel_deliveries",
+    "channel_secrets",
     "chunks",
     "conversations",
+    "credentials",
     "customers",
+    "data_keys",
     "documents",
     "drafts",
     "embedding_spaces",
     "embeddings",
+    "erasures",
     "escalations",
     "event_counters",
     "events",
     "idempotency_keys",
+    "identity_checks",
+    "identity_codes",
     "ingest_jobs",
+    "installation_keys",
     "learned_answers",
+    "mails",
     "members",
     "messages",
     "metadata",
     "notices",
+    "one_time_tokens",
     "policies",
+    "rate_limits",
+    "recovery_codes",
+    "second_factors",
     "send_ledger",
+    "sessions",
     "sources",
+    "tenant_deletions",
+    "tenant_export_parts",
+    "tenant_exports",
+    "tenant_secrets",
     "tenant_settings",
     "tenants",
 ]

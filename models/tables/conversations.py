@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 from sqlalchemy import Column
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, UUID
 
 from models.contracts.enums import (
     Author,
@@ -25,6 +25,14 @@ customers = tenant_table(
     Column("name", sa.Text),
     choice("language", Language, nullable=True),
     Column("attributes", JSONB, nullable=False, server_default=sa.text("'{}'::jsonb")),
+    # Only staff write these: a code that tells who a customer is goes to the address that is on file here.
+    Column("email", sa.Text),
+    Column("phone", sa.Text),
+    # Until when the customer is known to be who they say, and in which conversation.
+    instant("verified_until"),
+    Column("verified_in", UUID(as_uuid=True)),
+    # An erasure was asked for. The name, addresses and external id are gone from then on.
+    instant("erased_at"),
     sa.UniqueConstraint("tenant_id", "external_id"),
 )
 
@@ -105,6 +113,8 @@ escalations = tenant_table(
     choice("reason", EscalationReason),
     # The customer's message that led here: what the manager reads first, and the question that may be learned.
     reference("message_id", nullable=True),
+    # Whether the customer had proved who they are when a person was asked for, or has since.
+    Column("customer_verified", sa.Boolean, nullable=False, server_default=sa.false()),
     reference("offered_to", nullable=True),
     reference("taken_by", nullable=True),
     instant("taken_at"),

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 from sqlalchemy import Column, Table
-from sqlalchemy.dialects.postgresql import JSONB, UUID
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
 from models.contracts.enums import ChannelKind, Language, Role
 from models.tables.base import choice, instant, metadata, reference, stamps, tenant_id, tenant_table, within_tenant
@@ -15,6 +15,9 @@ tenants = Table(
     Column("name", sa.Text, nullable=False),
     choice("language", Language, default=Language.EN),
     Column("suspended", sa.Boolean, nullable=False, server_default=sa.false()),
+    instant("suspended_at"),
+    # What the operator wants its people to know.
+    Column("suspension_reason", sa.Text),
     *stamps(),
     sa.CheckConstraint("slug ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'", name="slug_is_a_dns_label"),
 )
@@ -48,7 +51,13 @@ members = tenant_table(
     Column("name", sa.Text, nullable=False),
     choice("role", Role),
     Column("disabled", sa.Boolean, nullable=False, server_default=sa.false()),
+    # Null: invited, or registered without having confirmed the address.
+    Column("joined_at", sa.DateTime(timezone=True), server_default=sa.func.now()),
+    # The row stays, for what the member has written.
+    instant("removed_at"),
     sa.UniqueConstraint("tenant_id", "email"),
+    # Signing in without a tenant's name.
+    sa.Index("ix_members_email", "email"),
 )
 
 api_keys = tenant_table(
@@ -60,6 +69,13 @@ api_keys = tenant_table(
     Column("hash", sa.LargeBinary, nullable=False, unique=True),
     instant("expires_at"),
     instant("revoked_at"),
+    # Permissions that the key is confined to. Null: all that the member's role has.
+    Column("scopes", ARRAY(sa.Text)),
+    # Written once a minute at most.
+    instant("last_used_at"),
+    # After a rotation the secret before is good for a while.
+    Column("previous_hash", sa.LargeBinary, unique=True),
+    instant("previous_until"),
     within_tenant("member_id", "members", ondelete="CASCADE"),
 )
 

@@ -1,0 +1,172 @@
+"""Channel accounts of a tenant's branches, and the secrets by which their other side proves itself."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from models.contracts.enums import ChannelKind
+from models.repositories.vault import Vault
+from models.tables import branches, channel_accounts, channel_secrets, conversations
+from runtime.database import SystemTx, TenantTx
+from runtime.ids import new_id
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """`signed`: it has a secret. `previous_until`: after a rotation, how long the one before is good."""
+
+    id: UUID
+    branch_id: UUID
+    kind: ChannelKind
+    name: str
+    disabled: bool
+    created_at: datetime
+    signed: bool
+    previous_until: datetime | None
+
+
+class TakenError(Exception):
+    """The branch has an account of this kind and name."""
+
+
+_good = sa.or_(channel_secrets.c.expires_at.is_(None), channel_secrets.c.expires_at > sa.func.now())
+
+
+def _secrets_of_account(column: sa.ColumnElement[Any]) -> sa.ScalarSelect[Any]:
+    return (
+        sa.select(column)
+        .where(
+            channel_secrets.c.tenant_id == channel_accounts.c.tenant_id,
+            channel_secrets.c.channel_account_id == channel_accounts.c.id,
+            _good,
+        )
+        .scalar_subquery()
+    )
+
+
+COLUMNS = (
+    channel_accounts.c.id,
+    channel_accounts.c.branch_id,
+    channel_accounts.c.kind,
+    channel_accounts.c.name,
+    channel_accounts.c.disabled,
+    channel_accounts.c.created_at,
+    _secrets_of_account(sa.func.count() > 0).label("signed"),
+    _secrets_of_account(sa.func.max(channel_secrets.c.expires_at)).label("previous_until"),
+)
+
+
+async def find(tx: SystemTx, account_id: UUID, kind: ChannelKind) -> UUID | None:
+    """The tenant of an account that takes messages; None when unknown, of another kind, disabled or suspended."""
+    found: UUID | None = await tx.connection.scalar(
+        sa.text("SELECT find_channel_account(:account, :kind)").bindparams(sa.bindparam("account", type_=sa.Uuid())),
+        {"account": account_id, "kind": kind.value},
+    )
+    return found
+
+
+async def page(tx: TenantTx, *, after: UUID | None = None, limit: int = 50) -> list[Account]:
+    """Accounts, the oldest first; `after` is the last id of the page before."""
+    query = sa.select(*COLUMNS).where(channel_accounts.c.tenant_id == tx.tenant_id)
+    if after is not None:
+        query = query.where(channel_accounts.c.id > after)
+    rows = await tx.connection.execute(query.order_by(channel_accounts.c.id).limit(limit))
+    return [Account(**row._mapping) for row in rows]
+
+
+async def get(tx: TenantTx, account_id: UUID) -> Account | None:
+    row = (await tx.connection.execute(sa.select(*COLUMNS).where(*_of(tx, account_id)))).one_or_none()
+    return None if row is None else Account(**row._mapping)
+
+
+async def lock(tx: TenantTx, account_id: UUID) -> bool:
+    """Whether there is such an account. Until the transaction ends nobody else changes it, or opens a conversation."""
+    found = await tx.connection.scalar(
+        sa.select(channel_accounts.c.id).where(*_of(tx, account_id)).with_for_update(of=channel_accounts)
+    )
+    return found is not None
+
+
+async def create(tx: TenantTx, *, kind: ChannelKind, name: str, branch_id: UUID | None) -> UUID:
+    """A new account, on the tenant's first branch when none is given.
+
+    Raises LookupError when there is no such branch, TakenError.
+    """
+    query = sa.select(branches.c.id).where(branches.c.tenant_id == tx.tenant_id)
+    if branch_id is not None:
+        query = query.where(branches.c.id == branch_id)
+    # Locked as a reference locks it, so that it is not removed meanwhile.
+    branch = await tx.connection.scalar(
+        query.order_by(branches.c.created_at, branches.c.id).limit(1).with_for_update(read=True, key_share=True)
+    )
+    if branch is None:
+        raise LookupError("no such branch")
+    made: UUID | None = await tx.connection.scalar(
+        insert(channel_accounts)
+        .values(tenant_id=tx.tenant_id, id=new_id(), branch_id=branch, kind=kind, name=name)
+        .on_conflict_do_nothing()
+        .returning(channel_accounts.c.id)
+    )
+    if made is None:
+        raise TakenError
+    return made
+
+
+async def update(tx: TenantTx, account_id: UUID, *, name: str | None, disabled: bool | None) -> None:
+    """Change what is given of an account that is locked. Raises TakenError, after which the transaction is over."""
+    changes = {key: value for key, value in (("name", name), ("disabled", disabled)) if value is not None}
+    if not changes:
+        return
+    try:
+        await tx.connection.execute(sa.update(channel_accounts).where(*_of(tx, account_id)).values(changes))
+    except sa.exc.IntegrityError as error:
+        raise TakenError from error
+
+
+async def remove(tx: TenantTx, account_id: UUID) -> bool:
+    """Delete an account that is locked. False when it has conversations: those are not deleted by the way."""
+    used = await tx.connection.scalar(
+        sa.select(
+            sa.exists().where(
+                conversations.c.tenant_id == tx.tenant_id, conversations.c.channel_account_id == account_id
+            )
+        )
+    )
+    if not used:
+        await tx.connection.execute(sa.delete(channel_accounts).where(*_of(tx, account_id)))
+    return not used
+
+
+async def secrets(tx: TenantTx, vault: Vault, account_id: UUID) -> list[bytes]:
+    """The secrets that are good now: one, two after a rotation, none when none was ever made."""
+    sealed = await tx.connection.scalars(
+        sa.select(channel_secrets.c.sealed).where(
+            channel_secrets.c.tenant_id == tx.tenant_id, channel_secrets.c.channel_account_id == account_id, _good
+        )
+    )
+    return [await vault.open(tx, each, context=_context(account_id)) for each in sealed.all()]
+
+
+async def rotate(tx: TenantTx, vault: Vault, account_id: UUID, secret: bytes, *, overlap: timedelta) -> None:
+    """Give an account that is locked another secret. The current one is good for `overlap` more, older ones end."""
+    ours = (channel_secrets.c.tenant_id == tx.tenant_id, channel_secrets.c.channel_account_id == account_id)
+    await tx.connection.execute(sa.delete(channel_secrets).where(*ours, channel_secrets.c.expires_at.is_not(None)))
+    await tx.connection.execute(sa.update(channel_secrets).where(*ours).values(expires_at=sa.func.now() + overlap))
+    sealed = await vault.seal(tx, secret, context=_context(account_id))
+    await tx.connection.execute(
+        sa.insert(channel_secrets).values(
+            tenant_id=tx.tenant_id, id=new_id(), channel_account_id=account_id, sealed=sealed
+        )
+    )
+
+
+def _of(tx: TenantTx, account_id: UUID) -> tuple[sa.ColumnElement[bool], ...]:
+    return channel_accounts.c.tenant_id == tx.tenant_id, channel_accounts.c.id == account_id
+
+
+def _context(account_id: UUID) -> str:
+    return f"channel_account/{account_id}"

@@ -1,0 +1,60 @@
+"""What belongs to a tenant, by the metadata: a table that is new tomorrow is exported and deleted without being named here."""
+
+from collections.abc import Mapping
+
+from sqlalchemy import Column, Table
+
+from models.tables import metadata
+
+NOT_DELETED: Mapping[str, str] = {"tenant_deletions": "tells that the tenant was deleted"}
+"""Tables with a tenant's id that stay when the tenant is gone, and why."""
+
+NOT_EXPORTED: Mapping[str, str] = {
+    "audit_heads": "only the last entry of audit_log, kept against tampering",
+    "credentials": "hashes of passwords",
+    "data_keys": "encryption keys",
+    "embeddings": "numbers computed from chunks, by a model",
+    "idempotency_keys": "copies of responses, kept for a day",
+    "one_time_tokens": "tokens of mails on their way",
+    "recovery_codes": "proofs of people's second factors",
+    "second_factors": "secrets of people's second factors",
+    "sessions": "proofs of being signed in",
+    "tenant_deletions": "only there when the tenant is being deleted",
+    "tenant_export_parts": "the export itself",
+    "tenant_exports": "the export itself",
+}
+"""Tables that an export leaves out, and why."""
+
+COLUMNS_NOT_EXPORTED: Mapping[str, str] = {
+    "api_keys.hash": "proof of a key",
+    "api_keys.previous_hash": "proof of a key",
+    "channel_secrets.sealed": "what providers and we sign with",
+    "chunks.words": "the text once more, as an index",
+    "identity_codes.hash": "proof of a code",
+    "identity_codes.sealed_key": "encryption key of a code",
+    "tenant_secrets.sealed": "what was given to be kept secret",
+}
+"""Columns that an export leaves out, and why. What proves the audit log (its hashes) is exported."""
+
+
+def tables() -> list[Table]:
+    """Every table of a tenant, referenced ones first."""
+    return [table for table in metadata.sorted_tables if table.name == "tenants" or "tenant_id" in table.columns]
+
+
+def exported_tables() -> list[Table]:
+    return [table for table in tables() if table.name not in NOT_EXPORTED]
+
+
+def exported_columns(table: Table) -> list[Column[object]]:
+    return [column for column in table.columns if f"{table.name}.{column.name}" not in COLUMNS_NOT_EXPORTED]
+
+
+def deleted_tables() -> list[Table]:
+    """In the order in which they can be emptied: no row goes before those that refer to it.
+
+    Keys are first, since nothing refers to them: what they have encrypted is unreadable from then on. The tenant's
+    own row is not among them; it goes last.
+    """
+    found = [table for table in reversed(tables()) if table.name not in NOT_DELETED and table.name != "tenants"]
+    return sorted(found, key=lambda table: table.name != "data_keys")
