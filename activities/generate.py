@@ -9,9 +9,10 @@ from temporalio import activity
 from activities.embedding.port import Embedder
 from activities.generation.port import Answer, GenerateRequest, Generator, NoAnswerError
 from activities.grounding import check
+from activities.masking import mask
 from activities.provider.errors import ProviderError
 from models.contracts.turn import GENERATE, Generated, GenerateInput, Outcome
-from models.repositories import drafts, knowledge, messages
+from models.repositories import drafts, knowledge, messages, tenants
 from runtime.database import Database
 
 log = structlog.get_logger(__name__)
@@ -34,8 +35,12 @@ class Generate:
         async with self._database.tenant(given.tenant_id) as tx:
             question = await messages.text_of(tx, given.message_ids)
             passages = await knowledge.passages(tx, given.passages)
+            masking, spoken = await tenants.masking(tx)
         request = GenerateRequest(
-            question=question, language=given.language, passages=tuple(passages), deadline_seconds=self._turn_seconds
+            question=mask(question, masking, spoken),
+            language=given.language,
+            passages=tuple(passages),
+            deadline_seconds=self._turn_seconds,
         )
         beating = asyncio.create_task(heartbeat())
         try:

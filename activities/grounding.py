@@ -25,8 +25,16 @@ _SHORTEST_NAME = 4
 _INFLECTION = 2
 """Letters by which two cases of one name may differ at their end."""
 
-_LINK = re.compile(r"(?:https?://|www\.)[^\s<>()\"'«»]+", re.IGNORECASE)
-_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_LINK = re.compile(
+    # With any scheme or with none ("//host"), as apps that show messages make links of both.
+    r"(?:(?<!\w)[a-z][a-z0-9+.-]{1,20}+:|(?<![\w:]))//[^\s<>()\"'«»]+"
+    r"|(?<!\w)(?:javascript|vbscript|data|file|mailto|tel|sms):[^\s<>()\"'«»]+"
+    # A bare host name, which they make links of too.
+    r"|(?<![\w.-])(?:[\w-]++\.(?=\w))+(?:[a-z]{2,}+|рф|қаз|бел|укр)(?!\w)(?:[/:?#][^\s<>()\"'«»]*)?",
+    re.IGNORECASE,
+)
+_PREFIX = re.compile(r"^(?:(?:https?:)?//)?(?:www\.)?")
+_EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]++@[\w-]++(?:\.[\w-]++)+")
 _NAME = re.compile(r"[^\W\d_][\w'’-]*")
 _NEGATION = re.compile(
     r"\b(?:not|no|never|cannot|can't|don't|doesn't|won't|isn't|aren't|without|не|нет|нельзя|никогда|без|"
@@ -107,8 +115,8 @@ def _links_stand(answer: str, evidence: str) -> bool:
 
 
 def _addresses(text: str) -> set[str]:
-    found = [*_LINK.findall(text), *_EMAIL.findall(text)]
-    return {address.lower().rstrip(".,;:!?/") for address in found}
+    found = [*_EMAIL.findall(text), *_LINK.findall(_EMAIL.sub(" ", text))]
+    return {_PREFIX.sub("", address.lower()).rstrip(".,;:!?/") for address in found}
 
 
 async def _claims_stand(

@@ -1,4 +1,7 @@
-"""Hands stored messages that no conversation has accepted to their conversations (see ReconcileWorkflow)."""
+"""Hands on what was stored and not taken up: messages to their conversations, the rest to processes of its own.
+
+See ReconcileWorkflow.
+"""
 
 from datetime import timedelta
 
@@ -8,8 +11,19 @@ from temporalio.client import Client
 
 from models.contracts.conversation import InboundMessage
 from models.contracts.ingest import HAND_OVER, HandedOver, HandOverInput
-from models.processes import hand_over
-from models.repositories import idempotency, messages, standings
+from models.contracts.tenant_life import ExportInput
+from models.processes import deletion, erase, export, hand_over, mail
+from models.repositories import (
+    erasure,
+    idempotency,
+    mails,
+    messages,
+    rate_limits,
+    sessions,
+    standings,
+    tenant_deletion,
+    tenant_exports,
+)
 from runtime.database import Database
 
 log = structlog.get_logger(__name__)
@@ -24,12 +38,21 @@ class HandOver:
 
     @activity.defn(name=HAND_OVER.name)
     async def hand_over(self, given: HandOverInput) -> HandedOver:
-        """Claim due messages, oldest first, and signal each. What fails is due again later, ever less often."""
+        """Claim due messages and mails, oldest first, and hand on each. What fails is due again later, ever less often."""
         async with self._database.system() as system:
             claimed = await messages.claim_unaccepted(
                 system, after=timedelta(seconds=given.after_seconds), limit=given.limit
             )
+            unsent = await mails.claim_unsent(system, after=timedelta(seconds=given.after_seconds), limit=given.limit)
+            await mails.forget_old(system)
+            unerased = await erasure.claim_running(
+                system, after=timedelta(seconds=given.after_seconds), limit=given.limit
+            )
             await idempotency.forget_expired(system)
+            await sessions.forget_expired(system)
+            await rate_limits.prune(system)
+            await tenant_exports.forget_expired(system)
+            whole = await tenant_deletion.unstarted(system, after=timedelta(seconds=given.after_seconds))
         for tenant_id, conversation_id, message_id in claimed:
             async with self._database.tenant(tenant_id) as tx:
                 found = await standings.start_input(tx, conversation_id)
@@ -38,6 +61,15 @@ class HandOver:
             start, quiet = found
             await hand_over(self._client, start, InboundMessage(message_id=message_id, quiet_seconds=quiet))
             activity.heartbeat()
-        if claimed:
-            log.warning("stored messages handed over", count=len(claimed))
-        return HandedOver(messages=len(claimed))
+        for each in unsent:
+            await mail(self._client, each)
+            activity.heartbeat()
+        for begun in unerased:
+            await erase(self._client, begun)
+            activity.heartbeat()
+        for work in whole:
+            await (export(self._client, work) if isinstance(work, ExportInput) else deletion(self._client, work))
+            activity.heartbeat()
+        if claimed or unsent:
+            log.warning("stored messages handed over", count=len(claimed), mails=len(unsent))
+        return HandedOver(messages=len(claimed), mails=len(unsent))

@@ -1,22 +1,28 @@
 """The first step of a turn: what the customer means, what policy says, and what knowledge has."""
 
+from uuid import UUID
+
 import structlog
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities import follow_up, policy
+from activities import follow_up, identity, policy
 from activities.confidence import ANSWER_AT, UNSURE_AT
 from activities.embedding.port import Embedder, Vector
 from activities.generation.extractive import best_passage
+from activities.masking import mask
 from activities.provider.errors import ProviderError
 from activities.retrieve import retrieve
 from activities.understanding.classify import core
+from activities.understanding.language import detect
 from activities.understanding.port import Classifier
 from models.contracts.enums import ConversationState, Intent, Language
 from models.contracts.knowledge import Retrieval
-from models.contracts.settings import TenantSettings
+from models.contracts.settings import TenantSettings, Topic
 from models.contracts.turn import PREPARE, Coverage, Prepared, PrepareInput, TurnRules, Verdict
 from models.repositories import messages
+from models.repositories.messages import Burst
+from models.repositories.vault import Vault
 from runtime.database import Database
 from runtime.outages import is_outage
 
@@ -29,8 +35,18 @@ GIVE_UP_AFTER = 5
 class Prepare:
     """Holds what the step needs. `writes`: whether a model writes answers from passages."""
 
-    def __init__(self, database: Database, embedder: Embedder, classifier: Classifier, space: int, *, writes: bool):
+    def __init__(
+        self,
+        database: Database,
+        embedder: Embedder,
+        classifier: Classifier,
+        space: int,
+        vault: Vault,
+        *,
+        writes: bool,
+    ):
         self._database = database
+        self._vault = vault
         self._embedder = embedder
         self._classifier = classifier
         self._space = space
@@ -53,14 +69,21 @@ class Prepare:
             burst = await messages.unhandled(tx, given.conversation_id, given.message_ids)
         if burst is None:
             return Prepared(message_ids=())
+        if (tried := await self._try_codes(given, burst)) is not None:
+            verdict, about = tried
+            return Prepared(message_ids=burst.ids, verdict=verdict, rules=turn_rules(burst.settings), about=about)
+        # What leaves for a model or a server is masked; what is looked up here is not.
+        outgoing = mask(burst.text, burst.settings.masking, burst.language)
         asked = core(burst.text)
-        vector = await self._embed(asked)
-        understanding = await self._classifier.understand(burst.text, vector, previous=given.language)
+        vector = await self._embed(core(outgoing))
+        understanding = await self._classifier.understand(outgoing, vector, previous=given.language)
+        if outgoing != burst.text:
+            understanding = understanding.model_copy(update={"language": detect(burst.text, given.language)})
         topic = policy.match(burst.policy, burst.text)
         prepared = Prepared(
             message_ids=burst.ids,
             understanding=understanding,
-            verdict=Verdict(topic.action) if topic else Verdict.NONE,
+            verdict=await self._verdict(given, topic),
             rule=topic.name if topic else None,
             writes=self._writes,
             rules=turn_rules(burst.settings),
@@ -69,7 +92,7 @@ class Prepare:
             return prepared
         if vector is None:
             return prepared.model_copy(update={"degraded": True})
-        found = await self._find(given, asked, vector, understanding.language)
+        found = await self._find(given, burst, asked, vector, understanding.language)
         # The first is the one to quote; only here are similarities known.
         best = best_passage(asked, understanding.language, found.passages)
         ranked = sorted(found.passages, key=lambda passage: passage is not best)
@@ -81,6 +104,24 @@ class Prepare:
             }
         )
 
+    async def _try_codes(self, given: PrepareInput, burst: Burst) -> tuple[Verdict, UUID | None] | None:
+        """What the codes among the messages say; None when there are none, which costs nothing to find out."""
+        if not burst.code_awaited and all(said.tried is None for said in burst.said):
+            return None
+        async with self._database.tenant(given.tenant_id) as tx:
+            tried = await identity.try_codes(tx, self._vault, given.conversation_id, burst)
+            if tried is None or tried[0] is not Verdict.IDENTIFY:
+                return tried
+            return await identity.verdict_on(tx, given.conversation_id), tried[1]
+
+    async def _verdict(self, given: PrepareInput, topic: Topic | None) -> Verdict:
+        if topic is None:
+            return Verdict.NONE
+        if topic.action != "identify":
+            return Verdict(topic.action)
+        async with self._database.tenant(given.tenant_id) as tx:
+            return await identity.verdict_on(tx, given.conversation_id)
+
     async def _embed(self, text: str) -> Vector | None:
         try:
             return await self._embedder.embed_query(text)
@@ -88,7 +129,9 @@ class Prepare:
             log.warning("embedding failed", cause=type(error).__name__)
             return None
 
-    async def _find(self, given: PrepareInput, text: str, vector: Vector, language: Language) -> Retrieval:
+    async def _find(
+        self, given: PrepareInput, burst: Burst, text: str, vector: Vector, language: Language
+    ) -> Retrieval:
         """Search for the question; a follow-up that finds nothing by itself is searched with what it follows."""
         async with self._database.tenant(given.tenant_id) as tx:
             found = await retrieve(tx, text, vector, self._space, language)
@@ -98,7 +141,7 @@ class Prepare:
         if before is None:
             return found
         together = f"{before} {text}"
-        again = await self._embed(together)
+        again = await self._embed(mask(together, burst.settings.masking, burst.language))
         if again is None:
             return found
         async with self._database.tenant(given.tenant_id) as tx:

@@ -8,7 +8,8 @@ _ABBREVIATIONS = frozenset(
     "г гг д дом кв м мин н обл оф п пр просп руб с сек см ст стр т тг тел тыс ул чел ч шт "
     "co dr e.g etc fig i.e inc jr ltd mr mrs ms no nr p pp sr st vs".split()
 )
-_END = re.compile(r"(?P<word>[^\s.!?…]*)(?:[.!?…]+[\"'»”)\]]*(?=\s|$))|\n+")
+# Words and punctuation are only looked at from their beginning, and never given back: the time grows with the text.
+_END = re.compile(r"(?:(?<![^\s.!?…])(?P<word>[^\s.!?…]++)|(?<!\S))[.!?…]++[\"'»”)\]]*+(?=\s|$)|\n+")
 
 
 def spans(text: str) -> Iterator[tuple[int, int]]:

@@ -10,28 +10,45 @@ from temporalio.worker import Worker
 
 from activities.embedding.choice import embedder_for
 from activities.embedding.port import Embedder
+from activities.erase import Erase
 from activities.generate import Generate
 from activities.generation.choice import chat_for
 from activities.generation.extractive import ExtractiveGenerator
 from activities.generation.port import ChatModel
 from activities.generation.written import WritingGenerator
 from activities.hand_over import HandOver
+from activities.identity import SendCode
 from activities.ingest import Ingest
 from activities.ladder import Ladder
 from activities.learn import Learn
+from activities.mail.choice import mailer_for
+from activities.mail.send import SendMail
 from activities.prepare import Prepare
 from activities.record import Recorder
+from activities.retain import Retain
+from activities.tenant_deletion import TenantDeletion
+from activities.tenant_export import TenantExport
 from activities.understanding.choice import classifier_for
 from models.contracts.routing import CONVERSATIONS_QUEUE, KNOWLEDGE_QUEUE, MODELS_QUEUE, OPERATIONS_QUEUE
-from models.repositories import knowledge
+from models.repositories import installation_keys, knowledge
+from models.repositories.vault import Vault
+from runtime import secrets
 from runtime.database import Database
+from runtime.errors import OperatorError
 from runtime.home import Home
 from runtime.settings import Settings
 from worker.heartbeats import Heartbeats
+from worker.parking import Parking, Suspended
 from workflows.conversation import ConversationWorkflow
+from workflows.erasure import ErasureWorkflow
 from workflows.escalation import EscalationWorkflow
+from workflows.identity import IdentityCodeWorkflow
 from workflows.ingest import IngestWorkflow
+from workflows.mail import MailWorkflow
 from workflows.reconcile import ReconcileWorkflow
+from workflows.retention import RetentionWorkflow
+from workflows.tenant_deletion import TenantDeletionWorkflow
+from workflows.tenant_export import TenantExportWorkflow
 
 STICKY_TIMEOUT = timedelta(seconds=1.5)
 """How long a conversation waits for the worker that had it in memory before any other may take it."""
@@ -49,11 +66,12 @@ class Tools:
     embedder: Embedder
     space: int
     model: ChatModel | None
+    vault: Vault
 
 
 @asynccontextmanager
 async def tools(settings: Settings, client: Client) -> AsyncIterator[Tools]:
-    """Open what a worker needs, warm, and close it afterwards."""
+    """Open what a worker needs, warm, and close it afterwards. Raises OperatorError when a root key is missing."""
     async with AsyncExitStack() as stack:
         assert settings.database_url is not None, "the command line resolves it"
         database = Database(settings.database_url.get_secret_value(), pool_size=settings.database_pool_size)
@@ -80,9 +98,16 @@ async def tools(settings: Settings, client: Client) -> AsyncIterator[Tools]:
             )
             stack.push_async_callback(model.close)
         space = embedder.space
+        roots = secrets.root_keys(settings)
         async with database.system() as tx:
+            missing = await installation_keys.root_keys_in_use(tx) - set(roots.ids)
+            if missing:
+                raise OperatorError(
+                    f"MAINSTAY_ROOT_KEYS lacks {', '.join(sorted(missing))}, which wraps keys in this database: add it, or "
+                    "what is encrypted cannot be read"
+                )
             space_id = await knowledge.ensure_space(tx, space.provider, space.model, space.dimension)
-        yield Tools(database, client, embedder, space_id, model)
+        yield Tools(database, client, embedder, space_id, model, Vault(roots))
 
 
 async def workers(settings: Settings, tools: Tools) -> list[Worker]:
@@ -95,16 +120,23 @@ async def workers(settings: Settings, tools: Tools) -> list[Worker]:
     )
     await classifier.load()
     grace = timedelta(seconds=settings.drain_seconds)
-    prepare = Prepare(database, tools.embedder, classifier, tools.space, writes=tools.model is not None)
+    prepare = Prepare(database, tools.embedder, classifier, tools.space, tools.vault, writes=tools.model is not None)
     ladder = Ladder(database)
     ingest = Ingest(database, tools.embedder, tools.space)
+    mail_url = settings.mail_url
+    mailer = mailer_for(mail_url.get_secret_value() if mail_url else None, Home.at(settings.data_dir).mail)
+    send_mail = SendMail(database, mailer, sender=settings.mail_from, origin=settings.origin)
+    send_code = SendCode(database, tools.vault, mailer, sender=settings.mail_from)
+    erase, retain = Erase(database, client), Retain(database)
+    deletion = TenantDeletion(database, client)
+    parking = Parking(Suspended(database))
     found = [
         Worker(
             client,
             task_queue=CONVERSATIONS_QUEUE,
             workflows=[ConversationWorkflow, EscalationWorkflow],
             activities=[prepare.prepare, Recorder(database).record, ladder.plan, ladder.climb, Learn(database).learn],
-            interceptors=[Heartbeats()],
+            interceptors=[parking, Heartbeats()],
             max_cached_workflows=settings.worker_cached_workflows,
             sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
             graceful_shutdown_timeout=grace,
@@ -114,6 +146,7 @@ async def workers(settings: Settings, tools: Tools) -> list[Worker]:
             task_queue=KNOWLEDGE_QUEUE,
             workflows=[IngestWorkflow],
             activities=[ingest.split_documents, ingest.embed_chunks, ingest.publish_documents],
+            interceptors=[parking],
             max_concurrent_activities=INGESTS_AT_A_TIME,
             sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
             graceful_shutdown_timeout=grace,
@@ -121,8 +154,33 @@ async def workers(settings: Settings, tools: Tools) -> list[Worker]:
         Worker(
             client,
             task_queue=OPERATIONS_QUEUE,
-            workflows=[ReconcileWorkflow],
-            activities=[HandOver(database, client).hand_over],
+            workflows=[
+                ReconcileWorkflow,
+                MailWorkflow,
+                IdentityCodeWorkflow,
+                ErasureWorkflow,
+                RetentionWorkflow,
+                TenantExportWorkflow,
+                TenantDeletionWorkflow,
+            ],
+            activities=[
+                HandOver(database, client).hand_over,
+                send_mail.send_mail,
+                send_code.send_code,
+                erase.find_to_erase,
+                erase.end_processes,
+                erase.erase_conversations,
+                erase.erase_customer,
+                erase.close_erasure,
+                retain.next_tenants,
+                retain.retain,
+                TenantExport(database, tools.vault).export_tenant,
+                deletion.begin_tenant_deletion,
+                deletion.purge_processes,
+                deletion.delete_tenant_rows,
+                deletion.finish_tenant_deletion,
+            ],
+            interceptors=[parking],
             graceful_shutdown_timeout=grace,
         ),
     ]
@@ -134,6 +192,7 @@ async def workers(settings: Settings, tools: Tools) -> list[Worker]:
             client,
             task_queue=MODELS_QUEUE,
             activities=[generate.generate],
+            interceptors=[parking],
             max_concurrent_activities=settings.worker_llm_slots,
             graceful_shutdown_timeout=grace,
         )

@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import structlog
 
-from runtime import temporal
+from models.payload_keys import connected
+from runtime import secrets, temporal
 from runtime.settings import Settings
 from worker import schedules
 from worker.build import tools, workers
@@ -21,13 +22,15 @@ async def run(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    client = await temporal.connect(settings, serve_metrics=True)
-    await temporal.ensure_search_attributes(client)
+    secrets.check(settings)
     async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(connected(settings, serve_metrics=True))
+        await temporal.ensure_search_attributes(client)
         held = await stack.enter_async_context(tools(settings, client))
         for worker in await workers(settings, held):
             await stack.enter_async_context(worker)
         await schedules.ensure(client, every=timedelta(seconds=settings.reconcile_seconds))
+        await schedules.ensure_retention(client, hour=settings.retention_hour)
         log.info("worker ready", writes=held.model is not None)
         await stop.wait()
         log.info("worker drains", seconds=settings.drain_seconds)

@@ -34,6 +34,7 @@ with workflow.unsafe.imports_passed_through():
         Language,
         ReplyKind,
     )
+    from models.contracts.privacy import SEND_CODE, SendCodeInput, SendOutcome
     from models.contracts.turn import (
         GENERATE,
         MOST_TOGETHER,
@@ -45,6 +46,7 @@ with workflow.unsafe.imports_passed_through():
         Prepared,
         PrepareInput,
         RecordInput,
+        Verdict,
     )
     from workflows import commands, escalating, progress
     from workflows.calls import begin, call
@@ -215,6 +217,11 @@ class ConversationWorkflow:
                 return
             decision = self._decide(prepared)
             draft = None
+            if decision.reply is ReplyKind.IDENTIFY:
+                if not await self._send_code(prepared):
+                    prepared = prepared.model_copy(update={"verdict": Verdict.PERSON})
+                # A command may have come while the mail went.
+                decision = self._decide(prepared)
             if decision.reply is ReplyKind.QUOTE and prepared.writes:
                 outcome, draft = await self._generate(prepared, interruptible=fold < MAX_FOLDS)
                 if outcome is None:
@@ -261,6 +268,20 @@ class ConversationWorkflow:
         except ActivityError:
             return Outcome.FAILED, None
         return generated.outcome, draft if generated.outcome is Outcome.WRITTEN else None
+
+    async def _send_code(self, prepared: Prepared) -> bool:
+        """Send the customer a code to write here; whether it went."""
+        start = self._start
+        code = SendCodeInput(
+            tenant_id=start.tenant_id,
+            code_id=workflow.uuid7(),
+            conversation_id=start.conversation_id,
+            message_id=prepared.about or prepared.message_ids[-1],
+        )
+        try:
+            return (await call(SEND_CODE, code, start.tenant_id)).outcome is SendOutcome.SENT
+        except ActivityError:
+            return False
 
     def _decide(self, prepared: Prepared) -> Decision:
         standing, now, rules = self._standing, workflow.now(), prepared.rules
@@ -324,6 +345,7 @@ class ConversationWorkflow:
             reply=reply,
             opens=decision.escalate is not None,
             forwarded=decision.forward,
+            about=prepared.about,
         )
 
     # Memory ---------------------------------------------------------------------------------------
@@ -339,6 +361,7 @@ class ConversationWorkflow:
         command: Command | None = None,
         by: Actor | None = None,
         manager_message: UUID | None = None,
+        about: UUID | None = None,
     ) -> None:
         """Stand where `standing` says from now on, and have it written down."""
         before, after = self._standing.escalation, standing.escalation
@@ -356,6 +379,7 @@ class ConversationWorkflow:
                 command=command,
                 by=by,
                 manager_message=manager_message,
+                about=about,
             )
         )
 

@@ -14,7 +14,10 @@ from models.contracts.turn import Coverage, TurnRules, Verdict
 class Signal(StrEnum):
     """What a message says, the strongest first."""
 
+    VERIFIED = "verified"
+    WRONG_CODE = "wrong_code"
     PERSON = "person"
+    IDENTIFY = "identify"
     RULE = "rule"
     OPT_OUT = "opt_out"
     HUMAN = "human"
@@ -25,6 +28,9 @@ class Signal(StrEnum):
 
 class Action(StrEnum):
     ESCALATE = "escalate"
+    ASK_FOR_CODE = "ask_for_code"
+    ASK_FOR_CODE_AGAIN = "ask_for_code_again"
+    CONFIRM_IDENTITY = "confirm_identity"
     ANSWER = "answer"
     ANSWER_BY_RULE = "answer_by_rule"
     SMALL_TALK = "small_talk"
@@ -38,21 +44,30 @@ class Action(StrEnum):
 BOT, PENDING, MANAGER = ConversationState.BOT_ACTIVE, ConversationState.PENDING, ConversationState.MANAGER_ACTIVE
 
 TABLE: dict[tuple[ConversationState, Signal], Action] = {
+    (BOT, Signal.VERIFIED): Action.ESCALATE,
+    (BOT, Signal.WRONG_CODE): Action.ASK_FOR_CODE_AGAIN,
     (BOT, Signal.PERSON): Action.ESCALATE,
+    (BOT, Signal.IDENTIFY): Action.ASK_FOR_CODE,
     (BOT, Signal.RULE): Action.ANSWER_BY_RULE,
     (BOT, Signal.OPT_OUT): Action.OPT_OUT,
     (BOT, Signal.HUMAN): Action.ESCALATE,
     (BOT, Signal.QUESTION): Action.ANSWER,
     (BOT, Signal.COURTESY): Action.SMALL_TALK,
     (BOT, Signal.OUT_OF_SCOPE): Action.DECLINE,
+    (PENDING, Signal.VERIFIED): Action.CONFIRM_IDENTITY,
+    (PENDING, Signal.WRONG_CODE): Action.ASK_FOR_CODE_AGAIN,
     (PENDING, Signal.PERSON): Action.FORWARD,
+    (PENDING, Signal.IDENTIFY): Action.FORWARD,
     (PENDING, Signal.RULE): Action.ANSWER_BY_RULE,
     (PENDING, Signal.OPT_OUT): Action.CANCEL_ESCALATION,
     (PENDING, Signal.HUMAN): Action.CONFIRM_PERSON,
     (PENDING, Signal.QUESTION): Action.ANSWER,
     (PENDING, Signal.COURTESY): Action.SMALL_TALK,
     (PENDING, Signal.OUT_OF_SCOPE): Action.DECLINE,
+    (MANAGER, Signal.VERIFIED): Action.FORWARD,
+    (MANAGER, Signal.WRONG_CODE): Action.FORWARD,
     (MANAGER, Signal.PERSON): Action.FORWARD,
+    (MANAGER, Signal.IDENTIFY): Action.FORWARD,
     (MANAGER, Signal.RULE): Action.FORWARD,
     (MANAGER, Signal.OPT_OUT): Action.CANCEL_ESCALATION,
     (MANAGER, Signal.HUMAN): Action.FORWARD,
@@ -71,10 +86,35 @@ SIGNAL_OF = {
     Intent.OUT_OF_SCOPE: Signal.OUT_OF_SCOPE,
 }
 
+SIGNAL_BY_POLICY = {
+    Verdict.PERSON: Signal.PERSON,
+    Verdict.RULE: Signal.RULE,
+    Verdict.IDENTIFY: Signal.IDENTIFY,
+    Verdict.VERIFIED: Signal.VERIFIED,
+    Verdict.WRONG_CODE: Signal.WRONG_CODE,
+}
+
+SAID: dict[Action, ReplyKind] = {
+    Action.ASK_FOR_CODE: ReplyKind.IDENTIFY,
+    Action.ASK_FOR_CODE_AGAIN: ReplyKind.WRONG_CODE,
+    Action.CONFIRM_IDENTITY: ReplyKind.VERIFIED,
+    Action.CONFIRM_PERSON: ReplyKind.PERSON_COMING,
+    Action.ANSWER_BY_RULE: ReplyKind.RULE,
+    Action.DECLINE: ReplyKind.DECLINE,
+}
+"""Actions that are one reply and nothing else."""
+
 STRENGTH = list(Signal)
 
 # What reaches a customer who asked the bot to be quiet: only what leads to a person, or asks for more quiet.
-THROUGH_A_MUTE = {Signal.PERSON, Signal.HUMAN, Signal.OPT_OUT}
+THROUGH_A_MUTE = {
+    Signal.VERIFIED,
+    Signal.WRONG_CODE,
+    Signal.PERSON,
+    Signal.IDENTIFY,
+    Signal.HUMAN,
+    Signal.OPT_OUT,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +150,8 @@ class Decision:
 def strongest(situation: Situation) -> Signal:
     """The signal that wins. A message without any intent is treated as a question."""
     signals = {SIGNAL_OF[intent] for intent in situation.intents} or {Signal.QUESTION}
-    if situation.verdict is Verdict.PERSON:
-        signals.add(Signal.PERSON)
-    if situation.verdict is Verdict.RULE:
-        signals.add(Signal.RULE)
+    if situation.verdict is not Verdict.NONE:
+        signals.add(SIGNAL_BY_POLICY[situation.verdict])
     return min(signals, key=STRENGTH.index)
 
 
@@ -131,26 +169,23 @@ def decide(situation: Situation) -> Decision:
         case Action.FORWARD:
             return same
         case Action.ESCALATE:
-            return replace(same, reply=ReplyKind.ESCALATED, escalate=_reason(signal, situation))
-        case Action.CONFIRM_PERSON:
-            return replace(same, reply=ReplyKind.PERSON_COMING)
+            reply = ReplyKind.VERIFIED if signal is Signal.VERIFIED else ReplyKind.ESCALATED
+            return replace(same, reply=reply, escalate=_reason(signal, situation))
         case Action.CANCEL_ESCALATION:
             return replace(same, reply=ReplyKind.ESCALATION_CANCELLED, cancel=True)
         case Action.OPT_OUT:
             return _opt_out(same, situation)
-        case Action.ANSWER_BY_RULE:
-            return replace(same, reply=ReplyKind.RULE)
         case Action.SMALL_TALK:
             thanks = Intent.THANKS in situation.intents
             return replace(same, reply=ReplyKind.THANKS if thanks else ReplyKind.GREETING)
-        case Action.DECLINE:
-            return replace(same, reply=ReplyKind.DECLINE)
         case Action.ANSWER:
             return _answer(same, situation, waiting=waiting)
+        case said:
+            return replace(same, reply=SAID[said])
 
 
 def _reason(signal: Signal, situation: Situation) -> EscalationReason:
-    if signal is Signal.PERSON:
+    if signal in (Signal.PERSON, Signal.VERIFIED):
         return EscalationReason.POLICY
     if Intent.HUMAN_REQUEST in situation.intents:
         return EscalationReason.HUMAN_REQUEST

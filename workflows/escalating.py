@@ -27,7 +27,8 @@ async def follow(start: ConversationInput, record: Record) -> None:
     process = escalation_id(start.tenant_id, escalation.id)
     if record.opens:
         try:
-            await workflow.start_child_workflow(
+            # Started is enough: nobody awaits its end.
+            _ = await workflow.start_child_workflow(
                 ESCALATION.name,
                 EscalationInput(
                     tenant_id=start.tenant_id,

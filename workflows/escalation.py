@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from temporalio import workflow
+from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
@@ -21,7 +22,7 @@ with workflow.unsafe.imports_passed_through():
         Rung,
     )
     from models.contracts.ingest import INGEST, STAGED, DocumentsStaged, IngestInput
-    from models.contracts.routing import BATCH, ESCALATION_STATUS, KNOWLEDGE_QUEUE, ingest_id, priority
+    from models.contracts.routing import BATCH, ESCALATION_STATUS, KNOWLEDGE_QUEUE, TENANT_ID, ingest_id, priority
     from workflows import progress
     from workflows.calls import call
 
@@ -114,13 +115,15 @@ class EscalationWorkflow:
             return
         source = ingest_id(tenant, learned.source_id)
         try:
-            await workflow.start_child_workflow(
+            # Started is enough: nobody awaits its end.
+            _ = await workflow.start_child_workflow(
                 INGEST.name,
                 IngestInput(tenant_id=tenant, source_id=learned.source_id, job_id=learned.job_id),
                 id=source,
                 task_queue=KNOWLEDGE_QUEUE,
                 parent_close_policy=workflow.ParentClosePolicy.ABANDON,
                 priority=priority(BATCH, tenant),
+                search_attributes=TypedSearchAttributes([SearchAttributePair(TENANT_ID, str(tenant))]),
             )
         except WorkflowAlreadyStartedError:
             news = DocumentsStaged(job_id=learned.job_id)

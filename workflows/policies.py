@@ -12,7 +12,25 @@ from temporalio.common import RetryPolicy
 
 from models.contracts.escalation import CLIMB, LEARN, PLAN
 from models.contracts.ingest import EMBED, HAND_OVER, PUBLISH, SPLIT
-from models.contracts.routing import BATCH, INTERACTIVE, MODELS_QUEUE, REMINDERS
+from models.contracts.mail import SEND_MAIL
+from models.contracts.privacy import (
+    CLOSE_ERASURE,
+    END_PROCESSES,
+    ERASE_CONVERSATIONS,
+    ERASE_CUSTOMER,
+    FIND_TO_ERASE,
+    NEXT_TENANTS,
+    RETAIN,
+    SEND_CODE,
+)
+from models.contracts.routing import BATCH, INTERACTIVE, MODELS_QUEUE, OPERATIONS_QUEUE, REMINDERS
+from models.contracts.tenant_life import (
+    BEGIN_DELETION,
+    DELETE_ROWS,
+    EXPORT_TENANT,
+    FINISH_DELETION,
+    PURGE_PROCESSES,
+)
 from models.contracts.turn import GENERATE, PREPARE, RECORD
 
 PERSIST = RetryPolicy(
@@ -56,6 +74,37 @@ CALLS: dict[str, CallPolicy] = {
     SPLIT.name: CallPolicy(timedelta(minutes=5), PERSIST, BATCH, heartbeat=timedelta(seconds=30)),
     EMBED.name: CallPolicy(timedelta(minutes=10), PERSIST, BATCH, heartbeat=timedelta(seconds=60)),
     PUBLISH.name: CallPolicy(timedelta(minutes=1), PERSIST, BATCH),
+    # A mail server that is away is asked ever less often, and after an hour by reconcile.
+    SEND_MAIL.name: CallPolicy(
+        timedelta(minutes=1),
+        RetryPolicy(
+            initial_interval=timedelta(seconds=1), backoff_coefficient=2.0, maximum_interval=timedelta(minutes=5)
+        ),
+        INTERACTIVE,
+        schedule_to_close=timedelta(hours=1),
+    ),
+    # A customer waits for it, and gets a person when the mail does not go.
+    SEND_CODE.name: CallPolicy(
+        timedelta(seconds=25),
+        ATTEMPT,
+        INTERACTIVE,
+        queue=OPERATIONS_QUEUE,
+        schedule_to_close=timedelta(seconds=45),
+    ),
+    FIND_TO_ERASE.name: CallPolicy(timedelta(seconds=30), PERSIST, BATCH),
+    END_PROCESSES.name: CallPolicy(timedelta(minutes=5), PERSIST, BATCH, heartbeat=timedelta(seconds=30)),
+    ERASE_CONVERSATIONS.name: CallPolicy(timedelta(minutes=30), PERSIST, BATCH, heartbeat=timedelta(seconds=60)),
+    ERASE_CUSTOMER.name: CallPolicy(timedelta(minutes=1), PERSIST, BATCH),
+    CLOSE_ERASURE.name: CallPolicy(timedelta(minutes=1), PERSIST, BATCH),
+    NEXT_TENANTS.name: CallPolicy(timedelta(minutes=1), PERSIST, BATCH),
+    # What fails today is done tomorrow: one tenant must not hold up the others.
+    RETAIN.name: CallPolicy(timedelta(hours=1), ATTEMPT, BATCH, heartbeat=timedelta(seconds=60)),
+    # As long as it takes: heartbeats tell whether somebody is at it.
+    EXPORT_TENANT.name: CallPolicy(timedelta(hours=24), PERSIST, BATCH, heartbeat=timedelta(seconds=20)),
+    BEGIN_DELETION.name: CallPolicy(timedelta(seconds=30), PERSIST, BATCH),
+    PURGE_PROCESSES.name: CallPolicy(timedelta(hours=24), PERSIST, BATCH, heartbeat=timedelta(seconds=20)),
+    DELETE_ROWS.name: CallPolicy(timedelta(hours=24), PERSIST, BATCH, heartbeat=timedelta(seconds=20)),
+    FINISH_DELETION.name: CallPolicy(timedelta(minutes=1), PERSIST, BATCH),
     HAND_OVER.name: CallPolicy(timedelta(seconds=30), ATTEMPT, INTERACTIVE, heartbeat=timedelta(seconds=10)),
 }
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 from models.contracts.enums import Language, ReplyKind
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Letter = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 
 Spoken = Literal[
     ReplyKind.GREETING,
@@ -21,6 +22,9 @@ Spoken = Literal[
     ReplyKind.ESCALATION_CANCELLED,
     ReplyKind.REENGAGE,
     ReplyKind.DELAYED,
+    ReplyKind.IDENTIFY,
+    ReplyKind.WRONG_CODE,
+    ReplyKind.VERIFIED,
 ]
 """The kinds of reply that are one fixed text."""
 
@@ -41,6 +45,11 @@ class Phrases(BaseModel):
     muted_long: Text
     reengage: Text
     delayed: Text
+    identify: Text
+    wrong_code: Text
+    verified: Text
+    code_subject: Text
+    code_mail: Letter
     quote: Text
 
 
@@ -66,3 +75,10 @@ def muted(language: Language, duration: timedelta) -> str:
 def quote(language: Language, title: str, text: str) -> str:
     """A passage's words framed with the title of the document that they stand in."""
     return PHRASES[language].quote.format(title=title, text=text)
+
+
+def code_mail(language: Language, *, company: str, name: str | None, code: str, minutes: int) -> tuple[str, str]:
+    """Subject and text of the mail that brings a customer a code."""
+    phrases = PHRASES[language]
+    given = {"company": company, "greeted": f", {name}" if name else "", "code": code, "minutes": minutes}
+    return phrases.code_subject.format_map(given), phrases.code_mail.format_map(given)
