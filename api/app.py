@@ -3,35 +3,90 @@
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import timedelta
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
+from starlette.types import ASGIApp
 
 from api import openapi, problems
-from api.auth import Authenticator
-from api.body_limit import BodyLimit
+from api.edge import behind_the_edge
+from api.edge.body_limit import BodyLimit
+from api.edge.origins import Origins
+from api.edge.rate_limits import Limiter
+from api.edge.traffic import Gate
+from api.edge.well_formed import well_formed
 from api.gateway import Gateway
+from api.identity import auth
+from api.identity.aside import Aside
+from api.identity.auth import Authenticator
+from api.identity.cookies import Cookies
+from api.identity.key_uses import KeyUses
+from api.identity.password_rules import Breached
+from api.identity.passwords import Passwords
+from api.identity.tokens import Tokens
 from api.observe import Metrics, Observe
 from api.processes import Processes
 from api.readiness import Readiness
 from api.records import Records
-from api.routes import agent, conversations, escalations, events, health, knowledge
+from api.routes import (
+    agent,
+    audit,
+    branches,
+    channel_accounts,
+    codec,
+    conversations,
+    customers,
+    escalations,
+    events,
+    health,
+    keys,
+    knowledge,
+    members,
+    people,
+    second_factor,
+    secrets,
+    tenant,
+    tenant_life,
+    webhooks,
+)
+from api.routes import auth as signing_in
 from api.search import OpenSearcher
 from api.wakeups import Wakeups
-from models.repositories.events import CHANNEL
+from models.payload_keys import encrypting
+from models.repositories import events as happened
+from models.repositories import sessions
+from models.repositories.signing_keys import SigningKeys
+from models.repositories.vault import Vault
 from runtime import temporal
 from runtime.database import Database
+from runtime.egress import Egress
+from runtime.egress.addresses import networks
 from runtime.errors import OperatorError
 from runtime.notifications import Listener
+from runtime.secrets import check, root_keys
 from runtime.settings import Settings, load
 
 VERSION = "0.1.0"
 
 
+class Application(FastAPI):
+    """The framework's application, behind our edge: its own answers to defects pass there too."""
+
+    def __init__(self, settings: Settings, metrics: Metrics, **given: Any) -> None:
+        self._settings = settings
+        self._metrics = metrics
+        super().__init__(**given)
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return Observe(behind_the_edge(super().build_middleware_stack(), self._settings), self._metrics)
+
+
 def create_app(settings: Settings | None = None, *, open_searcher: OpenSearcher | None = None) -> FastAPI:
     """The gateway. `open_searcher` gives it the means to search knowledge; without, /v1/kb/search answers 503.
 
-    Starting needs neither Postgres nor Temporal to be there. Raises OperatorError if no database is configured.
+    Starting needs neither Postgres nor Temporal to be there. Raises OperatorError if no database or root key is
+    configured, or a secret is none.
     """
     settings = settings or load()
     metrics = Metrics()
@@ -42,7 +97,9 @@ def create_app(settings: Settings | None = None, *, open_searcher: OpenSearcher 
             app.state.gateway = gateway
             yield
 
-    app = FastAPI(
+    app = Application(
+        settings,
+        metrics,
         title="Mainstay",
         version=VERSION,
         lifespan=lifespan,
@@ -50,13 +107,35 @@ def create_app(settings: Settings | None = None, *, open_searcher: OpenSearcher 
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        dependencies=[Depends(auth.authorize), Depends(well_formed)],
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
     problems.install(app)
     app.add_middleware(BodyLimit, limit=settings.body_max_bytes)
-    app.add_middleware(Observe, metrics=metrics)
-    for module in (conversations, events, escalations, knowledge, agent, health):
+    for module in (
+        signing_in,
+        conversations,
+        customers,
+        events,
+        escalations,
+        knowledge,
+        agent,
+        people,
+        second_factor,
+        members,
+        keys,
+        secrets,
+        channel_accounts,
+        webhooks,
+        codec,
+        audit,
+        tenant,
+        tenant_life,
+        branches,
+        health,
+    ):
         app.include_router(module.router)
+    auth.check_routes(app)
     openapi.describe(app, settings)
     return app
 
@@ -65,20 +144,34 @@ def create_app(settings: Settings | None = None, *, open_searcher: OpenSearcher 
 async def _opened(settings: Settings, metrics: Metrics, open_searcher: OpenSearcher | None) -> AsyncIterator[Gateway]:
     if settings.database_url is None:
         raise OperatorError("MAINSTAY_DATABASE_URL is not set, and no embedded Postgres runs here: `mainstay up`")
+    check(settings)
+    roots = root_keys(settings)
     async with AsyncExitStack() as stack:
         database = Database(settings.database_url.get_secret_value(), pool_size=settings.database_pool_size)
         stack.push_async_callback(database.close)
         searcher = None if open_searcher is None else await stack.enter_async_context(open_searcher(database))
         records = Records(database)
-        processes = Processes(await temporal.connect(settings, lazy=True), metrics.handovers)
+        limiter = Limiter(database)
+        encryption = await stack.enter_async_context(encrypting(settings))
+        processes = Processes(await temporal.connect(settings, lazy=True, codec=encryption), metrics.handovers)
+        passwords = Passwords(
+            memory_mib=settings.password_memory_mib,
+            passes=settings.password_passes,
+            slots=settings.password_hash_slots,
+        )
+        stack.callback(passwords.close)
+        breached = Breached(settings.breached_passwords_file)
+        key_uses = KeyUses(records)
+        await stack.enter_async_context(_beside(key_uses.run()))
         wakeups = Wakeups()
         metrics.subscribers.set_function(lambda: len(wakeups))
 
-        def connected() -> None:
-            metrics.listening.inc()
-            wakeups.wake_all()
-
-        listener = Listener(database.url, CHANNEL, heard=wakeups.announce, connected=connected)
+        signing_keys = SigningKeys(records, roots)
+        tokens = Tokens(signing_keys, access_life=timedelta(minutes=settings.access_token_minutes))
+        authenticator = Authenticator(records, tokens, lambda: listener.listening)
+        listener = _listener(database.url, wakeups, authenticator, metrics)
+        aside = Aside()
+        stack.push_async_callback(aside.finish)
         await stack.enter_async_context(_beside(listener.run()))
         await stack.enter_async_context(_beside(processes.catch_up()))
         stack.callback(wakeups.end)
@@ -86,12 +179,52 @@ async def _opened(settings: Settings, metrics: Metrics, open_searcher: OpenSearc
             settings=settings,
             records=records,
             processes=processes,
-            authenticator=Authenticator(records),
+            limiter=limiter,
+            gate=Gate(limiter, settings),
+            origins=Origins(database),
+            authenticator=authenticator,
+            tokens=tokens,
+            cookies=Cookies(settings),
+            aside=aside,
+            egress=_egress(settings),
+            passwords=passwords,
+            breached=breached,
+            key_uses=key_uses,
+            vault=Vault(roots),
+            codec=encryption,
+            signing_keys=signing_keys,
             wakeups=wakeups,
             metrics=metrics,
             readiness=Readiness(database.url, processes, listener),
             searcher=searcher,
         )
+
+
+def _egress(settings: Settings) -> Egress:
+    """The way to URLs that tenants set."""
+    return Egress(
+        allowed=networks(settings.egress_allow),
+        ports=[int(port) for port in settings.egress_ports.split(",")],
+    )
+
+
+def _listener(url: str, wakeups: Wakeups, authenticator: Authenticator, metrics: Metrics) -> Listener:
+    """Hears for the process what happened, and whose access has changed: both wake the streams that it concerns."""
+
+    def access_changed(payload: str) -> None:
+        member_id = authenticator.announce(payload)
+        if member_id is None:
+            wakeups.wake_all()
+        else:
+            wakeups.wake(member_id)
+
+    def connected() -> None:
+        metrics.listening.inc()
+        authenticator.forget()
+        wakeups.wake_all()
+
+    heard = {happened.CHANNEL: wakeups.announce, sessions.CHANNEL: access_changed}
+    return Listener(url, heard=heard, connected=connected)
 
 
 @asynccontextmanager

@@ -7,10 +7,11 @@ a member exists) and answers from the record what is settled for good: a finishe
 from dataclasses import dataclass
 from uuid import UUID
 
-from api.auth import ADMINS
 from api.gateway import Gateway
+from api.identity.auth import may
 from api.intake import until_recorded
 from api.limits import check_length
+from api.permissions import Permission
 from api.problems import ProblemError, invalid, not_found, unavailable
 from api.processes import CommandRefusedError
 from api.schemas.escalations import CommandOut, EscalationBrief
@@ -100,8 +101,8 @@ async def _given(
 async def _actor(tx: TenantTx, caller: Caller, member_id: UUID | None) -> Actor:
     if member_id is None or member_id == caller.member_id:
         return Actor(member_id=caller.member_id, role=caller.role)
-    if caller.role not in ADMINS:
-        raise ProblemError(403, "Only an owner's or an admin's key may act for another member: leave member_id out.")
+    if not may(caller, Permission.ESCALATIONS_DELEGATE):
+        raise ProblemError(403, "Only an owner or an admin may act for another member: leave member_id out.")
     member = await tenants.get_member(tx, member_id)
     if member is None:
         raise invalid("member_id", "there is no such member")

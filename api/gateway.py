@@ -5,13 +5,26 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from api.auth import Authenticator
+from api.edge.origins import Origins
+from api.edge.rate_limits import Limiter
+from api.edge.traffic import Gate
+from api.identity.aside import Aside
+from api.identity.auth import Authenticator
+from api.identity.cookies import Cookies
+from api.identity.key_uses import KeyUses
+from api.identity.password_rules import Breached
+from api.identity.passwords import Passwords
+from api.identity.tokens import Tokens
 from api.observe import Metrics
 from api.processes import Processes
 from api.readiness import Readiness
 from api.records import Records
 from api.search import Searcher
 from api.wakeups import Wakeups
+from models.repositories.signing_keys import SigningKeys
+from models.repositories.vault import Vault
+from runtime.crypto.codec import EncryptionCodec
+from runtime.egress import Egress
 from runtime.settings import Settings
 
 
@@ -23,6 +36,19 @@ class Gateway:
     records: Records
     processes: Processes
     authenticator: Authenticator
+    tokens: Tokens
+    cookies: Cookies
+    limiter: Limiter
+    gate: Gate
+    origins: Origins
+    aside: Aside
+    egress: Egress
+    vault: Vault
+    signing_keys: SigningKeys
+    codec: EncryptionCodec
+    passwords: Passwords
+    breached: Breached
+    key_uses: KeyUses
     wakeups: Wakeups
     metrics: Metrics
     readiness: Readiness

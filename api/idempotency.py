@@ -15,7 +15,7 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 
 from api import problems
-from api.auth import authenticated
+from api.identity.auth import authenticated, authorize
 from api.problems import ProblemError, invalid
 from api.records import Records
 from models.repositories import idempotency
@@ -63,6 +63,8 @@ async def _once(request: Request, handle: Handler) -> Response:
     key = request.headers[HEADER]
     if not KEY.fullmatch(key):
         raise invalid(HEADER, "must be 1 to 255 visible ASCII characters")
+    # Before the stored response too: who lost a permission gets no copy of what it once gave.
+    await authorize(request)
     caller = await authenticated(request)
     records: Records = request.app.state.gateway.records
     hashed = await request_hash(request)

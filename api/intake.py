@@ -21,7 +21,12 @@ FALLBACK_SECONDS = 2.0
 
 
 async def open_conversation(
-    tx: TenantTx, channel: ChannelKind, customer: CustomerIn, *, one_shot: bool = False
+    tx: TenantTx,
+    channel: ChannelKind,
+    customer: CustomerIn,
+    *,
+    one_shot: bool = False,
+    account: UUID | None = None,
 ) -> tuple[UUID, bool]:
     """A customer's conversation, and whether it is new. Raises ProblemError (422) when the channel is not set up."""
     try:
@@ -32,6 +37,7 @@ async def open_conversation(
             name=customer.name,
             language=customer.language,
             one_shot=one_shot,
+            account=account,
         )
     except LookupError:
         raise invalid("channel", f"no account of channel {channel} is set up") from None

@@ -9,13 +9,18 @@ from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.edge.client_address import client_network
+from models.repositories.tenants import Caller
 from runtime.ids import new_id
 from runtime.telemetry import correlated
 
 log = structlog.get_logger(__name__)
 
+# Whoever watches for break-ins wants these. How often somebody knocks is limited, and so is what it writes.
+REFUSED = frozenset({401, 403})
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -72,7 +77,6 @@ class Observe:
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-ID"] = request_id
-                headers["X-Content-Type-Options"] = "nosniff"
             await send(message)
 
         with correlated(request_id=request_id):
@@ -82,5 +86,19 @@ class Observe:
                 seconds = time.perf_counter() - began
                 route = getattr(scope.get("route"), "path", "unmatched")
                 self._metrics.requests.labels(scope["method"], route, status).observe(seconds)
-                write = log.warning if status >= 500 else log.debug
-                write("request", method=scope["method"], route=route, status=status, ms=round(1000 * seconds, 1))
+                ms = round(1000 * seconds, 1)
+                if status >= 500:
+                    log.warning("request", method=scope["method"], route=route, status=status, ms=ms)
+                elif status in REFUSED:
+                    log.info("request", method=scope["method"], route=route, status=status, ms=ms, **_who(scope))
+                else:
+                    log.debug("request", method=scope["method"], route=route, status=status, ms=ms)
+
+
+def _who(scope: Scope) -> dict[str, str]:
+    """From where, and, if that is known, by whom a request was made."""
+    who = {"client": client_network(HTTPConnection(scope))}
+    caller: Caller | None = scope["state"].get("caller")
+    if caller is not None:
+        who |= {"tenant_id": str(caller.tenant_id), "member_id": str(caller.member_id)}
+    return who

@@ -27,7 +27,10 @@ from models.contracts.conversation import (
 )
 from models.contracts.enums import Command
 from models.contracts.ingest import IngestInput
+from models.contracts.mail import MailInput
+from models.contracts.privacy import ErasureInput, SendCodeInput
 from models.contracts.routing import QUEUES
+from models.contracts.tenant_life import DeletionInput, ExportInput
 from runtime import temporal
 
 log = structlog.get_logger(__name__)
@@ -62,6 +65,7 @@ class Processes:
         self._probing = False
         self._missed: dict[UUID, tuple[ConversationInput, InboundMessage]] = {}
         self._any_missed = asyncio.Event()
+        self._mailing: set[asyncio.Task[None]] = set()
 
     @property
     def reachable(self) -> bool:
@@ -143,6 +147,56 @@ class Processes:
             log.warning("ingest_not_started", job_id=start.job_id, cause=type(error).__name__)
             return False
         return True
+
+    async def export(self, start: ExportInput) -> None:
+        """Have a tenant exported. What cannot be started now is started by reconcile."""
+        try:
+            async with asyncio.timeout(HAND_OVER_SECONDS):
+                await processes.export(self._client, start)
+        except OUTAGES as error:
+            log.warning("export_not_started", export_id=start.export_id, cause=type(error).__name__)
+
+    async def deletion(self, start: DeletionInput) -> None:
+        """Start a tenant's deletion, or have it look again. What fails now is done by reconcile, or when it is due."""
+        try:
+            async with asyncio.timeout(HAND_OVER_SECONDS):
+                await processes.deletion(self._client, start)
+        except OUTAGES as error:
+            log.warning("deletion_not_told", deletion_id=start.deletion_id, cause=type(error).__name__)
+
+    def mail(self, start: MailInput | None) -> None:
+        """Have a mail sent, soon: nobody waits, so that nobody learns by waiting whether there was one to send.
+
+        What does not start now is started by reconcile. None: there is none.
+        """
+        if start is not None:
+            task = asyncio.create_task(self._mail(start))
+            self._mailing.add(task)
+            task.add_done_callback(self._mailing.discard)
+
+    async def _mail(self, start: MailInput) -> None:
+        try:
+            async with asyncio.timeout(HAND_OVER_SECONDS):
+                await processes.mail(self._client, start)
+        except OUTAGES as error:
+            log.warning("mail_not_started", mail_id=start.mail_id, cause=type(error).__name__)
+
+    async def erase(self, start: ErasureInput) -> None:
+        """Have a customer erased. What does not start now is started by reconcile."""
+        try:
+            async with asyncio.timeout(HAND_OVER_SECONDS):
+                await processes.erase(self._client, start)
+        except OUTAGES as error:
+            log.warning("erasure_not_started", erasure_id=start.erasure_id, cause=type(error).__name__)
+
+    async def send_code(self, start: SendCodeInput) -> None:
+        """Have a customer sent a code. Raises ProblemError (503) when that cannot be: it would come too late."""
+        try:
+            async with asyncio.timeout(HAND_OVER_SECONDS):
+                await processes.send_code(self._client, start)
+        except OUTAGES as error:
+            log.warning("code_not_sent", code_id=start.code_id, cause=type(error).__name__)
+            raise unavailable("The code cannot be sent now.") from error
 
     async def healthy(self) -> bool:
         """Whether Temporal answers now."""

@@ -8,6 +8,7 @@ from fastapi.sse import ServerSentEvent
 from pydantic import TypeAdapter
 
 from api.gateway import Gateway
+from api.identity.auth import Proof
 from api.problems import ProblemError, invalid
 from models.repositories import deliveries
 from models.repositories.deliveries import Delivery
@@ -15,7 +16,7 @@ from models.repositories.tenants import Caller
 
 # The next batch is read when the one before has been written to the socket: that bounds what a slow client costs.
 BATCH = 100
-# Longest time without a look at the events and at the key, in case an announcement was lost or the key revoked.
+# Longest time without a look at the events and at the caller, in case an announcement was lost or a session ran out.
 LOOK_SECONDS = 15.0
 OUTAGE_SECONDS = 1.0
 
@@ -35,16 +36,17 @@ def start_after(last_event_id: str | None, after: int | None) -> int | None:
 
 
 async def events(
-    gateway: Gateway, caller: Caller, key: str, conversation: UUID | None, after: int
+    gateway: Gateway, caller: Caller, proof: Proof, conversation: UUID | None, after: int
 ) -> AsyncIterator[ServerSentEvent]:
     """Everything after number `after`, as it happens, of one conversation or of the tenant.
 
-    Survives an outage of the database: the client sees a pause, not an error. Ends when the key is revoked.
+    Survives an outage of the database: the client sees a pause, not an error. Ends with the key or the session, and
+    when its caller's rights change. An access token may run out meanwhile: the session is what counts.
     """
-    with gateway.wakeups.subscribe(conversation or caller.tenant_id) as subscription:
+    with gateway.wakeups.subscribe(conversation or caller.tenant_id, caller.member_id) as subscription:
         while not subscription.ended:
             try:
-                batch = await _read(gateway, caller, key, conversation, after)
+                batch = await _read(gateway, caller, proof, conversation, after)
             except ProblemError:
                 await subscription.wait(OUTAGE_SECONDS)
                 continue
@@ -59,11 +61,11 @@ async def events(
 
 
 async def _read(
-    gateway: Gateway, caller: Caller, key: str, conversation: UUID | None, after: int
+    gateway: Gateway, caller: Caller, proof: Proof, conversation: UUID | None, after: int
 ) -> list[Delivery] | None:
-    """The next events; None when the key does not open this stream any more."""
-    current = await gateway.authenticator.caller(key)
-    if current is None or current.suspended or current.role is not caller.role:
+    """The next events; None when the caller may not hear them any more."""
+    current = await gateway.authenticator.caller(proof)
+    if current is None or current.suspended or (current.role, current.scopes) != (caller.role, caller.scopes):
         return None
     async with gateway.records.tenant(caller.tenant_id) as tx:
         return await deliveries.after(tx, after, conversation=conversation, limit=BATCH)

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from uuid import UUID
 
 Topic = UUID
-"""A conversation's id, or a tenant's for all of its events. Ids are unique, so one space serves both."""
+"""A conversation's id, a tenant's for all of its events, a member's for what concerns their access. Ids are unique, so
+one space serves all."""
 
 
 class Subscription:
@@ -39,29 +40,37 @@ class Wakeups:
 
     def __init__(self) -> None:
         self._topics: dict[Topic, set[Subscription]] = defaultdict(set)
+        self._subscriptions = 0
         self._ended = False
 
     @contextmanager
-    def subscribe(self, topic: Topic) -> Iterator[Subscription]:
-        """Hear of `topic` inside the block. Subscribe first, then read: what comes between wakes you again."""
+    def subscribe(self, *topics: Topic) -> Iterator[Subscription]:
+        """Hear of `topics` inside the block. Subscribe first, then read: what comes between wakes you again."""
         subscription = Subscription()
         subscription.ended = self._ended
-        self._topics[topic].add(subscription)
+        self._subscriptions += 1
+        for topic in topics:
+            self._topics[topic].add(subscription)
         try:
             yield subscription
         finally:
-            subscribers = self._topics[topic]
-            subscribers.discard(subscription)
-            if not subscribers:
-                del self._topics[topic]
+            self._subscriptions -= 1
+            for topic in topics:
+                subscribers = self._topics[topic]
+                subscribers.discard(subscription)
+                if not subscribers:
+                    del self._topics[topic]
 
     def announce(self, payload: str) -> None:
         """Pass on one announcement of models.repositories.events.CHANNEL."""
         tenant, conversation, _seq = payload.split(" ")
         for topic in (tenant, conversation):
             if topic != "-":
-                for subscription in self._topics.get(UUID(topic), ()):
-                    subscription.wake()
+                self.wake(UUID(topic))
+
+    def wake(self, topic: Topic) -> None:
+        for subscription in self._topics.get(topic, ()):
+            subscription.wake()
 
     def wake_all(self) -> None:
         """Announcements may have been missed: let everybody look."""
@@ -78,4 +87,4 @@ class Wakeups:
                 subscription.wake()
 
     def __len__(self) -> int:
-        return sum(map(len, self._topics.values()))
+        return self._subscriptions

@@ -3,9 +3,9 @@
 from fastapi import APIRouter, Response
 
 from api import intake
-from api.auth import Staff
 from api.gateway import InGateway
 from api.idempotency import IdempotentRoute
+from api.identity.auth import Signed
 from api.limits import check_length
 from api.problems import documented
 from api.processes import OUTAGES
@@ -27,7 +27,7 @@ ASK_SECONDS = 30.0
     operation_id="ask",
     responses={202: {"model": AskOut, "description": "Not answered in time"}, **documented(400, 409, 413)},
 )
-async def ask(body: AskIn, response: Response, gateway: InGateway, caller: Staff) -> AskOut:
+async def ask(body: AskIn, response: Response, gateway: InGateway, caller: Signed) -> AskOut:
     """Answer a question from knowledge, or ask for a person. Waits up to 30 seconds for that."""
     check_length("question", body.question, gateway.settings.message_max_chars)
     async with gateway.records.tenant(caller.tenant_id) as tx:
@@ -50,7 +50,7 @@ async def ask(body: AskIn, response: Response, gateway: InGateway, caller: Staff
 
 
 @router.get("/health", operation_id="getAgentHealth")
-async def agent_health(gateway: InGateway, caller: Staff) -> AgentHealth:  # noqa: ARG001  # the key is what counts
+async def agent_health(gateway: InGateway, caller: Signed) -> AgentHealth:  # noqa: ARG001  # the key is what counts
     """What answers are made with, and how many workers are there to make them."""
     settings = gateway.settings
     try:

@@ -7,10 +7,10 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
 from api import commands, intake
-from api.auth import Staff
 from api.commands import Order
 from api.gateway import InGateway
 from api.idempotency import HEADER, IdempotentRoute, update_id
+from api.identity.auth import Signed
 from api.limits import check_length
 from api.problems import documented, not_found
 from api.schemas.base import MessageOut, Page, paged
@@ -47,7 +47,7 @@ class WaitQuery(RequestModel):
     responses={200: {"model": ConversationOpened, "description": "It was there already"}, **documented(400, 409, 413)},
 )
 async def open_conversation(
-    body: ConversationIn, response: Response, gateway: InGateway, caller: Staff
+    body: ConversationIn, response: Response, gateway: InGateway, caller: Signed
 ) -> ConversationOpened:
     """Open a conversation, or find the one that this customer has on this channel already."""
     if body.text is not None:
@@ -66,7 +66,7 @@ async def open_conversation(
 
 @router.get("", operation_id="listConversations")
 async def list_conversations(
-    query: Annotated[ConversationsQuery, Query()], gateway: InGateway, caller: Staff
+    query: Annotated[ConversationsQuery, Query()], gateway: InGateway, caller: Signed
 ) -> Page[ConversationOut]:
     """Conversations, the newest first."""
     async with gateway.records.tenant(caller.tenant_id) as tx:
@@ -75,7 +75,7 @@ async def list_conversations(
 
 
 @router.get("/{conversation_id}", operation_id="getConversation", responses=documented(404))
-async def get_conversation(conversation_id: UUID, gateway: InGateway, caller: Staff) -> ConversationOut:
+async def get_conversation(conversation_id: UUID, gateway: InGateway, caller: Signed) -> ConversationOut:
     async with gateway.records.tenant(caller.tenant_id) as tx:
         found = await conversations.get(tx, conversation_id)
     if found is None:
@@ -96,7 +96,7 @@ async def send_message(
     request: Request,
     response: Response,
     gateway: InGateway,
-    caller: Staff,
+    caller: Signed,
 ) -> MessageReceipt:
     """Store a customer's message: 202 means that it will be answered, or that a person will be asked.
 
@@ -114,7 +114,7 @@ async def send_message(
 
 @router.get("/{conversation_id}/messages", operation_id="listMessages", responses=documented(404))
 async def list_messages(
-    conversation_id: UUID, query: Annotated[MessagesQuery, Query()], gateway: InGateway, caller: Staff
+    conversation_id: UUID, query: Annotated[MessagesQuery, Query()], gateway: InGateway, caller: Signed
 ) -> Page[MessageOut]:
     """A conversation's messages, the oldest first."""
     async with gateway.records.tenant(caller.tenant_id) as tx:
@@ -129,7 +129,7 @@ COMMANDED = documented(400, 404, 409, 413)
 
 @router.post("/{conversation_id}/escalate", operation_id="escalateConversation", responses=COMMANDED)
 async def escalate(
-    conversation_id: UUID, request: Request, gateway: InGateway, caller: Staff, body: CommandIn = CommandIn()
+    conversation_id: UUID, request: Request, gateway: InGateway, caller: Signed, body: CommandIn = CommandIn()
 ) -> CommandOut:
     """Ask for a person on the customer's behalf."""
     order = Order(Command.ESCALATE, await update_id(request), member_id=body.member_id)
@@ -138,7 +138,7 @@ async def escalate(
 
 @router.post("/{conversation_id}/close", operation_id="closeConversation", responses=COMMANDED)
 async def close(
-    conversation_id: UUID, request: Request, gateway: InGateway, caller: Staff, body: CommandIn = CommandIn()
+    conversation_id: UUID, request: Request, gateway: InGateway, caller: Signed, body: CommandIn = CommandIn()
 ) -> CommandOut:
     """Close the conversation, and with it its open escalation. The customer's next message opens it again."""
     order = Order(Command.CLOSE, await update_id(request), member_id=body.member_id)

@@ -6,10 +6,10 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 
 from api import commands
-from api.auth import Staff
 from api.commands import Order
 from api.gateway import InGateway
 from api.idempotency import IdempotentRoute, update_id
+from api.identity.auth import Signed
 from api.problems import documented, not_found
 from api.schemas.base import MessageOut, Page, paged
 from api.schemas.conversations import ConversationOut
@@ -38,7 +38,7 @@ COMMANDED = documented(400, 404, 409, 413)
 
 @router.get("", operation_id="listEscalations")
 async def list_escalations(
-    query: Annotated[EscalationsQuery, Query()], gateway: InGateway, caller: Staff
+    query: Annotated[EscalationsQuery, Query()], gateway: InGateway, caller: Signed
 ) -> Page[EscalationOut]:
     """Escalations, the longest waiting first."""
     async with gateway.records.tenant(caller.tenant_id) as tx:
@@ -47,7 +47,7 @@ async def list_escalations(
 
 
 @router.get("/{escalation_id}", operation_id="getEscalation", responses=documented(404))
-async def get_escalation(escalation_id: UUID, gateway: InGateway, caller: Staff) -> EscalationDetail:
+async def get_escalation(escalation_id: UUID, gateway: InGateway, caller: Signed) -> EscalationDetail:
     """An escalation with its conversation, what led to it, and the last messages."""
     async with gateway.records.tenant(caller.tenant_id) as tx:
         found = await escalations.get(tx, escalation_id)
@@ -66,7 +66,7 @@ async def get_escalation(escalation_id: UUID, gateway: InGateway, caller: Staff)
 
 @router.post("/{escalation_id}/take", operation_id="takeEscalation", responses=COMMANDED)
 async def take(
-    escalation_id: UUID, request: Request, gateway: InGateway, caller: Staff, body: CommandIn = CommandIn()
+    escalation_id: UUID, request: Request, gateway: InGateway, caller: Signed, body: CommandIn = CommandIn()
 ) -> CommandOut:
     """Take it: the bot falls silent, the customer has a person. Of two who take, one gets 409 with the other's name."""
     order = Order(Command.TAKE, await update_id(request), member_id=body.member_id)
@@ -74,7 +74,7 @@ async def take(
 
 
 @router.post("/{escalation_id}/reply", operation_id="replyToEscalation", responses=COMMANDED)
-async def reply(escalation_id: UUID, body: ReplyIn, request: Request, gateway: InGateway, caller: Staff) -> CommandOut:
+async def reply(escalation_id: UUID, body: ReplyIn, request: Request, gateway: InGateway, caller: Signed) -> CommandOut:
     """Write to the customer. A pending escalation is taken by it."""
     order = Order(Command.REPLY, await update_id(request), member_id=body.member_id, text=body.text)
     return await commands.on_escalation(gateway, caller, escalation_id, order)
@@ -82,7 +82,7 @@ async def reply(escalation_id: UUID, body: ReplyIn, request: Request, gateway: I
 
 @router.post("/{escalation_id}/resolve", operation_id="resolveEscalation", responses=COMMANDED)
 async def resolve(
-    escalation_id: UUID, request: Request, gateway: InGateway, caller: Staff, body: CommandIn = CommandIn()
+    escalation_id: UUID, request: Request, gateway: InGateway, caller: Signed, body: CommandIn = CommandIn()
 ) -> CommandOut:
     """End it as solved: back to the bot, counters and mutes reset."""
     order = Order(Command.RESOLVE, await update_id(request), member_id=body.member_id)
@@ -91,7 +91,7 @@ async def resolve(
 
 @router.post("/{escalation_id}/skip", operation_id="skipEscalation", responses=COMMANDED)
 async def skip(
-    escalation_id: UUID, request: Request, gateway: InGateway, caller: Staff, body: CommandIn = CommandIn()
+    escalation_id: UUID, request: Request, gateway: InGateway, caller: Signed, body: CommandIn = CommandIn()
 ) -> CommandOut:
     """Pass: it waits for somebody else."""
     order = Order(Command.SKIP, await update_id(request), member_id=body.member_id)
@@ -100,7 +100,7 @@ async def skip(
 
 @router.post("/{escalation_id}/return", operation_id="returnEscalation", responses=COMMANDED)
 async def return_to_bot(
-    escalation_id: UUID, request: Request, gateway: InGateway, caller: Staff, body: CommandIn = CommandIn()
+    escalation_id: UUID, request: Request, gateway: InGateway, caller: Signed, body: CommandIn = CommandIn()
 ) -> CommandOut:
     """End it unsolved: back to the bot."""
     order = Order(Command.RETURN, await update_id(request), member_id=body.member_id)
@@ -109,7 +109,7 @@ async def return_to_bot(
 
 @router.post("/{escalation_id}/reassign", operation_id="reassignEscalation", responses=COMMANDED)
 async def reassign(
-    escalation_id: UUID, body: ReassignIn, request: Request, gateway: InGateway, caller: Staff
+    escalation_id: UUID, body: ReassignIn, request: Request, gateway: InGateway, caller: Signed
 ) -> CommandOut:
     """Offer it to another member, or hand it over to them."""
     order = Order(Command.REASSIGN, await update_id(request), member_id=body.member_id, to=body.to)

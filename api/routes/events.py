@@ -4,13 +4,13 @@ from collections.abc import AsyncIterator
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi import APIRouter, Depends, Header, Query
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import Field
 
 from api import streams
-from api.auth import Staff, key_of
 from api.gateway import InGateway
+from api.identity.auth import Signed, SignedBy
 from api.problems import documented, not_found
 from api.schemas.base import Request as RequestModel
 from models.repositories import conversations, deliveries
@@ -26,7 +26,7 @@ async def conversation_position(
     conversation_id: UUID,
     query: Annotated[StreamQuery, Query()],
     gateway: InGateway,
-    caller: Staff,
+    caller: Signed,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> int:
     """Where the stream starts. A dependency, because a stream that has begun can report no error."""
@@ -40,7 +40,7 @@ async def conversation_position(
 async def tenant_position(
     query: Annotated[StreamQuery, Query()],
     gateway: InGateway,
-    caller: Staff,
+    caller: Signed,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> int:
     after = streams.start_after(last_event_id, query.after)
@@ -56,20 +56,20 @@ async def tenant_position(
 )
 async def stream_conversation(
     conversation_id: UUID,
-    request: Request,
     gateway: InGateway,
-    caller: Staff,
+    caller: Signed,
+    proof: SignedBy,
     after: Annotated[int, Depends(conversation_position)],
 ) -> AsyncIterator[ServerSentEvent]:
     """What happens in one conversation, as it happens. Without `Last-Event-ID` or `after`: only what is new."""
-    async for event in streams.events(gateway, caller, key_of(request), conversation_id, after):
+    async for event in streams.events(gateway, caller, proof, conversation_id, after):
         yield event
 
 
 @router.get("/events", operation_id="streamTenant", response_class=EventSourceResponse)
 async def stream_tenant(
-    request: Request, gateway: InGateway, caller: Staff, after: Annotated[int, Depends(tenant_position)]
+    gateway: InGateway, caller: Signed, proof: SignedBy, after: Annotated[int, Depends(tenant_position)]
 ) -> AsyncIterator[ServerSentEvent]:
     """What happens in the whole tenant, as it happens."""
-    async for event in streams.events(gateway, caller, key_of(request), None, after):
+    async for event in streams.events(gateway, caller, proof, None, after):
         yield event

@@ -3,7 +3,7 @@
 from typing import Literal
 from uuid import UUID
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, StrictBool
 
 from api.schemas.base import ExternalId, Instant, MessageOut, Name, PageQuery, Request, Response, Text
 from models.contracts.enums import ChannelKind, ConversationState, Language
@@ -30,7 +30,7 @@ class ConversationIn(Request):
     channel: Literal["api", "web"] = "api"
     customer: CustomerIn = CustomerIn()
     text: Text | None = None
-    one_shot: bool = Field(
+    one_shot: StrictBool = Field(
         False, description="A single question: it is answered or goes to a person, and is never asked back."
     )
 
@@ -88,6 +88,9 @@ class ConversationOut(Response):
     created_at: Instant
     last_message_at: Instant | None
     closed_at: Instant | None
+    customer_verified: bool = Field(
+        description="The customer has lately given the code that was sent to the address on file."
+    )
 
     @classmethod
     def of(cls, conversation: Conversation) -> "ConversationOut":
@@ -106,4 +109,5 @@ class ConversationOut(Response):
             created_at=conversation.created_at,
             last_message_at=conversation.last_message_at,
             closed_at=conversation.closed_at,
+            customer_verified=conversation.customer_verified,
         )

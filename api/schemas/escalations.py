@@ -46,6 +46,7 @@ class EscalationOut(Response):
     closed_by: Person | None
     closed_at: Instant | None
     created_at: Instant
+    customer_verified: bool = Field(description="The customer gave the code that was sent to the address on file.")
 
     @classmethod
     def of(cls, escalation: Escalation) -> "EscalationOut":
@@ -64,6 +65,7 @@ class EscalationOut(Response):
             closed_by=person(escalation.closed_by, escalation.closed_by_name),
             closed_at=escalation.closed_at,
             created_at=escalation.created_at,
+            customer_verified=escalation.customer_verified,
         )
 
 

@@ -3,17 +3,31 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import AfterValidator, ConfigDict, Field, StrictInt, StringConstraints, field_validator
 
-from api.schemas.base import Instant, Name, PageQuery, Request, Response, Text, storable
+from api.schemas.base import Instant, Name, PageQuery, Request, Response, Text
 from models.contracts.documents import title_of
 from models.contracts.enums import IngestStatus, Language
 from models.contracts.knowledge import Passage
 from models.repositories.knowledge import Chunk, Document, Job, Source, StagedDocument
+from runtime.egress import check_url
 
 MediaType = Literal["text/markdown", "text/plain"]
 Tag = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
-Uri = Annotated[str, StringConstraints(min_length=1, max_length=2000), AfterValidator(storable)]
+
+
+def _link(value: str) -> str:
+    """Customers are shown it as a link: one that runs as a script, or reads differently to different eyes, is refused."""
+    check_url(value, schemes=("https", "http"), ports=None)
+    return value
+
+
+Uri = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=2000),
+    AfterValidator(_link),
+    Field(examples=["https://example.com/help/refunds"], json_schema_extra={"format": "uri"}),
+]
 
 
 class DocumentIn(Request):
@@ -65,6 +79,20 @@ class SourceIn(Request):
         if len(set(names)) < len(names):
             raise ValueError("every document of a request must have a name of its own")
         return documents
+
+
+class FetchIn(Request):
+    """A document to fetch, once, and add to a source. What was fetched from the same URL before is replaced."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"name": "help", "url": "https://example.com/help/refunds.md"}]}
+    )
+
+    name: Name = Field(description="The source's name.")
+    url: Annotated[str, StringConstraints(min_length=1, max_length=200)] = Field(
+        description="Where Markdown or plain text in UTF-8 is, on the public internet, over https."
+    )
+    tags: list[Tag] | None = Field(None, max_length=20, description="Left out, a known source keeps its tags.")
 
 
 class SourceStaged(Response):
@@ -200,7 +228,7 @@ class SearchIn(Request):
 
     query: Text
     language: Language | None = Field(None, description="Of the query; found out from it, if left out.")
-    limit: int = Field(5, ge=1, le=20)
+    limit: StrictInt = Field(5, ge=1, le=20)
 
 
 class SearchOut(Response):

@@ -1,0 +1,45 @@
+"""Headers that tell browsers to do as little as possible with what comes from here. On every response, errors too."""
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.edge.paths import is_api
+
+ALWAYS = {
+    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
+}
+STRICT_TRANSPORT = "max-age=31536000"
+# What a browser may be shown; everything else of the API is a download.
+SHOWN = ("application/json", "application/problem+json", "text/event-stream")
+
+
+class SecurityHeaders:
+    """Pure ASGI. `https`: whether people reach the gateway by https, and must not by anything else."""
+
+    def __init__(self, app: ASGIApp, *, https: bool) -> None:
+        self._app = app
+        self._always = ALWAYS | ({"Strict-Transport-Security": STRICT_TRANSPORT} if https else {})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in self._always.items():
+                    headers[name] = value
+                if is_api(scope):
+                    headers["Cache-Control"] = "no-store"
+                    if not headers.get("content-type", SHOWN[0]).startswith(SHOWN):
+                        headers.setdefault("Content-Disposition", "attachment")
+            await send(message)
+
+        await self._app(scope, receive, sending)

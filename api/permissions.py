@@ -1,0 +1,248 @@
+"""Who may do what: every permission, the roles that hold it, and the route that asks for it. All of it is here.
+
+A route that is not in ROUTES does not exist: the application refuses to start (see api.identity.auth.install).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from models.contracts.enums import Role
+
+
+class Permission(StrEnum):
+    """What a caller may be allowed. An API key may be confined to some of them (its scopes)."""
+
+    CONVERSATIONS_READ = "conversations:read"
+    CONVERSATIONS_WRITE = "conversations:write"
+    ESCALATIONS_READ = "escalations:read"
+    ESCALATIONS_WORK = "escalations:work"
+    # Act in the name of another member.
+    ESCALATIONS_DELEGATE = "escalations:delegate"
+    KNOWLEDGE_READ = "knowledge:read"
+    KNOWLEDGE_WRITE = "knowledge:write"
+    AGENT_ASK = "agent:ask"
+    EVENTS_READ = "events:read"
+    CUSTOMERS_READ = "customers:read"
+    CUSTOMERS_VERIFY = "customers:verify"
+    CUSTOMERS_ERASE = "customers:erase"
+    TENANT_READ = "tenant:read"
+    TENANT_MANAGE = "tenant:manage"
+    TENANT_EXPORT = "tenant:export"
+    TENANT_DELETE = "tenant:delete"
+    MEMBERS_READ = "members:read"
+    MEMBERS_MANAGE = "members:manage"
+    KEYS_MANAGE = "keys:manage"
+    SECRETS_MANAGE = "secrets:manage"
+    AUDIT_READ = "audit:read"
+    CODEC_DECODE = "codec:decode"
+    # Held by everybody who is signed in as a person; no API key can have it.
+    SELF = "self"
+
+
+P = Permission
+
+_AGENT = frozenset(
+    {
+        P.CONVERSATIONS_READ,
+        P.CONVERSATIONS_WRITE,
+        P.ESCALATIONS_READ,
+        P.ESCALATIONS_WORK,
+        P.KNOWLEDGE_READ,
+        P.AGENT_ASK,
+        P.EVENTS_READ,
+        P.CUSTOMERS_READ,
+        P.CUSTOMERS_VERIFY,
+        P.TENANT_READ,
+        P.MEMBERS_READ,
+    }
+)
+_ADMIN = _AGENT | {
+    P.ESCALATIONS_DELEGATE,
+    P.KNOWLEDGE_WRITE,
+    P.CUSTOMERS_ERASE,
+    P.TENANT_MANAGE,
+    P.MEMBERS_MANAGE,
+    P.KEYS_MANAGE,
+    P.SECRETS_MANAGE,
+    P.AUDIT_READ,
+    P.CODEC_DECODE,
+}
+_OWNER = _ADMIN | {P.TENANT_EXPORT, P.TENANT_DELETE}
+
+ROLES: Mapping[Role, frozenset[Permission]] = {
+    Role.USER: frozenset(),
+    Role.AGENT: _AGENT,
+    Role.ADMIN: _ADMIN,
+    Role.OWNER: _OWNER,
+}
+
+
+class Traffic(StrEnum):
+    """Route classes: what is limited together (see api.edge.rate_limits)."""
+
+    READ = "read"
+    # Lasts; reading as far as its beginning is concerned.
+    STREAM = "stream"
+    WRITE = "write"
+    # Costs a model or a search.
+    MODEL = "model"
+    # Passwords, codes and tokens are tried here.
+    SIGN_IN = "sign_in"
+    # The same, where strangers must not use up what a known device may (see api.identity.throttle).
+    LOGIN = "login"
+    # Reads or deletes a tenant's whole data.
+    BULK = "bulk"
+    # Provider webhooks: many customers behind few addresses.
+    WEBHOOK = "webhook"
+    # Load balancers and monitoring; never limited.
+    HEALTH = "health"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a route asks for. `permission` None: nobody needs to sign in."""
+
+    permission: Permission | None
+    traffic: Traffic
+    # Served to people of a suspended tenant too.
+    when_suspended: bool = False
+
+
+def _read(permission: Permission) -> Rule:
+    return Rule(permission, Traffic.READ)
+
+
+def _write(permission: Permission) -> Rule:
+    return Rule(permission, Traffic.WRITE)
+
+
+_SIGN_IN = Rule(None, Traffic.SIGN_IN)
+_HEALTH = Rule(None, Traffic.HEALTH)
+
+ROUTES: Mapping[str, Rule] = {
+    # Conversations
+    "openConversation": _write(P.CONVERSATIONS_WRITE),
+    "listConversations": _read(P.CONVERSATIONS_READ),
+    "getConversation": _read(P.CONVERSATIONS_READ),
+    "sendMessage": _write(P.CONVERSATIONS_WRITE),
+    "listMessages": _read(P.CONVERSATIONS_READ),
+    "escalateConversation": _write(P.ESCALATIONS_WORK),
+    "closeConversation": _write(P.ESCALATIONS_WORK),
+    "streamConversation": Rule(P.EVENTS_READ, Traffic.STREAM),
+    "streamTenant": Rule(P.EVENTS_READ, Traffic.STREAM),
+    # Escalations
+    "listEscalations": _read(P.ESCALATIONS_READ),
+    "getEscalation": _read(P.ESCALATIONS_READ),
+    "takeEscalation": _write(P.ESCALATIONS_WORK),
+    "replyToEscalation": _write(P.ESCALATIONS_WORK),
+    "resolveEscalation": _write(P.ESCALATIONS_WORK),
+    "skipEscalation": _write(P.ESCALATIONS_WORK),
+    "returnEscalation": _write(P.ESCALATIONS_WORK),
+    "reassignEscalation": _write(P.ESCALATIONS_WORK),
+    # Knowledge
+    "addSource": _write(P.KNOWLEDGE_WRITE),
+    "uploadDocuments": _write(P.KNOWLEDGE_WRITE),
+    "fetchDocument": Rule(P.KNOWLEDGE_WRITE, Traffic.MODEL),
+    "listSources": _read(P.KNOWLEDGE_READ),
+    "deleteSource": _write(P.KNOWLEDGE_WRITE),
+    "listDocuments": _read(P.KNOWLEDGE_READ),
+    "listChunks": _read(P.KNOWLEDGE_READ),
+    "listJobs": _read(P.KNOWLEDGE_READ),
+    "getJob": _read(P.KNOWLEDGE_READ),
+    "searchKnowledge": Rule(P.KNOWLEDGE_READ, Traffic.MODEL),
+    # Agent
+    "ask": Rule(P.AGENT_ASK, Traffic.MODEL),
+    "getAgentHealth": _read(P.AGENT_ASK),
+    # Signing in
+    "register": _SIGN_IN,
+    "confirmEmail": _SIGN_IN,
+    "login": Rule(None, Traffic.LOGIN),
+    "loginJson": Rule(None, Traffic.LOGIN),
+    "refresh": _SIGN_IN,
+    "forgotPassword": _SIGN_IN,
+    "resetPassword": _SIGN_IN,
+    "acceptInvite": _SIGN_IN,
+    # Oneself
+    "logout": _write(P.SELF),
+    "logoutEverywhere": _write(P.SELF),
+    "getMe": _read(P.SELF),
+    "updateMe": _write(P.SELF),
+    "changePassword": Rule(P.SELF, Traffic.SIGN_IN),
+    "listSessions": _read(P.SELF),
+    "endSession": _write(P.SELF),
+    "beginTotp": Rule(P.SELF, Traffic.SIGN_IN),
+    "confirmTotp": Rule(P.SELF, Traffic.SIGN_IN),
+    "removeTotp": Rule(P.SELF, Traffic.SIGN_IN),
+    "renewRecoveryCodes": Rule(P.SELF, Traffic.SIGN_IN),
+    # People and keys
+    "listMembers": _read(P.MEMBERS_READ),
+    "getMember": _read(P.MEMBERS_READ),
+    "inviteMember": _write(P.MEMBERS_MANAGE),
+    "reinviteMember": _write(P.MEMBERS_MANAGE),
+    "updateMember": _write(P.MEMBERS_MANAGE),
+    "removeMember": _write(P.MEMBERS_MANAGE),
+    "resetMemberTotp": _write(P.MEMBERS_MANAGE),
+    "listKeys": _read(P.KEYS_MANAGE),
+    "createKey": _write(P.KEYS_MANAGE),
+    "rotateKey": _write(P.KEYS_MANAGE),
+    "revokeKey": _write(P.KEYS_MANAGE),
+    # The tenant
+    "getTenant": _read(P.TENANT_READ),
+    "updateTenant": _write(P.TENANT_MANAGE),
+    "getSettings": _read(P.TENANT_READ),
+    "putSettings": _write(P.TENANT_MANAGE),
+    "getPolicy": _read(P.TENANT_READ),
+    "putPolicy": _write(P.TENANT_MANAGE),
+    "listBranches": _read(P.TENANT_READ),
+    "createBranch": _write(P.TENANT_MANAGE),
+    "updateBranch": _write(P.TENANT_MANAGE),
+    "removeBranch": _write(P.TENANT_MANAGE),
+    "listChannelAccounts": _read(P.TENANT_READ),
+    "createChannelAccount": _write(P.TENANT_MANAGE),
+    "updateChannelAccount": _write(P.TENANT_MANAGE),
+    "rotateChannelAccount": _write(P.TENANT_MANAGE),
+    "removeChannelAccount": _write(P.TENANT_MANAGE),
+    "exportTenant": Rule(P.TENANT_EXPORT, Traffic.BULK),
+    "getExport": _read(P.TENANT_EXPORT),
+    "downloadExport": Rule(P.TENANT_EXPORT, Traffic.BULK),
+    "deleteTenant": Rule(P.TENANT_DELETE, Traffic.BULK),
+    "getTenantDeletion": Rule(P.TENANT_DELETE, Traffic.READ, when_suspended=True),
+    "cancelTenantDeletion": Rule(P.TENANT_DELETE, Traffic.WRITE, when_suspended=True),
+    "listSecrets": _read(P.SECRETS_MANAGE),
+    "putSecret": _write(P.SECRETS_MANAGE),
+    "removeSecret": _write(P.SECRETS_MANAGE),
+    # Customers
+    "listCustomers": _read(P.CUSTOMERS_READ),
+    "getCustomer": _read(P.CUSTOMERS_READ),
+    "updateCustomer": _write(P.CUSTOMERS_VERIFY),
+    "exportCustomer": Rule(P.CUSTOMERS_ERASE, Traffic.BULK),
+    "eraseCustomer": Rule(P.CUSTOMERS_ERASE, Traffic.BULK),
+    "getErasure": _read(P.CUSTOMERS_ERASE),
+    "sendIdentityCode": Rule(P.CUSTOMERS_VERIFY, Traffic.SIGN_IN),
+    "checkIdentityCode": Rule(P.CUSTOMERS_VERIFY, Traffic.SIGN_IN),
+    # Audit
+    "listAudit": _read(P.AUDIT_READ),
+    "exportAudit": Rule(P.AUDIT_READ, Traffic.BULK),
+    "verifyAudit": Rule(P.AUDIT_READ, Traffic.BULK),
+    # Operators
+    "decodePayloads": _read(P.CODEC_DECODE),
+    # Providers
+    "receiveWebhook": Rule(None, Traffic.WEBHOOK),
+    # Health
+    "getHealth": _HEALTH,
+    "getLiveness": _HEALTH,
+    "getReadiness": _HEALTH,
+    "getMetrics": _HEALTH,
+}
+
+
+def granted(role: Role, scopes: frozenset[str] | None, *, signed_in: bool) -> frozenset[Permission]:
+    """What a caller may do: what the role may, within the key's scopes if it has any.
+
+    A role that lost a permission takes it from all its keys; a scope never adds one.
+    """
+    permissions = ROLES[role]
+    if scopes is not None:
+        permissions = permissions & scopes
+    return permissions | {Permission.SELF} if signed_in else permissions
