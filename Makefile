@@ -20,7 +20,7 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench chaos fmt lock hooks image test-model clean
+.PHONY: help run test check audit bench chaos fmt lock hooks image test-model clean
 .DELETE_ON_ERROR:
 
 help:  ## Show this list
@@ -30,13 +30,18 @@ run: $(VENV)/.runtime  ## Start everything here: Postgres, Temporal, worker, API
 	@exec $(BIN)/mainstay up
 
 test: check  ## All checks, then every test (the short chaos run included)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest tests/chaos
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore tests/chaos
 
-check: $(VENV)/.dev  ## Formatting, lint, types, import directions
+check: $(VENV)/.dev  ## Formatting, lint, types, import directions, advisories about dependencies
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m tests.audit
+
+audit: $(VENV)/.dev  ## Published vulnerabilities in the locked dependencies (AUDIT_STRICT=1: it must be possible to ask)
+	$(BIN)/python -m tests.audit
 
 bench: $(VENV)/.dev  ## Latency and throughput against a bare workflow -> build/bench.json
 	$(BIN)/python -m benchmarks --out build/bench.json

@@ -19,7 +19,7 @@ from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest
 from temporalio.client import Client
 
 from activities.embedding.choice import embedder_for
-from benchmarks import bare, system
+from benchmarks import bare, encryption, row_security, system
 from benchmarks.load import Cell, median, run
 from benchmarks.turns import QUESTIONS, Turns
 from models.contracts.routing import conversation_id
@@ -51,6 +51,10 @@ class Figures:
 async def measure(seconds: float, rounds: int) -> Figures:
     figures = Figures()
     await embedding(figures)
+    console.print("row-level security, on and off")
+    for cost in await row_security.costs():
+        figures.add(f"row_security_{cost.name.replace(' ', '_')}", 1000 * cost.secured, "ms", 1000 * cost.bare)
+    await encrypting(figures, seconds, rounds)
     console.print("starting the system")
     async with (
         system.running() as under_test,
@@ -91,6 +95,16 @@ def compare(figures: Figures, clients: int, ours: list[Cell], theirs: list[Cell]
         "1/s",
         median([cell.per_second for cell in theirs]),
     )
+
+
+async def encrypting(figures: Figures, seconds: float, rounds: int) -> None:
+    """What Temporal's encrypted payloads cost; the baseline is the same system without."""
+    console.print("encrypted payloads, against plain ones")
+    figures.add("encryption_of_2_kb", 1_000_000 * await encryption.of_one_payload(), "µs")
+    for turned in await encryption.of_turns(seconds, rounds):
+        sides = (turned.encrypted, turned.plain)
+        ours, theirs = (median([cell.percentile(0.5) for cell in cells]) for cells in sides)
+        figures.add(f"encrypted_turn_p50_c{turned.clients}", 1000 * ours, "ms", 1000 * theirs)
 
 
 async def embedding(figures: Figures) -> None:

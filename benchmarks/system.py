@@ -37,11 +37,15 @@ class System:
 
 
 @asynccontextmanager
-async def running() -> AsyncIterator[System]:
-    """Start everything with its defaults, and end it afterwards."""
+async def running(**settings: str) -> AsyncIterator[System]:
+    """Start everything with its defaults, apart from `settings`, and end it afterwards."""
     with tempfile.TemporaryDirectory(prefix="mainstay-bench-") as folder:
         data_dir = Path(folder) / "data"
-        environment = os.environ | {"MAINSTAY_LOG_LEVEL": "warning"}
+        environment = (
+            os.environ
+            | {"MAINSTAY_LOG_LEVEL": "warning"}
+            | {f"MAINSTAY_{name}": value for name, value in settings.items()}
+        )
         up = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "cli", "up", "--data-dir", str(data_dir), "--port", "0"),
             env=environment,

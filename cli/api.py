@@ -14,30 +14,18 @@ def api(
     port: Annotated[int | None, typer.Option(help="Port to listen on. Default: MAINSTAY_PORT.")] = None,
 ) -> None:
     """Serve the HTTP API until SIGTERM or Ctrl-C."""
-    import uvicorn
-
     from api.app import create_app
-    from api.server import Server
+    from api.server import Server, configuration
     from cli.search import searching
-    from runtime import telemetry
+    from runtime import secrets, telemetry
 
     settings = running_settings(data_dir)
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = settings.model_copy(update=given)
     telemetry.configure(settings)
+    secrets.check(settings)
     app = create_app(settings, open_searcher=searching(settings))
-    config = uvicorn.Config(
-        app,
-        host=settings.host,
-        port=settings.port,
-        # Ours logs with ids and without query strings; uvicorn's own lines go through our formatter.
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        timeout_graceful_shutdown=int(settings.drain_seconds),
-        ws_max_size=settings.body_max_bytes,
-    )
-    server = Server(app, config)
+    server = Server(app, configuration(app, settings))
     try:
         server.run()
     except SystemExit:

@@ -18,6 +18,7 @@ from activities.embedding.choice import embedder_for
 from activities.provider.errors import ProviderError
 from cli.context import found_settings
 from models.contracts.routing import QUEUES
+from runtime import secrets
 from runtime.database import driver_url
 from runtime.embedded.postgres import PGVECTOR_MINIMUM, parse_version
 from runtime.errors import OperatorError
@@ -107,7 +108,7 @@ async def _database(settings: Settings) -> list[Check]:
         remedy = NOT_RUNNING.format(variable="MAINSTAY_DATABASE_URL")
         return [
             Check(name="postgres", status="failed", found="not running here, and none is set", remedy=remedy),
-            *_skipped("needs Postgres", "pgvector", "row-level security", "schema"),
+            *_skipped("needs Postgres", "pgvector", "row-level security", "schema", "root keys"),
         ]
     url = settings.database_url.get_secret_value()
     try:
@@ -117,7 +118,7 @@ async def _database(settings: Settings) -> list[Check]:
         remedy = "start it, or correct MAINSTAY_DATABASE_URL"
         return [
             Check(name="postgres", status="failed", found=f"unreachable: {type(error).__name__}", remedy=remedy),
-            *_skipped("needs Postgres", "pgvector", "row-level security", "schema"),
+            *_skipped("needs Postgres", "pgvector", "row-level security", "schema", "root keys"),
         ]
     try:
         return [
@@ -125,6 +126,7 @@ async def _database(settings: Settings) -> list[Check]:
             await _check("pgvector", _pgvector(connection)),
             await _check("row-level security", _role(connection)),
             await _check("schema", _schema(url)),
+            await _check("root keys", _root_keys(settings, connection)),
         ]
     finally:
         await connection.close()
@@ -185,6 +187,24 @@ async def _schema(url: str) -> str:
     if not schema.is_current:
         raise Finding(f"at {schema.current or 'nothing'}, the code wants {schema.head}", "run `mainstay migrate`")
     return f"current ({schema.head})"
+
+
+async def _root_keys(settings: Settings, connection: "asyncpg.Connection[asyncpg.Record]") -> str:
+    """Every key in the database is wrapped by one of ours; the secrets are none that others know."""
+    try:
+        secrets.check(settings)
+    except OperatorError as error:
+        raise Finding("not fit to start with", str(error)) from None
+    ours = secrets.root_keys(settings).ids
+    try:
+        needed = {row[0] for row in await connection.fetch("SELECT root_keys_in_use()")}
+    except asyncpg.UndefinedFunctionError:
+        raise Finding("the schema knows of none", "run `mainstay migrate`") from None
+    if missing := needed - set(ours):
+        raise Finding(
+            f"{', '.join(sorted(missing))} is missing", "add it to MAINSTAY_ROOT_KEYS, or what is encrypted is lost"
+        )
+    return ", ".join(ours)
 
 
 # --- Temporal

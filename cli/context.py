@@ -56,6 +56,7 @@ def running_settings(data_dir: Path | None) -> Settings:
 def found_settings(data_dir: Path | None) -> Settings:
     """Like `running_settings`, but what is not found stays None."""
     from runtime.runfile import find
+    from runtime.secrets import kept_root_keys
 
     settings = settings_of(data_dir)
     running = find(Home.at(settings.data_dir))
@@ -64,6 +65,8 @@ def found_settings(data_dir: Path | None) -> Settings:
     found: dict[str, object] = {"temporal_ui_url": settings.temporal_ui_url or running.temporal_ui_url}
     if settings.database_url is None:
         found["database_url"] = SecretStr(running.database_url)
+        if settings.root_keys is None and (kept := kept_root_keys(Home.at(settings.data_dir))):
+            found["root_keys"] = SecretStr(kept)
         if running.admin_database_url is not None:
             found["admin_database_url"] = SecretStr(running.admin_database_url)
     if settings.temporal_address is None:

@@ -10,7 +10,25 @@ from typing import NoReturn
 
 import typer
 
-from cli import api, ask, chat, demo, doctor, escalations, kb, member, migrate, tenant, up, worker
+from cli import (
+    api,
+    apikey,
+    ask,
+    audit,
+    chat,
+    codec,
+    customers,
+    demo,
+    doctor,
+    escalations,
+    kb,
+    keys,
+    member,
+    migrate,
+    tenant,
+    up,
+    worker,
+)
 from cli.context import OK, describe_failure
 
 app = typer.Typer(
@@ -30,9 +48,14 @@ app.command()(demo.demo)
 app.command()(ask.ask)
 app.command()(chat.chat)
 app.add_typer(tenant.app, name="tenant")
+app.add_typer(customers.app, name="customers")
 app.add_typer(member.app, name="member")
+app.add_typer(apikey.app, name="apikey")
 app.add_typer(escalations.app, name="escalations")
 app.add_typer(kb.app, name="kb")
+app.add_typer(audit.app, name="audit")
+app.add_typer(keys.app, name="keys")
+app.add_typer(codec.app, name="codec")
 
 
 def main() -> NoReturn:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from activities.embedding.choice import embedder_for
 from activities.embedding.port import Embedder
+from activities.masking import mask
 from activities.provider.errors import ProviderError
 from activities.retrieve import retrieve
 from activities.understanding.language import detect
@@ -14,7 +15,7 @@ from api.records import Records
 from api.search import OpenSearcher
 from models.contracts.enums import Language
 from models.contracts.knowledge import Retrieval
-from models.repositories import knowledge
+from models.repositories import knowledge, tenants
 from runtime.database import Database
 from runtime.settings import Settings
 
@@ -29,8 +30,10 @@ class Search:
 
     async def __call__(self, tenant_id: UUID, query: str, *, language: Language | None, limit: int) -> Retrieval:
         """The passages that the bot would find. Raises ProblemError (503) when something it needs is away."""
+        async with self._records.tenant(tenant_id) as tx:
+            masking, spoken = await tenants.masking(tx)
         try:
-            vector = await self._embedder.embed_query(query)
+            vector = await self._embedder.embed_query(mask(query, masking, spoken))
         except ProviderError as error:
             raise unavailable("The embedding model cannot be reached now.") from error
         async with self._records.tenant(tenant_id) as tx:

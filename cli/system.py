@@ -14,7 +14,7 @@ import httpx
 from pydantic import SecretStr
 
 from models.contracts.routing import CONVERSATIONS_QUEUE
-from runtime import temporal
+from runtime import secrets, temporal
 from runtime.embedded import Embedded
 from runtime.embedded.ports import LOOPBACK, is_free, pick
 from runtime.embedded.process import Child, StopSteps, spawn
@@ -70,6 +70,8 @@ class System:
 
     async def _start(self) -> None:
         self._choose_port()
+        self._choose_root_keys()
+        secrets.check(self.settings)
         embedded = Embedded(self._home)
         await together(self._start_postgres(embedded), self._start_temporal(embedded))
         self._say(f"starting the API and {self.settings.worker_processes} worker process(es)")
@@ -89,6 +91,12 @@ class System:
             raise OperatorError(
                 f"port {port} of {self.settings.host} is taken: choose one with --port, or 0 for any free one"
             )
+
+    def _choose_root_keys(self) -> None:
+        """The embedded Postgres has its own beside it; to another one, others may have the keys."""
+        if self.settings.root_keys is None and self.settings.database_url is None:
+            made = SecretStr(secrets.make_root_keys(self._home))
+            self.settings = self.settings.model_copy(update={"root_keys": made})
 
     async def _start_postgres(self, embedded: Embedded) -> None:
         if self.settings.database_url is None:
@@ -175,6 +183,7 @@ class System:
         settings = self.settings
         variables = {
             "DATABASE_URL": settings.database_url.get_secret_value() if settings.database_url else "",
+            "ROOT_KEYS": settings.root_keys.get_secret_value() if settings.root_keys else "",
             "TEMPORAL_ADDRESS": settings.temporal_address,
             "TEMPORAL_UI_URL": settings.temporal_ui_url,
             "DATA_DIR": str(self._home.root),

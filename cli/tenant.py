@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Column, Table
 
+from cli import tenant_life
 from cli.context import AsJson, DataDir, console, print_json
+from cli.member import EmailOption, InviteOption, add_person, first_key
 from models.contracts.enums import Language, Role
 from runtime.errors import OperatorError
 
@@ -14,7 +16,17 @@ if TYPE_CHECKING:
     from models.repositories.tenants import Tenant
     from runtime.database import Database
 
-app = typer.Typer(no_args_is_help=True, help="Create and list tenants.")
+app = typer.Typer(no_args_is_help=True, help="Create, list, suspend, export and delete tenants.")
+for command in (
+    tenant_life.show,
+    tenant_life.suspend,
+    tenant_life.resume,
+    tenant_life.export,
+    tenant_life.delete,
+    tenant_life.keep,
+    tenant_life.deletions,
+):
+    app.command()(command)
 
 SLUG = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
@@ -31,26 +43,36 @@ def create(
     name: Annotated[str | None, typer.Option(help="The company's name. Default: the slug.")] = None,
     language: Annotated[Language, typer.Option(help="To answer in when a message does not tell.")] = Language.EN,
     owner: Annotated[str, typer.Option(help="The owner's name.")] = "Owner",
+    email: EmailOption = None,
+    invite: InviteOption = False,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Create a tenant with an owner, and print the owner's API key: this once."""
+    """Create a tenant with an owner, and print the owner's API key: this once.
+
+    With --invite the owner also gets a mail with which to choose a password; without, `mainstay member password` sets one.
+    """
     from sqlalchemy.exc import IntegrityError
 
     from cli.records import with_database
-    from models.repositories import tenants
+    from models.contracts.audit import AuditAction
+    from models.repositories import audit, tenants
     from runtime.ids import new_id
+
+    if invite and email is None:
+        raise typer.BadParameter("needs --email", param_hint="--invite")
 
     async def work(database: "Database") -> dict[str, str]:
         tenant = new_id()
         try:
             async with database.tenant(tenant) as tx:
                 await tenants.create(tx, slug=slug, name=name or slug, language=language)
-                member = await tenants.add_member(tx, name=owner, role=Role.OWNER)
-                key = await tenants.issue_key(tx, member.id, name="first")
+                member = await add_person(tx, owner, Role.OWNER, email, invite=invite)
+                key = await first_key(tx, member)
+                await audit.record(tx, audit.OPERATOR, AuditAction.TENANT_CREATED, tenant)
         except IntegrityError:
             raise OperatorError(f"there is a tenant {slug} already") from None
-        return {"id": str(tenant), "slug": slug, "member_id": str(member.id), "api_key": key}
+        return {"id": str(tenant), "slug": slug, "member_id": str(member), "api_key": key}
 
     created = with_database(data_dir, work)
     if as_json:
@@ -58,6 +80,8 @@ def create(
         return
     console.print(f"Tenant {slug} is there, with id {created['id']}.")
     console.print(f"The owner's API key, shown this once: {created['api_key']}", markup=False)
+    if invite:
+        console.print(f"A mail is on its way to {email}.", markup=False)
 
 
 @app.command("list")

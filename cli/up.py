@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.context import AsJson, DataDir, console, errors, print_json, settings_of
+from runtime.home import Home
 from runtime.settings import Settings
 
 if TYPE_CHECKING:
@@ -58,6 +59,10 @@ async def _up(settings: Settings, *, demo: bool, as_json: bool) -> None:
         async with system.running() as found:
             await after_ready(system.settings, demo=demo)
             _announce(found, time.monotonic() - begun, as_json=as_json)
+            if system.settings.mail_url is None:
+                _say(
+                    f"no mail server is set (MAINSTAY_MAIL_URL): mails are files in {Home.at(system.settings.data_dir).mail}"
+                )
             await asyncio.Event().wait()
     except asyncio.CancelledError:
         if not stopping:
