@@ -18,9 +18,14 @@ from models.contracts.conversation import CONVERSATION
 from models.contracts.enums import Command, ConversationState, Intent, LadderStep
 from models.contracts.escalation import ESCALATION, Learned
 from models.contracts.ingest import HAND_OVER, INGEST, RECONCILE, HandedOver, HandOverInput
+from models.contracts.mail import MAIL, SEND_MAIL, Mailed, MailInput
+from models.contracts.privacy import ERASURE, IDENTITY_CODE, RETENTION
+from models.contracts.routing import mail_id
 from models.contracts.turn import Coverage, Generated, GenerateInput, Outcome, Verdict
+from tests.replay import privacy
 from tests.workflow.desk import BORIS, LADDER, Desk
 from tests.workflow.test_ingest import Shelf
+from workflows.mail import MailWorkflow
 from workflows.reconcile import ReconcileWorkflow
 
 Handle = WorkflowHandle[Any, Any]
@@ -125,7 +130,46 @@ async def reconcile_done(environment: WorkflowEnvironment) -> Handle:
         return handle
 
 
+async def mail_sent(environment: WorkflowEnvironment) -> Handle:
+    """After the server was busy once."""
+
+    @activity.defn(name=SEND_MAIL.name)
+    async def send_mail(_: MailInput) -> Mailed:
+        if activity.info().attempt == 1:
+            raise TimeoutError
+        return Mailed(sent=True)
+
+    return await mail(environment, send_mail)
+
+
+async def mail_given_up(environment: WorkflowEnvironment) -> Handle:
+    @activity.defn(name=SEND_MAIL.name)
+    async def send_mail(_: MailInput) -> Mailed:
+        raise ApplicationError("away", type="MailNotSentError", non_retryable=True)
+
+    return await mail(environment, send_mail)
+
+
+async def mail(environment: WorkflowEnvironment, send_mail: Callable[..., Any]) -> Handle:
+    client: Client = environment.client
+    queue = f"test-{uuid4()}"
+    async with Worker(
+        client, task_queue=queue, workflows=[MailWorkflow], activities=[send_mail], max_cached_workflows=0
+    ):
+        start = MailInput(tenant_id=uuid4(), mail_id=uuid4())
+        handle = await client.start_workflow(
+            MAIL.name, start, id=mail_id(start.tenant_id, start.mail_id), task_queue=queue
+        )
+        await handle.result()
+        return handle
+
+
 SCENARIOS += [
+    Scenario(f"{ERASURE.name}.done", privacy.erased, "skipping"),
+    Scenario(f"{RETENTION.name}.continued", privacy.retained),
+    Scenario(f"{IDENTITY_CODE.name}.sent", privacy.code_sent),
+    Scenario(f"{MAIL.name}.sent", mail_sent),
+    Scenario(f"{MAIL.name}.given_up", mail_given_up),
     Scenario(f"{INGEST.name}.done", ingest_done),
     Scenario(f"{INGEST.name}.failed", ingest_failed),
     Scenario(f"{RECONCILE.name}.done", reconcile_done),
@@ -158,6 +202,15 @@ async def muted(desk: Desk) -> Handle:
 @outcome(CONVERSATION)
 async def policy_escalated(desk: Desk) -> Handle:
     await desk.handled(await desk.say(verdict=Verdict.PERSON))
+    return desk.handle
+
+
+@outcome(CONVERSATION)
+async def identified(desk: Desk) -> Handle:
+    account = await desk.say(verdict=Verdict.IDENTIFY)
+    await desk.handled(account)
+    await desk.handled(await desk.say(verdict=Verdict.WRONG_CODE, about=account))
+    await desk.handled(await desk.say(verdict=Verdict.VERIFIED, about=account))
     return desk.handle
 
 

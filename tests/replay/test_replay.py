@@ -12,7 +12,7 @@ from temporalio import workflow
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
-from models.contracts import enums, turn
+from models.contracts import enums, privacy, turn
 from runtime.temporal import data_converter
 from tests.replay import histories
 from tests.replay.scenarios import SCENARIOS
@@ -22,11 +22,24 @@ from tests.replay.variants import (
     IngestionThatPublishesTwice,
 )
 from workflows.conversation import ConversationWorkflow
+from workflows.erasure import ErasureWorkflow
 from workflows.escalation import EscalationWorkflow
+from workflows.identity import IdentityCodeWorkflow
 from workflows.ingest import IngestWorkflow
+from workflows.mail import MailWorkflow
 from workflows.reconcile import ReconcileWorkflow
+from workflows.retention import RetentionWorkflow
 
-WORKFLOWS = [ConversationWorkflow, EscalationWorkflow, IngestWorkflow, ReconcileWorkflow]
+WORKFLOWS = [
+    ConversationWorkflow,
+    ErasureWorkflow,
+    EscalationWorkflow,
+    IdentityCodeWorkflow,
+    IngestWorkflow,
+    MailWorkflow,
+    ReconcileWorkflow,
+    RetentionWorkflow,
+]
 
 REMEDY = """
 {name} was recorded by a release whose runs may still be under way, and today's code would do something else.
@@ -89,7 +102,7 @@ DURATION = re.compile(r"P(?:\d+D)?(?:T[\dHMS.]+)?")
 KIND_OF_FAILURE = re.compile(r"[A-Z][A-Za-z]*Error")
 WORDS = {
     member.value
-    for module in (enums, turn)
+    for module in (enums, privacy, turn)
     for kind in vars(module).values()
     if isinstance(kind, type) and issubclass(kind, StrEnum)
     for member in kind

@@ -1,4 +1,4 @@
-"""No text of a customer, a manager, a page or a model is kept anywhere but in the records.
+"""No text of a customer, a manager, a page or a model is kept anywhere but in the records, and no secret anywhere.
 
 A real system of several processes lives through a day of texts that all hold a marker, failures included. Then every
 history, log and metric is searched for it. Each search also looks for something that has to be there.
@@ -6,30 +6,36 @@ history, log and metric is searched for it. Each search also looks for something
 
 import base64
 import json
-import os
-from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
+import re
+from collections.abc import AsyncIterator
+from email import message_from_bytes
+from email.policy import default
 from typing import Any
 from uuid import uuid4
 
 import asyncpg
 import httpx
 import pytest
+from google.protobuf.json_format import ParseDict
 from llmock.scenarios import Behavior, Fail, Match, Reply
 from llmock.testing import LLMockServer
+from pyotp import TOTP
+from temporalio.api.common.v1 import Payload
 from temporalio.client import Client
 
-from cli.system import System
+from cli.context import running_settings
 from models.contracts.conversation import Actor, CommandInput
 from models.contracts.enums import Command, Role
 from models.contracts.routing import conversation_id
+from models.payload_keys import connected
+from models.tables import metadata
 from runtime.database import Database, driver_url
 from runtime.embedded.ports import pick
 from runtime.home import Home
 from runtime.runfile import RunFile
-from runtime.settings import Settings
-from runtime.temporal import connect
 from tests.service.api.house import Company, company
+from tests.service.api.signing_in import PASSWORD, give_password, log_in, refreshed, try_login
+from tests.service.processes import up
 from tests.service.whole import eventually, job_is_done, messages_of, open_escalation
 
 MARKER = "qzxv"
@@ -49,6 +55,8 @@ class Day:
     def __init__(self, home: Home, found: RunFile, client: Client, metrics: str) -> None:
         self.home, self.found, self.client, self.metrics = home, found, client, metrics
         self.conversations: list[str] = []
+        self.secrets: dict[str, str] = {}
+        """What somebody was given, or gave, to get in: by what it is."""
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +64,6 @@ async def day(tmp_path_factory: pytest.TempPathFactory, llmock_server: LLMockSer
     folder = tmp_path_factory.mktemp("private") / "data"
     metrics = f"127.0.0.1:{pick(set())}"
     chosen = {
-        "DATA_DIR": str(folder),
         "LOG_LEVEL": "debug",
         "METRICS_ADDRESS": metrics,
         "LLM_PROVIDER": "openai",
@@ -65,23 +72,58 @@ async def day(tmp_path_factory: pytest.TempPathFactory, llmock_server: LLMockSer
         "LLM_UNDERSTANDS": "true",
         "LLM_TURN_SECONDS": "3",
         "LLM_STALL_SECONDS": "0.5",
-        "DRAIN_SECONDS": "2",
-        "PORT": "0",
         "RECONCILE_SECONDS": "1",
     }
-    with pytest.MonkeyPatch.context() as environment:
-        for name in [name for name in os.environ if name.startswith("MAINSTAY_")]:
-            environment.delenv(name)
-        for name, value in chosen.items():
-            environment.setenv(f"MAINSTAY_{name}", value)
-        async with System(Settings(_env_file=None), print).running() as found:
-            client = await connect(Settings(_env_file=None, temporal_address=found.temporal_address))
-            day = Day(Home.at(folder), found, client, metrics)
-            database = Database(found.database_url)
-            async with company(database, found.api_url) as altyn:
-                await live_through(day, altyn, llmock_server)
-            await database.close()
-            yield day
+    async with up(folder, **chosen) as found, connected(running_settings(folder)) as client:
+        day = Day(Home.at(folder), found, client, metrics)
+        database = Database(found.database_url)
+        async with company(database, found.api_url) as altyn:
+            await get_in(day, altyn, database)
+            await live_through(day, altyn, llmock_server)
+        await database.close()
+        yield day
+
+
+async def get_in(day: Day, altyn: Company, database: Database) -> None:
+    """Every kind of credential there is, used once, and some of them wrongly."""
+    secrets = day.secrets
+    secrets |= {f"key of {name}": key for name, key in altyn.keys.items()}
+    secrets["password"] = PASSWORD
+    address = await give_password(database, altyn, "owner")
+    login = await log_in(altyn.http, address)
+    secrets |= {"access token": login.access, "refresh token": login.refresh, "device token": login.device}
+    again = (await refreshed(altyn.http, login.refresh)).json()
+    headers = {"Authorization": f"Bearer {again['access_token']}"}
+    secrets |= {"next access token": again["access_token"], "next refresh token": again["refresh_token"]}
+    begun = (await altyn.post("/v1/auth/totp", {"password": PASSWORD}, headers=headers)).json()
+    secrets["totp secret"] = begun["secret"]
+    codes = await altyn.post("/v1/auth/totp/confirm", {"code": TOTP(begun["secret"]).now()}, headers=headers)
+    secrets |= {f"recovery code {n}": code for n, code in enumerate(codes.json()["recovery_codes"])}
+    secrets["recovery code, as it is typed"] = codes.json()["recovery_codes"][0].replace("-", "")
+    await log_in(altyn.http, address, code=codes.json()["recovery_codes"][0])
+    made = (await altyn.post("/v1/keys", {"name": "a key"})).json()
+    secrets["made key"] = made["secret"]
+    secrets["rotated key"] = (await altyn.post(f"/v1/keys/{made['id']}/rotate")).json()["secret"]
+    secrets["tenant's secret"] = f"{MARKER}-{uuid4()}"
+    await altyn.http.put("/v1/secrets/crm", json={"value": secrets["tenant's secret"]})
+    secrets["wrong password"] = f"wrong {MARKER} {uuid4()}"
+    await try_login(altyn.http, address, secrets["wrong password"])
+    await altyn.get("/v1/auth/me", headers={"Authorization": f"Bearer {login.access}x"})
+    await altyn.get("/v1/auth/me", headers={"Authorization": f"Bearer {altyn.keys['owner']}x"})
+    await altyn.post("/v1/members", {"email": f"new@{altyn.slug}.example", "name": "New", "role": "agent"})
+    await altyn.post("/v1/auth/forgot-password", {"email": address}, headers={"Authorization": ""})
+    await eventually(lambda: mails_are_there(day, 2))
+    for number, token in enumerate(re.findall(r"#token=([\w-]+)", written_mails(day))):
+        secrets[f"mailed token {number}"] = token
+
+
+async def mails_are_there(day: Day, number: int) -> bool:
+    return len(set(re.findall(r"#token=([\w-]+)", written_mails(day)))) >= number
+
+
+def written_mails(day: Day) -> str:
+    messages = [message_from_bytes(file.read_bytes(), policy=default) for file in day.home.mail.glob("*.eml")]
+    return "\n".join(body.get_content() for message in messages if (body := message.get_body()) is not None)
 
 
 async def live_through(day: Day, altyn: Company, model: LLMockServer) -> None:
@@ -145,15 +187,20 @@ async def a_step_fails_on_a_customers_row(day: Day, altyn: Company, conversation
     await altyn.said(conversation, PERSON)
 
 
-def plain(value: Any) -> Iterator[str]:
-    """Every string below `value`, with payloads decoded."""
+async def plain(day: Day, value: Any) -> list[str]:
+    """Every string below `value`, with payloads decrypted and decoded: ciphertext would hide what should not be there."""
     if isinstance(value, str):
-        yield value
-        with suppress(ValueError):
-            yield base64.b64decode(value, validate=True).decode(errors="replace")
-    elif isinstance(value, dict | list):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from plain(item)
+        return [value]
+    if isinstance(value, list):
+        return [each for item in value for each in await plain(day, item)]
+    if not isinstance(value, dict):
+        return []
+    if "metadata" in value and "data" in value:
+        codec = day.client.data_converter.payload_codec
+        assert codec is not None, "payloads are encrypted"
+        (payload,) = await codec.decode([ParseDict(value, Payload())])
+        return [payload.data.decode(errors="replace")]
+    return [each for item in value.values() for each in await plain(day, item)]
 
 
 async def test_histories_hold_no_texts(day: Day) -> None:
@@ -161,12 +208,13 @@ async def test_histories_hold_no_texts(day: Day) -> None:
     async for execution in day.client.list_workflows():
         kinds.add(execution.workflow_type)
         handle = day.client.get_workflow_handle(execution.id, run_id=execution.run_id)
-        history = "\n".join(plain(json.loads((await handle.fetch_history()).to_json())))
+        history = "\n".join(await plain(day, json.loads((await handle.fetch_history()).to_json())))
         now = await handle.describe()
         for text in (history, str(now.raw_description), str(await now.static_details())):
             assert MARKER not in text, f"{execution.workflow_type} {execution.id}"
+            assert secrets_in(day, text) == [], f"{execution.workflow_type} {execution.id}"
         seen += history
-    assert kinds == {"conversation", "escalation", "ingest", "reconcile"}
+    assert kinds == {"conversation", "escalation", "ingest", "mail", "reconcile"}
     assert all(conversation in seen for conversation in day.conversations)
 
 
@@ -176,6 +224,7 @@ async def test_temporals_database_holds_no_texts(day: Day) -> None:
     assert all(conversation.encode() in content for conversation in day.conversations)
     assert MARKER.encode() not in content
     assert base64.b64encode(MARKER.encode())[:5] not in content
+    assert secrets_in(day, content.decode(errors="replace")) == []
 
 
 def log_of(day: Day, process: str) -> str:
@@ -186,6 +235,7 @@ async def test_logs_hold_no_texts(day: Day) -> None:
     logs = {process: log_of(day, process) for process in ("api", "worker", "postgres", "temporal")}
     leaking = {name: line for name, text in logs.items() for line in text.splitlines() if MARKER in line}
     assert leaking == {}
+    assert secrets_in(day, "\n".join(logs.values())) == []
     assert '"request"' in logs["api"]
     assert "generation failed" in logs["worker"]
     assert "answer blocked" in logs["worker"]
@@ -198,6 +248,52 @@ async def test_metrics_hold_no_texts(day: Day) -> None:
     assert "mainstay" in api
     assert "temporal_" in worker
     assert MARKER not in api + worker
+    assert secrets_in(day, api + worker) == []
+
+
+# Where what customers, managers and pages say is kept, because it is the record of it.
+RECORD = {
+    "chunks": {"heading", "text", "words"},
+    "conversations": {"chat_id"},
+    "customers": {"external_id", "name"},
+    "documents": {"body", "title"},
+    "drafts": {"text"},
+    "idempotency_keys": {"body"},
+    "learned_answers": {"answer", "question"},
+    "messages": {"citations", "text"},
+    "sources": {"name"},
+}
+
+
+async def test_the_records_hold_texts_where_they_belong_and_secrets_nowhere(day: Day) -> None:
+    connection = await asyncpg.connect(driver_url(str(day.found.admin_database_url)))
+    found: dict[str, set[str]] = {}
+    try:
+        for table in metadata.sorted_tables:
+            for row in await connection.fetch(f"SELECT to_jsonb(t)::text AS content FROM {table.name} t"):
+                columns = json.loads(row["content"])
+                assert secrets_in(day, row["content"]) == [], table.name
+                holding = {name for name, value in columns.items() if MARKER in json.dumps(value, ensure_ascii=False)}
+                if holding:
+                    found[table.name] = found.get(table.name, set()) | holding
+    finally:
+        await connection.close()
+    misplaced = {table: rest for table, columns in found.items() if (rest := columns - RECORD.get(table, set()))}
+    assert misplaced == {}
+    assert found["messages"] >= {"text"}
+
+
+def secrets_in(day: Day, text: str) -> list[str]:
+    """The secrets that `text` holds, as they are, in base64 or in hex."""
+    assert len(day.secrets) > 20
+    return [
+        name
+        for name, secret in day.secrets.items()
+        if any(
+            form in text
+            for form in (secret, base64.b64encode(secret.encode()).decode().rstrip("="), secret.encode().hex())
+        )
+    ]
 
 
 @pytest.mark.parametrize(

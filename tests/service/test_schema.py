@@ -86,10 +86,29 @@ async def test_row_level_security_is_forced_on_every_tenants_table(
     found = {row["relname"]: (row["forced"], row["policies"]) for row in rows}
     assert {name: found[name] for name in OURS} == dict.fromkeys(OURS, (True, ["owner", "tenant"]))
     without = {name for name, (forced, _) in found.items() if not forced}
-    assert without == {"alembic_version", "embedding_spaces"}, "these hold nothing of a tenant's"
+    assert without == {"alembic_version", "embedding_spaces", "installation_keys", "rate_limits"}, (
+        "these hold nothing of a tenant's"
+    )
 
 
 # What the application role can do -----------------------------------------------------------------
+
+
+async def test_what_runs_as_the_owner_trusts_nothing_of_its_caller(
+    admin: "asyncpg.Connection[asyncpg.Record]",
+) -> None:
+    """Temporary tables come last in its search path, and only who was named may call it (see migration 0012)."""
+    rows = await admin.fetch(
+        "SELECT p.proname, p.proconfig, has_function_privilege('public', p.oid, 'EXECUTE') AS everybodys "
+        "FROM pg_proc p WHERE p.prosecdef AND p.pronamespace = 'public'::regnamespace"
+    )
+    assert rows
+    trusting = [
+        row["proname"]
+        for row in rows
+        if row["everybodys"] or row["proconfig"] != ["search_path=pg_catalog, public, pg_temp"]
+    ]
+    assert trusting == []
 
 
 async def test_the_application_role_is_no_owner_and_bypasses_nothing(

@@ -11,8 +11,8 @@ from temporalio.client import Client
 from models.contracts.conversation import Actor, CommandInput
 from models.contracts.enums import Command, Role
 from models.contracts.routing import conversation_id
+from models.payload_keys import connected
 from runtime.embedded import Servers
-from runtime.temporal import connect
 from tests.service.api.house import Company, settings_of
 from tests.service.whole import (
     DAY,
@@ -34,8 +34,9 @@ async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ser
 
 
 @pytest.fixture(scope="module")
-async def client(servers: Servers) -> Client:
-    return await connect(settings_of(servers))
+async def client(servers: Servers) -> AsyncIterator[Client]:
+    async with connected(settings_of(servers)) as client:
+        yield client
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from cli.search import searching
+from models.payload_keys import connected
 from runtime.database import Database
 from runtime.embedded import Servers, running
 from runtime.migrate import upgrade
-from runtime.temporal import connect
 from tests.service.api.house import Company, company, serving, settings_of
 from worker.build import tools, workers
 
@@ -30,20 +31,21 @@ async def servers_of_its_own(folder: Path) -> AsyncIterator[Servers]:
 
 
 @asynccontextmanager
-async def system(servers: Servers, **changes: Any) -> AsyncIterator[Company]:
-    """Gateway and worker, and a tenant with the sample company's pages as its knowledge."""
+async def system(servers: Servers, *, learns: bool = True, **changes: Any) -> AsyncIterator[Company]:
+    """Gateway and worker, and a tenant, with the sample company's pages as its knowledge unless it learns nothing."""
     # The examples that intents are told by are embedded once, not at every run of the tests.
     settings = settings_of(servers, data_dir=ROOT / "build" / "test-home", **changes)
     async with AsyncExitStack() as stack:
-        client = await connect(settings)
+        client = await stack.enter_async_context(connected(settings))
         held = await stack.enter_async_context(tools(settings, client))
         for worker in await workers(settings, held):
             await stack.enter_async_context(worker)
-        url, _ = await stack.enter_async_context(serving(settings))
+        url, _ = await stack.enter_async_context(serving(settings, searching(settings)))
         database = Database(servers.database_url)
         stack.push_async_callback(database.close)
         tenant = await stack.enter_async_context(company(database, url))
-        await learn_the_sample(tenant)
+        if learns:
+            await learn_the_sample(tenant)
         yield tenant
 
 

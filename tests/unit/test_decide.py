@@ -67,7 +67,10 @@ def test_a_manager_is_never_talked_over(any_: Situation) -> None:
 @given(situations)
 def test_a_promise_of_a_person_and_an_escalation_come_together(any_: Situation) -> None:
     decision = decide(any_)
-    assert (decision.reply is ReplyKind.ESCALATED) == (decision.escalate is not None)
+    promises = decision.reply is ReplyKind.ESCALATED or (
+        decision.reply is ReplyKind.VERIFIED and any_.state is not ConversationState.PENDING
+    )
+    assert promises == (decision.escalate is not None)
     if decision.reply is ReplyKind.PERSON_COMING:
         assert any_.state is ConversationState.PENDING
     if decision.cancel:
@@ -79,9 +82,21 @@ def test_a_promise_of_a_person_and_an_escalation_come_together(any_: Situation) 
 @given(situations)
 def test_policy_comes_before_everything(any_: Situation) -> None:
     if any_.verdict is not Verdict.NONE:
-        assert strongest(any_) is (Signal.PERSON if any_.verdict is Verdict.PERSON else Signal.RULE)
+        assert strongest(any_) is Signal(any_.verdict.value)
     if any_.verdict is Verdict.PERSON and any_.state is ConversationState.BOT_ACTIVE:
         assert decide(any_).escalate is EscalationReason.POLICY
+
+
+@given(situations)
+def test_who_somebody_is_is_asked_for_their_matters_only(any_: Situation) -> None:
+    decision = decide(any_)
+    asks = {ReplyKind.IDENTIFY: Verdict.IDENTIFY, ReplyKind.WRONG_CODE: Verdict.WRONG_CODE}
+    if decision.reply in asks:
+        assert any_.verdict is asks[decision.reply]
+        assert decision.escalate is None
+    if any_.verdict is Verdict.VERIFIED and any_.state is ConversationState.BOT_ACTIVE:
+        assert (decision.reply, decision.escalate) == (ReplyKind.VERIFIED, EscalationReason.POLICY)
+    assert (decision.reply is ReplyKind.VERIFIED) <= (any_.verdict is Verdict.VERIFIED)
 
 
 @given(situations)
@@ -93,8 +108,8 @@ def test_only_covered_questions_are_answered(any_: Situation) -> None:
 @given(situations)
 def test_a_muted_bot_speaks_only_to_call_a_person_or_to_be_quieter(any_: Situation) -> None:
     if any_.muted and any_.state is ConversationState.BOT_ACTIVE:
-        allowed = (None, ReplyKind.ESCALATED, ReplyKind.MUTED, ReplyKind.REENGAGE)
-        assert decide(any_).reply in allowed or any_.verdict is Verdict.RULE
+        calls = {ReplyKind.ESCALATED, ReplyKind.VERIFIED, ReplyKind.IDENTIFY, ReplyKind.WRONG_CODE}
+        assert decide(any_).reply in {None, *calls, ReplyKind.MUTED, ReplyKind.REENGAGE}
         if any_.verdict is Verdict.RULE:
             assert decide(any_).reply is None
 

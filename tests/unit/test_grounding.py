@@ -47,6 +47,7 @@ async def grounded(answer: str, question: str = "", passages: tuple[Passage, ...
         "Delivery is free above 25 000 ₸.",
         "See https://altyn.example/delivery.",
         "Write to help@altyn.example.",
+        "Write to help@altyn.example or see altyn.example/delivery.",
     ],
 )
 async def test_a_faithful_answer_is_grounded(answer: str) -> None:
@@ -74,6 +75,30 @@ async def test_a_faithful_answer_is_grounded(answer: str) -> None:
 )
 async def test_an_answer_with_something_of_its_own_is_not(answer: str, reason: str) -> None:
     assert reason in (await grounded(answer)).reasons
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "![](https://evil.example/?q=1)",
+        "![](//evil.example/p)",
+        "<img src=//evil.example/a>",
+        "evil.example",
+        "(evil.example/pay)",
+        "EVIL.example",
+        "xn--80ak6aa92e.example",
+        "аltyn.example/delivery",  # the first letter is Cyrillic
+        "altyn.example.evil.example",
+        "altyn.example@evil.example",
+        "сайт.рф/оплата",
+        "[here](javascript:alert)",
+        "[here](ftp://altyn.example/delivery)",
+        "mailto:help@evil.example",
+    ],
+)
+async def test_no_link_of_its_own_however_it_is_written(link: str) -> None:
+    """Whoever writes to the model wants it to show one: apps make links, and fetch pictures, of all of these."""
+    assert "link" in (await grounded(f"Delivery to Astana takes 2–3 days and costs 1,490 ₸ {link}.")).reasons
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ NOT_FOR_EVERY_SERVICE = {
     "MAINSTAY_HOST",  # image
     "MAINSTAY_METRICS_ADDRESS",  # worker
     "MAINSTAY_PORT",  # the container's own, mapped outside
+    "MAINSTAY_SECRETS_DIR",  # mounted by whoever uses it
     "MAINSTAY_TEMPORAL_NAMESPACE",  # created by temporal-namespace
     "MAINSTAY_WORKER_PROCESSES",  # of `mainstay up`; compose scales the service
 }

@@ -1,7 +1,7 @@
 """A conversation under test: scripted activities that note what the workflows ask of them, and calls to drive it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -44,7 +44,8 @@ from models.contracts.escalation import (
     Rung,
 )
 from models.contracts.knowledge import Understanding
-from models.contracts.routing import MODELS_QUEUE, escalation_id
+from models.contracts.privacy import SEND_CODE, CodeSent, SendCodeInput, SendOutcome
+from models.contracts.routing import MODELS_QUEUE, OPERATIONS_QUEUE, escalation_id
 from models.contracts.turn import (
     GENERATE,
     PREPARE,
@@ -88,6 +89,8 @@ class Desk:
         self.learned = Learned()
         self.meanings: dict[UUID, dict[str, Any]] = {}
         self.generate: Callable[[GenerateInput], Any] | None = None
+        self.send_code: SendOutcome | Exception | Callable[[SendCodeInput], Awaitable[SendOutcome]] = SendOutcome.SENT
+        self.codes: list[SendCodeInput] = []
         self.record_fails = 0
         self.overtaken: Standing | None = None
         self.first_message_at: datetime | None = None
@@ -109,6 +112,7 @@ class Desk:
                 **options,
             ),
             Worker(client, task_queue=MODELS_QUEUE, activities=[self._generate]),
+            Worker(client, task_queue=OPERATIONS_QUEUE, activities=[self._send_code]),
         ):
             yield self
 
@@ -238,6 +242,14 @@ class Desk:
         assert self.generate is not None, "no generation was expected"
         generated: Generated = await self.generate(given)
         return generated
+
+    @activity.defn(name=SEND_CODE.name)
+    async def _send_code(self, given: SendCodeInput) -> CodeSent:
+        await self._note(lambda: self.codes.append(given))
+        if isinstance(self.send_code, Exception):
+            raise self.send_code
+        outcome = self.send_code if isinstance(self.send_code, SendOutcome) else await self.send_code(given)
+        return CodeSent(outcome=outcome)
 
     @activity.defn(name=PLAN.name)
     async def _plan(self, given: PlanInput) -> Plan:

@@ -4,15 +4,15 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from models.payload_keys import connected
 from runtime.database import Database
 from runtime.embedded import Servers
-from runtime.temporal import connect
 from tests.service.api.house import Company, company, serving, settings_of, working
 
 
 @pytest.fixture(scope="session")
 async def worker(servers: Servers, database: Database) -> AsyncIterator[None]:
-    async with working(await connect(settings_of(servers)), database):
+    async with connected(settings_of(servers)) as client, working(client, database):
         yield
 
 

@@ -9,7 +9,6 @@ from typing import Any
 from uuid import UUID
 
 import httpx
-import uvicorn
 from pydantic import SecretStr
 from temporalio import activity
 from temporalio.client import Client
@@ -17,7 +16,7 @@ from temporalio.worker import Worker
 
 from api.app import create_app
 from api.search import OpenSearcher
-from api.server import Server
+from api.server import Server, configuration
 from models.contracts.enums import Intent, Language, Role
 from models.contracts.escalation import CLIMB, LEARN, PLAN, Climbed, ClimbInput, Learned, LearnInput, Plan, PlanInput
 from models.contracts.knowledge import Understanding
@@ -26,6 +25,7 @@ from models.contracts.turn import PREPARE, RECORD, Prepared, PrepareInput, Recor
 from models.repositories import messages, records, tenants
 from models.repositories.records import Outgoing
 from models.repositories.tenants import Member
+from runtime.crypto.roots import new_root
 from runtime.database import Database
 from runtime.embedded import Servers
 from runtime.ids import new_id
@@ -33,11 +33,24 @@ from runtime.settings import Settings
 from workflows.conversation import ConversationWorkflow
 from workflows.escalation import EscalationWorkflow
 
+ROOT_KEYS = new_root()
+"""Of every system in this process: several of them share servers."""
+
 HELLO, PERSON = "Hello!", "I want to talk to a person."
 
 
 def settings_of(servers: Servers, **changes: Any) -> Settings:
-    given = {"database_url": SecretStr(servers.database_url), "temporal_address": servers.temporal_address, **changes}
+    given = {
+        "database_url": SecretStr(servers.database_url),
+        "root_keys": SecretStr(ROOT_KEYS),
+        "temporal_address": servers.temporal_address,
+        "port": 0,
+        "drain_seconds": 5,
+        # All tests come from one address.
+        "rate_limit_sign_in": "1000000/minute",
+        "rate_limit_strangers": "1000000/minute",
+        **changes,
+    }
     return Settings(_env_file=None, **given)
 
 
@@ -48,10 +61,7 @@ def settings_of(servers: Servers, **changes: Any) -> Settings:
 async def serving(settings: Settings, open_searcher: OpenSearcher | None = None) -> AsyncIterator[tuple[str, Server]]:
     """The gateway on a free port; its URL, and the server to stop it by."""
     app = create_app(settings, open_searcher=open_searcher)
-    config = uvicorn.Config(
-        app, port=0, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=5, lifespan="on"
-    )
-    server = Server(app, config)
+    server = Server(app, configuration(app, settings))
     task = asyncio.create_task(server.serve())
     while not server.started:
         assert not task.done(), "the gateway did not start"

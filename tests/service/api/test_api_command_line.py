@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from runtime.embedded import Servers
-from tests.service.api.house import HELLO, PERSON, Company
+from tests.service.api.house import HELLO, PERSON, ROOT_KEYS, Company
 
 
 @dataclass
@@ -48,6 +48,7 @@ class Terminal:
 def terminal(servers: Servers, url: str, worker: None) -> Terminal:
     ours = {
         "MAINSTAY_DATABASE_URL": servers.database_url,
+        "MAINSTAY_ROOT_KEYS": ROOT_KEYS,
         "MAINSTAY_TEMPORAL_ADDRESS": servers.temporal_address,
         "MAINSTAY_URL": url,
         "COLUMNS": "200",
@@ -114,7 +115,7 @@ async def test_a_conversation_in_the_terminal(terminal: Terminal, acme: Company)
         (("tenant", "create", "Not A Slug"), 2, "use 1 to 63 of a-z"),
         (("member", "add", " "), 2, "must not be blank"),
         (("ask", HELLO, "--tenant", "nobody-s"), 1, "there is no tenant nobody-s"),
-        (("ask", HELLO, "--key", "msk_wrong"), 1, "unknown, revoked or expired"),
+        (("ask", HELLO, "--key", "msk_wrong"), 1, "unknown, expired or revoked"),
         (("ask", " ", "--tenant", "{slug}"), 1, "question: must not be blank"),
         (("ask", HELLO, "--key", "msk_any", "--url", "http://127.0.0.1:9"), 1, "does not answer"),
         (("escalations", "take", str(uuid4()), "--tenant", "{slug}"), 1, "There is no such escalation."),
@@ -128,3 +129,18 @@ async def test_what_is_wrong_is_said(
     assert finished.code == code, finished
     assert said in finished.err
     assert "Traceback" not in finished.err
+
+
+async def test_a_customer_is_exported_and_erased(terminal: Terminal, acme: Company) -> None:
+    await acme.said(await acme.opened(customer={"external_id": "c-1", "name": "Aigerim"}))
+    of_acme = ("--tenant", acme.slug)
+    (listed,) = (await terminal.mainstay("customers", "list", *of_acme, "--json")).json
+    assert (listed["external_id"], listed["conversations"]) == ("c-1", 1)
+    exported = (await terminal.mainstay("customers", "export", listed["id"], *of_acme)).json
+    assert [each["text"] for each in exported["messages"]] == [HELLO, "Words of the bot."]
+    refused = await terminal.mainstay("customers", "erase", listed["id"], *of_acme, typed="n\n")
+    assert refused.code == 1
+    begun = (await terminal.mainstay("customers", "erase", listed["id"], *of_acme, "--yes", "--json")).json
+    report = (await terminal.mainstay("customers", "erasure", begun["erasure_id"], *of_acme, "--json")).json
+    assert (report["status"], report["removed"]) == ("running", {})
+    assert (await acme.get("/v1/customers")).json()["items"] == []

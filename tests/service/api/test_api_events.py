@@ -5,7 +5,8 @@ import asyncio
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from api import auth, streams
+from api import streams
+from api.identity import auth
 from models.contracts.enums import ChannelKind
 from models.contracts.settings import TenantSettings
 from models.repositories import tenants
@@ -18,7 +19,7 @@ async def test_a_turn_is_heard_as_it_happens(acme: Company) -> None:
     conversation = await acme.opened()
     async with acme.stream(f"/v1/conversations/{conversation}/events") as stream:
         assert stream.response.headers["content-type"].startswith("text/event-stream")
-        assert stream.response.headers["cache-control"] == "no-cache"
+        assert stream.response.headers["cache-control"] == "no-store"
         await acme.post(f"/v1/conversations/{conversation}/messages", {"text": HELLO})
         events = await stream.until("state")
     said = [(event.data["author"], event.data["text"]) for event in events if event.type == "message"]

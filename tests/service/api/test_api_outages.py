@@ -10,6 +10,7 @@ from sqlalchemy.engine import make_url
 from runtime.database import Database
 from runtime.embedded import Servers
 from tests.service.api.house import HELLO, Company, company, serving, settings_of
+from tests.service.api.signing import message, sender
 from tests.service.api.wire import Wire
 
 
@@ -59,6 +60,25 @@ async def test_without_postgres_nothing_is_promised_and_nothing_is_lost(far: Com
     assert (await far.said(conversation, client_message_id="m"))["duplicate"] is False
     listed = (await far.get(f"/v1/conversations/{conversation}/messages")).json()["items"]
     assert [each["author"] for each in listed] == ["customer", "bot"]
+
+
+async def test_without_postgres_a_webhook_is_asked_to_come_again(far: Company, postgres: Wire) -> None:
+    shop = await sender(far)
+    given = message()
+    await postgres.cut()
+    refused = await shop.deliver(given, name="d-1")
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "2")
+    await postgres.join()
+    await far.until_ready()
+    stored = await shop.deliver(given, name="d-1")
+    assert (stored.status_code, stored.json()["duplicate"]) == (200, False)
+
+
+async def test_without_temporal_a_webhook_is_stored(far: Company, temporal: Wire) -> None:
+    shop = await sender(far)
+    await temporal.cut()
+    stored = await shop.deliver(message())
+    assert (stored.status_code, stored.json()["duplicate"]) == (200, False)
 
 
 async def test_a_stream_outlives_an_outage_of_postgres(far: Company, postgres: Wire) -> None:
