@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from api.gateway import Gateway
 from api.identity.auth import Proof
 from api.problems import ProblemError, invalid
+from api.wakeups import Subscription
 from models.repositories import deliveries
 from models.repositories.deliveries import Delivery
 from models.repositories.tenants import Caller
@@ -36,28 +37,27 @@ def start_after(last_event_id: str | None, after: int | None) -> int | None:
 
 
 async def events(
-    gateway: Gateway, caller: Caller, proof: Proof, conversation: UUID | None, after: int
+    gateway: Gateway, caller: Caller, proof: Proof, subscription: Subscription, conversation: UUID | None, after: int
 ) -> AsyncIterator[ServerSentEvent]:
-    """Everything after number `after`, as it happens, of one conversation or of the tenant.
+    """Everything after number `after`, as it happens, of one conversation or of the tenant that is subscribed to.
 
     Survives an outage of the database: the client sees a pause, not an error. Ends with the key or the session, and
     when its caller's rights change. An access token may run out meanwhile: the session is what counts.
     """
-    with gateway.wakeups.subscribe(conversation or caller.tenant_id, caller.member_id) as subscription:
-        while not subscription.ended:
-            try:
-                batch = await _read(gateway, caller, proof, conversation, after)
-            except ProblemError:
-                await subscription.wait(OUTAGE_SECONDS)
-                continue
-            if batch is None:
-                return
-            for delivery in batch:
-                yield _event(delivery)
-                after = delivery.seq
-            gateway.metrics.events.inc(len(batch))
-            if len(batch) < BATCH:
-                await subscription.wait(LOOK_SECONDS)
+    while not subscription.ended:
+        try:
+            batch = await _read(gateway, caller, proof, conversation, after)
+        except ProblemError:
+            await subscription.wait(OUTAGE_SECONDS)
+            continue
+        if batch is None:
+            return
+        for delivery in batch:
+            yield _event(delivery)
+            after = delivery.seq
+        gateway.metrics.events.inc(len(batch))
+        if len(batch) < BATCH:
+            await subscription.wait(LOOK_SECONDS)
 
 
 async def _read(

@@ -13,6 +13,7 @@ from api.gateway import InGateway
 from api.identity.auth import Signed, SignedBy
 from api.problems import documented, not_found
 from api.schemas.base import Request as RequestModel
+from api.wakeups import Subscription
 from models.repositories import conversations, deliveries
 
 router = APIRouter(prefix="/v1", tags=["events"], responses=documented(401, 403, 422, 503))
@@ -48,6 +49,20 @@ async def tenant_position(
         return await deliveries.head(tx) if after is None else after
 
 
+async def conversation_subscription(
+    conversation_id: UUID, gateway: InGateway, caller: Signed
+) -> AsyncIterator[Subscription]:
+    """A dependency, because those end with the request: the framework may leave a stream's generator to the garbage
+    collector when the client goes away."""
+    with gateway.wakeups.subscribe(conversation_id, caller.member_id) as subscription:
+        yield subscription
+
+
+async def tenant_subscription(gateway: InGateway, caller: Signed) -> AsyncIterator[Subscription]:
+    with gateway.wakeups.subscribe(caller.tenant_id, caller.member_id) as subscription:
+        yield subscription
+
+
 @router.get(
     "/conversations/{conversation_id}/events",
     operation_id="streamConversation",
@@ -60,16 +75,21 @@ async def stream_conversation(
     caller: Signed,
     proof: SignedBy,
     after: Annotated[int, Depends(conversation_position)],
+    subscription: Annotated[Subscription, Depends(conversation_subscription)],
 ) -> AsyncIterator[ServerSentEvent]:
     """What happens in one conversation, as it happens. Without `Last-Event-ID` or `after`: only what is new."""
-    async for event in streams.events(gateway, caller, proof, conversation_id, after):
+    async for event in streams.events(gateway, caller, proof, subscription, conversation_id, after):
         yield event
 
 
 @router.get("/events", operation_id="streamTenant", response_class=EventSourceResponse)
 async def stream_tenant(
-    gateway: InGateway, caller: Signed, proof: SignedBy, after: Annotated[int, Depends(tenant_position)]
+    gateway: InGateway,
+    caller: Signed,
+    proof: SignedBy,
+    after: Annotated[int, Depends(tenant_position)],
+    subscription: Annotated[Subscription, Depends(tenant_subscription)],
 ) -> AsyncIterator[ServerSentEvent]:
     """What happens in the whole tenant, as it happens."""
-    async for event in streams.events(gateway, caller, proof, None, after):
+    async for event in streams.events(gateway, caller, proof, subscription, None, after):
         yield event
