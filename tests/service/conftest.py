@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 from uuid import UUID
 
 import pytest
+from llmock.pytest_plugin import LLMock
+from llmock.testing import LLMockServer
 
 from models.contracts.enums import Language
 from models.repositories import tenants
@@ -26,6 +28,13 @@ async def database(servers: Servers) -> AsyncIterator[Database]:
     database = Database(servers.database_url)
     yield database
     await database.close()
+
+
+@pytest.fixture(scope="module")
+def model_server(llmock_server: LLMockServer) -> LLMockServer:
+    """Without the answers and the faults that the module before has left there."""
+    LLMock(llmock_server).reset()
+    return llmock_server
 
 
 @pytest.fixture

@@ -45,17 +45,17 @@ async def database(servers: Servers) -> AsyncIterator[Database]:
 
 
 @pytest.fixture(scope="module")
-async def altyn(servers: Servers, database: Database, llmock_server: LLMockServer) -> AsyncIterator[Company]:
+async def altyn(servers: Servers, database: Database, model_server: LLMockServer) -> AsyncIterator[Company]:
     """A model writes, tells intents and embeds; what is about the bonus account needs a known customer."""
     async with system(
         servers,
         learns=False,
         llm_provider="openai",
-        llm_url=llmock_server.base_url(),
+        llm_url=model_server.base_url(),
         llm_model="gpt-4o",
         llm_understands=True,
         embedding_provider="openai",
-        embedding_url=llmock_server.base_url(),
+        embedding_url=model_server.base_url(),
         embedding_model="text-embedding-3-small",
         embedding_dimension=1536,
     ) as altyn:

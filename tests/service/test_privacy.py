@@ -60,7 +60,7 @@ class Day:
 
 
 @pytest.fixture(scope="module")
-async def day(tmp_path_factory: pytest.TempPathFactory, llmock_server: LLMockServer) -> AsyncIterator[Day]:
+async def day(tmp_path_factory: pytest.TempPathFactory, model_server: LLMockServer) -> AsyncIterator[Day]:
     folder = tmp_path_factory.mktemp("private") / "data"
     metrics = f"127.0.0.1:{pick(set())}"
     chosen = {
@@ -68,7 +68,7 @@ async def day(tmp_path_factory: pytest.TempPathFactory, llmock_server: LLMockSer
         "METRICS_ADDRESS": metrics,
         "LLM_PROVIDER": "openai",
         "LLM_MODEL": "gpt-4o",
-        "LLM_URL": llmock_server.base_url(),
+        "LLM_URL": model_server.base_url(),
         "LLM_UNDERSTANDS": "true",
         "LLM_TURN_SECONDS": "3",
         "LLM_STALL_SECONDS": "0.5",
@@ -79,7 +79,7 @@ async def day(tmp_path_factory: pytest.TempPathFactory, llmock_server: LLMockSer
         database = Database(found.database_url)
         async with company(database, found.api_url) as altyn:
             await get_in(day, altyn, database)
-            await live_through(day, altyn, llmock_server)
+            await live_through(day, altyn, model_server)
         await database.close()
         yield day
 

@@ -28,14 +28,14 @@ SAYS_SO = Reply(text=GROUNDED, times=None, match=STREAMS)
 
 
 @pytest.fixture(scope="module")
-async def altyn(tmp_path_factory: pytest.TempPathFactory, llmock_server: LLMockServer) -> AsyncIterator[Company]:
+async def altyn(tmp_path_factory: pytest.TempPathFactory, model_server: LLMockServer) -> AsyncIterator[Company]:
     """The sample company with a model that tells intents and writes answers."""
     async with (
         servers_of_its_own(tmp_path_factory.mktemp("writing")) as servers,
         system(
             servers,
             llm_provider="openai",
-            llm_url=llmock_server.base_url(),
+            llm_url=model_server.base_url(),
             llm_model="gpt-4o",
             llm_understands=True,
             llm_turn_seconds=TURN_SECONDS,

@@ -56,15 +56,15 @@ class Postbox:
             self._came.notify_all()
         return "250 OK"
 
+    def all_to(self, address: str) -> list[EmailMessage]:
+        """What has come for an address; other tests' mails may come here too."""
+        return [mail for mail in self.mails if mail["To"].addresses[0].addr_spec == address]
+
     async def to(self, address: str, count: int = 1) -> EmailMessage:
         """The `count`-th mail to an address, when it is there."""
-
-        def theirs() -> list[EmailMessage]:
-            return [mail for mail in self.mails if mail["To"].addresses[0].addr_spec == address]
-
         async with self._came, asyncio.timeout(20):
-            await self._came.wait_for(lambda: len(theirs()) >= count)
-            return theirs()[count - 1]
+            await self._came.wait_for(lambda: len(self.all_to(address)) >= count)
+            return self.all_to(address)[count - 1]
 
     async def token(self, address: str, count: int = 1) -> tuple[str, str]:
         """What the link in that mail is for, and the token behind it."""
