@@ -19,7 +19,7 @@ from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest
 from temporalio.client import Client
 
 from activities.embedding.choice import embedder_for
-from benchmarks import bare, encryption, row_security, system
+from benchmarks import bare, encryption, row_security, sign_in, system
 from benchmarks.load import Cell, median, run
 from benchmarks.turns import QUESTIONS, Turns
 from models.contracts.routing import conversation_id
@@ -51,6 +51,9 @@ class Figures:
 async def measure(seconds: float, rounds: int) -> Figures:
     figures = Figures()
     await embedding(figures)
+    console.print("tokens and passwords")
+    for name, taken in await sign_in.costs():
+        figures.add(name, 1000 * taken, "ms")
     console.print("row-level security, on and off")
     for cost in await row_security.costs():
         figures.add(f"row_security_{cost.name.replace(' ', '_')}", 1000 * cost.secured, "ms", 1000 * cost.bare)

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.sign_in`: what a signed-in request pays for its token, and a sign-in for its password."""
+"""What a signed-in request pays for its token, and a sign-in for its password."""
 
 import asyncio
 import tempfile
@@ -7,9 +7,6 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
-
-from rich.console import Console
-from rich.table import Table
 
 from api.identity.passwords import Passwords
 from api.identity.tokens import Access, Tokens
@@ -25,26 +22,37 @@ from runtime.settings import Settings
 SETTINGS = ((19, 2), (64, 1), (64, 3), (128, 3))
 
 
-async def measure(database: Database, roots: RootKeys) -> Table:
-    """A table of medians. `database` has the schema."""
-    table = Table("figure", "value", "unit")
-    tokens = Tokens(SigningKeys(database, roots), access_life=timedelta(minutes=10))
+async def costs() -> list[tuple[str, float]]:
+    """Names and seconds (medians)."""
+    with tempfile.TemporaryDirectory(prefix="mainstay-bench-") as folder:
+        async with running(Path(folder) / "data") as servers:
+            await asyncio.to_thread(upgrade, servers.admin_database_url)
+            database = Database(servers.database_url)
+            measured = [*await _of_tokens(database), *await _of_passwords()]
+            await database.close()
+            return measured
+
+
+async def _of_tokens(database: Database) -> list[tuple[str, float]]:
+    tokens = Tokens(SigningKeys(database, RootKeys.parse(new_root())), access_life=timedelta(minutes=10))
     token = await tokens.access(Access(uuid4(), uuid4(), uuid4()))
     # Arithmetic on this thread: its own clock does not count what other processes take.
     read = await _median(lambda: tokens.read_access(token), 5000, time.thread_time)
     written = await _median(lambda: tokens.access(Access(uuid4(), uuid4(), uuid4())), 2000, time.thread_time)
-    table.add_row("access_token_validated", f"{1000 * read:.4f}", "ms")
-    table.add_row("access_token_made", f"{1000 * written:.4f}", "ms")
+    return [("access_token_validated", read), ("access_token_made", written)]
+
+
+async def _of_passwords() -> list[tuple[str, float]]:
     standing = Settings(_env_file=None)
+    measured = []
     for memory, passes in SETTINGS:
         passwords = Passwords(memory_mib=memory, passes=passes, slots=1)
         hashed = await passwords.hash("correct horse battery staple")
         taken = await _median(lambda: passwords.verify(hashed, "correct horse battery staple"), 5, time.perf_counter)  # noqa: B023
         default = (memory, passes) == (standing.password_memory_mib, standing.password_passes)
-        name = f"password_checked_{memory}_mib_{passes}_passes{' (default)' if default else ''}"
-        table.add_row(name, f"{1000 * taken:.1f}", "ms")
+        measured.append((f"password_checked_{memory}_mib_{passes}_passes{' (default)' if default else ''}", taken))
         passwords.close()
-    return table
+    return measured
 
 
 async def _median(work: Callable[[], Awaitable[object]], times: int, clock: Callable[[], float]) -> float:
@@ -55,16 +63,3 @@ async def _median(work: Callable[[], Awaitable[object]], times: int, clock: Call
         await work()
         taken.append(clock() - begun)
     return median(taken)
-
-
-async def main() -> None:
-    with tempfile.TemporaryDirectory(prefix="mainstay-bench-") as folder:
-        async with running(Path(folder) / "data") as servers:
-            await asyncio.to_thread(upgrade, servers.admin_database_url)
-            database = Database(servers.database_url)
-            Console().print(await measure(database, RootKeys.parse(new_root())))
-            await database.close()
-
-
-if __name__ == "__main__":
-    asyncio.run(main())
