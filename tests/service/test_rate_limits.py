@@ -1,6 +1,7 @@
 """Rate limits in Postgres: exact to the hit, whoever counts and however many at once."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 
 import asyncpg
@@ -13,6 +14,8 @@ from models.repositories import rate_limits
 from runtime.database import Database, driver_url
 from runtime.embedded import Servers
 from runtime.ids import new_id
+from tests.service.api.house import company
+from tests.service.commands import gateway
 
 HOUR = RateLimitItemPerHour(5)
 
@@ -43,6 +46,24 @@ async def test_exactly_as_many_as_allowed_get_through(limiters: list[Limiter], n
     verdicts = await asyncio.gather(*(limiters[turn % 2].hit(item, "x", name) for turn in range(90)))
     assert sum(verdict == ALLOWED for verdict in verdicts) == 40
     assert all(3500 < refused(verdict, item) <= 3600 for verdict in verdicts if verdict != ALLOWED)
+
+
+async def test_two_gateways_hold_one_limit_to_the_request(servers: Servers, database: Database) -> None:
+    """Each a process of its own, asked by one caller at the same time."""
+    limits = {"rate_limit_write": "40/hour"}
+    async with (
+        gateway(servers, **limits) as first,
+        gateway(servers, **limits) as second,
+        company(database, first) as acme,
+    ):
+        answers = await asyncio.gather(
+            *(acme.post(f"{(first, second)[turn % 2]}/v1/conversations", {}) for turn in range(120))
+        )
+        counts = Counter((str(answer.url.copy_with(path="/")), answer.status_code) for answer in answers)
+        assert sum(count for (_, status), count in counts.items() if status == 201) == 40
+        assert {status for _, status in counts} == {201, 429}
+        assert {url for url, status in counts if status == 201} == {f"{first}/", f"{second}/"}
+        assert all(3500 < int(answer.headers["Retry-After"]) <= 3600 for answer in answers if answer.status_code == 429)
 
 
 async def test_two_limits_at_once_are_charged_together_or_not_at_all(limiters: list[Limiter], name: str) -> None:

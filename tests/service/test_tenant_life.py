@@ -25,8 +25,8 @@ from models.tables import metadata
 from runtime.database import Database, driver_url
 from runtime.embedded import Servers
 from tests.service.api.house import PERSON, Company, company, serving, settings_of
+from tests.service.commands import ROOT, WorkerProcess
 from tests.service.whole import eventually, job_is_done, servers_of_its_own
-from tests.service.worker_process import ROOT, WorkerProcess
 from worker.parking import PARKED
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

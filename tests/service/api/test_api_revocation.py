@@ -21,8 +21,9 @@ from models.tables import api_keys, members
 from runtime.crypto.roots import RootKeys
 from runtime.database import Database, driver_url
 from runtime.embedded import Servers
-from tests.service.api.house import ROOT_KEYS, Company, company, serving, settings_of
+from tests.service.api.house import ROOT_KEYS, Company, company
 from tests.service.api.signing_in import CHEAP, Login, email_of, give_password, log_in, refreshed
+from tests.service.commands import gateway
 
 # Far below the five seconds that a caller is remembered for when no announcement comes.
 AT_ONCE = 2.0
@@ -30,7 +31,7 @@ AT_ONCE = 2.0
 
 @dataclass
 class Replicas:
-    """Two gateways on the same servers."""
+    """Two gateways on the same servers, each a process of its own."""
 
     first: str
     second: str
@@ -38,8 +39,7 @@ class Replicas:
 
 @pytest.fixture(scope="module")
 async def replicas(servers: Servers) -> AsyncIterator[Replicas]:
-    settings = settings_of(servers, **CHEAP)
-    async with serving(settings) as (first, _), serving(settings) as (second, _):
+    async with gateway(servers, **CHEAP) as first, gateway(servers, **CHEAP) as second:
         yield Replicas(first, second)
 
 
