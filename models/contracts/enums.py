@@ -167,6 +167,7 @@ class EventType(StrEnum):
     TYPING = "typing"
     INGEST = "ingest"
     LEARNED = "learned"
+    BUDGET = "budget"
 
 
 class KeyPurpose(StrEnum):

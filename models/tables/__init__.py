@@ -1,5 +1,6 @@
 """Every table of the product, gathered so that the metadata is complete."""
 
+from models.tables.assistants import assistant_prompts, assistants
 from models.tables.audit import audit_heads, audit_log
 from models.tables.base import metadata
 from models.tables.channels import channel_deliveries, channel_secrets
@@ -15,7 +16,17 @@ from models.tables.conversations import (
 )
 from models.tables.events import event_counters, events, idempotency_keys
 from models.tables.keys import data_keys, installation_keys, tenant_secrets
-from models.tables.knowledge import chunks, documents, embedding_spaces, embeddings, ingest_jobs, sources
+from models.tables.knowledge import (
+    chunks,
+    documents,
+    embedding_spaces,
+    embeddings,
+    ingest_jobs,
+    reindexes,
+    sources,
+    tenant_spaces,
+    vocabulary,
+)
 from models.tables.limits import rate_limits
 from models.tables.people import mails, one_time_tokens
 from models.tables.privacy import erasures, identity_checks, identity_codes
@@ -31,9 +42,12 @@ from models.tables.tenancy import (
     tenants,
 )
 from models.tables.tenant_life import tenant_deletions, tenant_export_parts, tenant_exports
+from models.tables.usage import model_calls, model_spend
 
 __all__ = [
     "api_keys",
+    "assistant_prompts",
+    "assistants",
     "audit_heads",
     "audit_log",
     "branches",
@@ -63,11 +77,14 @@ __all__ = [
     "members",
     "messages",
     "metadata",
+    "model_calls",
+    "model_spend",
     "notices",
     "one_time_tokens",
     "policies",
     "rate_limits",
     "recovery_codes",
+    "reindexes",
     "second_factors",
     "send_ledger",
     "sessions",
@@ -77,5 +94,7 @@ __all__ = [
     "tenant_exports",
     "tenant_secrets",
     "tenant_settings",
+    "tenant_spaces",
     "tenants",
+    "vocabulary",
 ]

@@ -45,6 +45,8 @@ conversations = tenant_table(
     choice("state", ConversationState, default=ConversationState.BOT_ACTIVE),
     choice("language", Language, nullable=True),
     Column("one_shot", sa.Boolean, nullable=False, server_default=sa.false()),
+    # Who answers. Null: the branch's, else the tenant's default.
+    reference("assistant_id", nullable=True),
     # What the workflow remembers, written by it alone; a reopened conversation starts from here.
     Column("version", sa.BigInteger, nullable=False, server_default="0"),
     # Whose steps they are: the first run of the chain of workflow runs that wrote the last one.
@@ -58,6 +60,7 @@ conversations = tenant_table(
     instant("closed_at"),
     within_tenant("channel_account_id", "channel_accounts"),
     within_tenant("customer_id", "customers"),
+    within_tenant("assistant_id", "assistants", ondelete="SET NULL (assistant_id)"),
     sa.UniqueConstraint("tenant_id", "channel_account_id", "chat_id"),
     sa.CheckConstraint("(state = 'closed') = (closed_at IS NOT NULL)", name="closed_has_a_time"),
     sa.Index("ix_conversations_recent", "tenant_id", sa.text("last_message_at DESC")),

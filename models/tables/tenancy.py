@@ -42,6 +42,9 @@ branches = tenant_table(
     Column("slug", sa.Text, nullable=False),
     Column("name", sa.Text, nullable=False),
     Column("knowledge_tag", sa.Text),
+    # Who answers in its conversations. Null: the tenant's default.
+    reference("assistant_id", nullable=True),
+    within_tenant("assistant_id", "assistants", ondelete="SET NULL (assistant_id)"),
     sa.UniqueConstraint("tenant_id", "slug"),
 )
 
