@@ -135,6 +135,17 @@ class IngestStatus(StrEnum):
     FAILED = "failed"
 
 
+class FileStatus(StrEnum):
+    """What became of a file. `read`: its text is staged; `unchanged`: it says what is known already; `skipped`: a newer
+    file of the same name came before it was read."""
+
+    QUEUED = "queued"
+    READ = "read"
+    UNCHANGED = "unchanged"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
 class Command(StrEnum):
     """What a manager can do with an escalation (and with the conversation that it belongs to)."""
 

@@ -15,6 +15,7 @@ from models.tables.conversations import (
     send_ledger,
 )
 from models.tables.events import event_counters, events, idempotency_keys
+from models.tables.files import chunk_bands, ingest_files
 from models.tables.keys import data_keys, installation_keys, tenant_secrets
 from models.tables.knowledge import (
     chunks,
@@ -54,6 +55,7 @@ __all__ = [
     "channel_accounts",
     "channel_deliveries",
     "channel_secrets",
+    "chunk_bands",
     "chunks",
     "conversations",
     "credentials",
@@ -70,6 +72,7 @@ __all__ = [
     "idempotency_keys",
     "identity_checks",
     "identity_codes",
+    "ingest_files",
     "ingest_jobs",
     "installation_keys",
     "learned_answers",
