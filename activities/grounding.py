@@ -33,6 +33,7 @@ _LINK = re.compile(
     r"|(?<![\w.-])(?:[\w-]++\.(?=\w))+(?:[a-z]{2,}+|рф|қаз|бел|укр)(?!\w)(?:[/:?#][^\s<>()\"'«»]*)?",
     re.IGNORECASE,
 )
+_AUTHORITY = re.compile(r"^(?:[a-z][a-z0-9+.-]*:(?!//).*|(?:[a-z][a-z0-9+.-]*:)?//)|[/?#\\].*$")
 _PREFIX = re.compile(r"^(?:(?:https?:)?//)?(?:www\.)?")
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]++@[\w-]++(?:\.[\w-]++)+")
 _NAME = re.compile(r"[^\W\d_][\w'’-]*")
@@ -108,6 +109,11 @@ def _names(answer: str) -> Iterator[str]:
         for token in tokens[1:]:
             if token[0][0].isupper() and len(token[0]) > 1:
                 yield token[0]
+
+
+def hosts(text: str) -> set[str]:
+    """The hosts to which links and e-mail addresses of a text lead, lower case; "" for a link that leads to none."""
+    return {_AUTHORITY.sub("", link.lower()).rpartition("@")[2].split(":")[0].rstrip(".") for link in _LINK.findall(text)}
 
 
 def _links_stand(answer: str, evidence: str) -> bool:

@@ -12,13 +12,14 @@ from activities.embedding.port import Embedder, Vector
 from activities.generation.extractive import best_passage
 from activities.masking import mask
 from activities.provider.errors import ProviderError
-from activities.retrieve import retrieve
+from activities.retrieve import Retriever
 from activities.understanding.classify import core
 from activities.understanding.language import detect
 from activities.understanding.port import Classifier
 from models.contracts.enums import ConversationState, Intent, Language
 from models.contracts.knowledge import Retrieval
-from models.contracts.settings import TenantSettings, Topic
+from models.contracts.policy import Topic
+from models.contracts.settings import TenantSettings
 from models.contracts.turn import PREPARE, Coverage, Prepared, PrepareInput, TurnRules, Verdict
 from models.repositories import messages
 from models.repositories.messages import Burst
@@ -40,7 +41,7 @@ class Prepare:
         database: Database,
         embedder: Embedder,
         classifier: Classifier,
-        space: int,
+        retriever: Retriever,
         vault: Vault,
         *,
         writes: bool,
@@ -49,7 +50,7 @@ class Prepare:
         self._vault = vault
         self._embedder = embedder
         self._classifier = classifier
-        self._space = space
+        self._retriever = retriever
         self._writes = writes
 
     @activity.defn(name=PREPARE.name)
@@ -92,7 +93,11 @@ class Prepare:
             return prepared
         if vector is None:
             return prepared.model_copy(update={"degraded": True})
-        found = await self._find(given, burst, asked, vector, understanding.language)
+        try:
+            found = await self._find(given, burst, asked, vector, understanding.language)
+        except ProviderError as error:
+            log.warning("search failed", cause=type(error).__name__)
+            return prepared.model_copy(update={"degraded": True})
         # The first is the one to quote; only here are similarities known.
         best = best_passage(asked, understanding.language, found.passages)
         ranked = sorted(found.passages, key=lambda passage: passage is not best)
@@ -133,19 +138,25 @@ class Prepare:
         self, given: PrepareInput, burst: Burst, text: str, vector: Vector, language: Language
     ) -> Retrieval:
         """Search for the question; a follow-up that finds nothing by itself is searched with what it follows."""
+
+        def masked(said: str) -> str:
+            return mask(said, burst.settings.masking, burst.language)
+
+        found = await self._retriever.find(
+            given.tenant_id, text, language, outgoing=core(masked(burst.text)), usual=vector
+        )
+        if found.confidence >= ANSWER_AT or not follow_up.leans_on_context(text):
+            return found
         async with self._database.tenant(given.tenant_id) as tx:
-            found = await retrieve(tx, text, vector, self._space, language)
-            if found.confidence >= ANSWER_AT or not follow_up.leans_on_context(text):
-                return found
             before = await messages.previous_question(tx, given.conversation_id)
         if before is None:
             return found
         together = f"{before} {text}"
-        again = await self._embed(mask(together, burst.settings.masking, burst.language))
-        if again is None:
+        try:
+            carried = await self._retriever.find(given.tenant_id, together, language, outgoing=masked(together))
+        except ProviderError as error:
+            log.warning("search failed", cause=type(error).__name__)
             return found
-        async with self._database.tenant(given.tenant_id) as tx:
-            carried = await retrieve(tx, together, again, self._space, language)
         return max(found, carried, key=lambda retrieval: retrieval.confidence)
 
 

@@ -10,7 +10,7 @@ from activities.generation.extractive import excerpt
 from models.contracts.conversation import Record, Reply
 from models.contracts.enums import ReplyKind
 from models.contracts.knowledge import Passage
-from models.contracts.settings import Policy
+from models.contracts.policy import Policy
 from models.contracts.turn import RECORD, Recorded, RecordInput
 from models.repositories import drafts, knowledge, messages, records, standings, tenants
 from models.repositories.records import Outgoing

@@ -12,7 +12,8 @@ from api.identity.auth import Signed
 from api.problems import ProblemError, documented, invalid
 from api.schemas.tenant import EntityTag, PolicyOut, SettingsOut, TenantChanges, TenantOut
 from models.contracts.audit import AuditAction
-from models.contracts.settings import Policy, TenantSettings
+from models.contracts.policy import Policy
+from models.contracts.settings import TenantSettings
 from models.repositories import audit, tenants
 
 router = APIRouter(prefix="/v1/tenant", tags=["tenant"], responses=documented(401, 403, 422, 503))

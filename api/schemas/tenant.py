@@ -7,7 +7,8 @@ from pydantic import Field, model_validator
 
 from api.schemas.base import Instant, Name, Request, Response
 from models.contracts.enums import Language
-from models.contracts.settings import Policy, TenantSettings
+from models.contracts.policy import Policy
+from models.contracts.settings import TenantSettings
 from models.contracts.tenant_life import DeletionStatus, ExportStatus
 from models.repositories.tenant_deletion import Deletion
 from models.repositories.tenant_exports import Export

@@ -1,4 +1,4 @@
-"""A tenant's own rules: settings with defaults that suit most, and the policy that no model can override."""
+"""A tenant's own settings, with defaults that suit most. Rules that no model can override: policy.py."""
 
 from datetime import time, timedelta
 from typing import Annotated, Literal
@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from models.contracts.enums import ChannelKind, Language
+from models.contracts.enums import ChannelKind
 from models.contracts.origins import listed_origin
 
 
@@ -106,6 +106,26 @@ class Masking(Strict):
     phone: StrictBool = True
 
 
+class Budgets(Strict):
+    """What models may cost. Once it is used up the best passage is quoted, or a person is asked."""
+
+    tokens_per_day: Annotated[StrictInt, Field(ge=0, le=10**12)] | None = Field(
+        None, description="Tokens a day (UTC), of questions and answers together."
+    )
+    cost_per_month: Annotated[StrictFloat, Field(ge=0, le=10**9)] | None = Field(
+        None, description="Money a calendar month (UTC), in the currency that the models' prices are in."
+    )
+
+    @property
+    def unlimited(self) -> bool:
+        return self.tokens_per_day is None and self.cost_per_month is None
+
+    @property
+    def cost_limit(self) -> int | None:
+        """Of a month, in millionths."""
+        return None if self.cost_per_month is None else round(self.cost_per_month * 1_000_000)
+
+
 class TenantSettings(Strict):
     """Everything a tenant can tune, validated whenever it is written."""
 
@@ -113,7 +133,7 @@ class TenantSettings(Strict):
     mute_minutes: Annotated[StrictFloat, Field(gt=0, le=MONTH)] = 30
     mute_again_hours: Annotated[StrictFloat, Field(gt=0, le=MONTH / 60)] = 24
     opt_out_memory_hours: Annotated[StrictFloat, Field(gt=0, le=MONTH / 60)] = 24
-    clarifications: Annotated[StrictInt, Field(ge=0, le=5)] = 1
+    clarifications: Annotated[StrictInt, Field(ge=0, le=5)] = 2
     allowed_origins: Annotated[tuple[Origin, ...], Field(max_length=50)] = Field(
         (), description="Origins of web pages that may call for this tenant, as https://www.example.com."
     )
@@ -127,6 +147,7 @@ class TenantSettings(Strict):
     # Closed conversations are erased after so many days. None: they are kept.
     retention_days: Annotated[StrictInt, Field(ge=1, le=3650)] | None = None
     masking: Masking = Masking()
+    budgets: Budgets = Budgets()
     # How long a customer who gave the right code counts as verified.
     verified_minutes: Annotated[StrictInt, Field(ge=1, le=1440)] = 30
     # How long the deletion of the whole tenant can be called off.
@@ -147,28 +168,3 @@ class TenantSettings(Strict):
     def quiet(self, channel: ChannelKind) -> float:
         """Seconds of silence that end a burst on `channel`."""
         return self.quiet_seconds.get(channel, DEFAULT_QUIET_SECONDS[channel])
-
-
-Phrase = Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=200)]
-
-
-class Topic(Strict):
-    """What a message is about when it has all words of one of the phrases (word beginnings count)."""
-
-    name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,64}$")]
-    phrases: Annotated[tuple[Phrase, ...], Field(min_length=1, max_length=200)]
-    # `identify`: a person, once the customer has given the code that was sent to the address on file.
-    action: Literal["person", "rule", "identify"] = "person"
-    text: dict[Language, Annotated[str, StringConstraints(min_length=1, max_length=2000)]] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _rule_has_text(self) -> "Topic":
-        if self.action == "rule" and not self.text:
-            raise ValueError("text is required when action is rule: the words to answer with, by language")
-        return self
-
-
-class Policy(Strict):
-    """Topics that always go to a person, and topics answered only by rule. The first match decides."""
-
-    topics: tuple[Topic, ...] = ()

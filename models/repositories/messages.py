@@ -10,8 +10,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from models.contracts.enums import Author, Direction, Language, MessageStatus, ReplyKind
+from models.contracts.policy import Policy
 from models.contracts.privacy import CodeOutcome
-from models.contracts.settings import Policy, TenantSettings
+from models.contracts.settings import TenantSettings
 from models.contracts.turn import MOST_TOGETHER
 from models.repositories.identity_codes import PERIOD
 from models.tables import messages

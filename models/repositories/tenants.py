@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from models.contracts.enums import ChannelKind, Language, Role
-from models.contracts.settings import Masking, Policy, TenantSettings
+from models.contracts.policy import Policy
+from models.contracts.settings import Masking, TenantSettings
 from models.tables import api_keys, branches, channel_accounts, members, policies, tenant_settings, tenants
 from runtime.database import SystemTx, TenantTx
 from runtime.ids import new_id

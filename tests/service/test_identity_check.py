@@ -15,7 +15,7 @@ from llmock.scenarios import Match, Reply
 from llmock.testing import LLMockServer
 
 from models.contracts.enums import Language
-from models.contracts.settings import Policy, Topic
+from models.contracts.policy import Policy, Topic
 from models.repositories import tenants
 from models.tables import identity_codes
 from runtime.database import Database

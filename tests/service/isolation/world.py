@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from pyotp import TOTP
 
 from models.contracts.knowledge import Usage
-from models.contracts.settings import Policy, Topic
+from models.contracts.policy import Policy, Topic
 from models.repositories import drafts, tenants
 from models.tables import mails, one_time_tokens
 from runtime.database import Database

@@ -1,0 +1,1 @@
+"""Policies as people write them: read, compared, and a first one by industry."""
