@@ -3,8 +3,8 @@
 from temporalio import activity
 
 from models.contracts.escalation import LEARN, Learned, LearnInput
-from models.repositories import knowledge, learned
-from models.repositories.knowledge import StagedDocument
+from models.repositories import learned, staging
+from models.repositories.staging import StagedDocument
 from runtime.database import Database
 
 SOURCE = "Learned answers"
@@ -33,6 +33,6 @@ class Learn:
                 media_type="text/plain",
                 language=taught.language,
             )
-            source, job = await knowledge.stage(tx, SOURCE, (), [document])
+            source, job = await staging.stage(tx, SOURCE, (), [document])
             await learned.propose(tx, given.escalation_id, taught, source)
             return Learned(source_id=source, job_id=job)

@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp
 
-from api import openapi, problems
+from api import openapi, problems, uploads
 from api.edge import behind_the_edge
 from api.edge.body_limit import BodyLimit
 from api.edge.origins import Origins
@@ -25,6 +25,7 @@ from api.identity.key_uses import KeyUses
 from api.identity.password_rules import Breached
 from api.identity.passwords import Passwords
 from api.identity.tokens import Tokens
+from api.limits import MIB
 from api.observe import Metrics, Observe
 from api.processes import Processes
 from api.readiness import Readiness
@@ -44,6 +45,7 @@ from api.routes import (
     knowledge,
     members,
     people,
+    reindex,
     second_factor,
     secrets,
     tenant,
@@ -111,7 +113,7 @@ def create_app(settings: Settings | None = None, *, open_searcher: OpenSearcher 
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
     problems.install(app)
-    app.add_middleware(BodyLimit, limit=settings.body_max_bytes)
+    app.add_middleware(BodyLimit, limit=settings.body_max_bytes, larger={uploads.PATH: settings.kb_request_mib * MIB})
     for module in (
         signing_in,
         conversations,
@@ -119,6 +121,7 @@ def create_app(settings: Settings | None = None, *, open_searcher: OpenSearcher 
         events,
         escalations,
         knowledge,
+        reindex,
         agent,
         people,
         second_factor,

@@ -18,6 +18,7 @@ from api import problems
 from api.identity.auth import authenticated, authorize
 from api.problems import ProblemError, invalid
 from api.records import Records
+from api.uploads import form_hash, is_form
 from models.repositories import idempotency
 from models.repositories.idempotency import Claimed, Different, InFlight, Stored
 from runtime.ids import new_id
@@ -51,7 +52,8 @@ class IdempotentRoute(APIRoute):
 async def request_hash(request: Request) -> bytes:
     """What makes a request the same as another: key, method, path, query and body."""
     parts = (request.headers.get(HEADER, ""), request.method, request.url.path, request.url.query)
-    return hashlib.sha256("\n".join(parts).encode() + b"\n" + await request.body()).digest()
+    said = await form_hash(request) if is_form(request) else await request.body()
+    return hashlib.sha256("\n".join(parts).encode() + b"\n" + said).digest()
 
 
 async def update_id(request: Request) -> str:

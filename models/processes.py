@@ -26,6 +26,7 @@ from models.contracts.enums import Command
 from models.contracts.ingest import INGEST, STAGED, DocumentsStaged, IngestInput
 from models.contracts.mail import MAIL, MailInput
 from models.contracts.privacy import ERASURE, IDENTITY_CODE, ErasureInput, SendCodeInput
+from models.contracts.reindex import REINDEX, ReindexInput
 from models.contracts.routing import (
     BATCH,
     CHANNEL,
@@ -43,6 +44,7 @@ from models.contracts.routing import (
     ingest_id,
     mail_id,
     priority,
+    reindex_id,
 )
 from models.contracts.tenant_life import (
     DELETION_CHANGED,
@@ -140,7 +142,24 @@ async def ingest(client: Client, start: IngestInput) -> WorkflowHandle[object, o
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
         start_signal=STAGED.name,
-        start_signal_args=[DocumentsStaged(job_id=start.job_id)],
+        start_signal_args=[DocumentsStaged(job_id=start.job_id, reads_files=start.reads_files)],
+        priority=priority(BATCH, start.tenant_id),
+        search_attributes=TypedSearchAttributes([SearchAttributePair(TENANT_ID, str(start.tenant_id))]),
+        rpc_timeout=RPC_TIMEOUT,
+    )
+
+
+async def reindex(client: Client, start: ReindexInput) -> None:
+    """Have a tenant's vectors made anew. Safe to repeat. Raises temporalio.service.RPCError when Temporal cannot be
+    reached."""
+    assert start.reindex_id is not None, "who asks has made its record"
+    await client.start_workflow(
+        REINDEX.name,
+        start,
+        id=reindex_id(start.tenant_id, start.reindex_id),
+        task_queue=KNOWLEDGE_QUEUE,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
         priority=priority(BATCH, start.tenant_id),
         search_attributes=TypedSearchAttributes([SearchAttributePair(TENANT_ID, str(start.tenant_id))]),
         rpc_timeout=RPC_TIMEOUT,

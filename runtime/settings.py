@@ -53,6 +53,13 @@ class Settings(BaseSettings):
         None, description="host:port of a Temporal frontend. Unset: embedded dev server."
     )
     temporal_namespace: str = Field("default", min_length=1, description="Temporal namespace.")
+    temporal_tls: bool = Field(False, description="Speak TLS to Temporal. On by itself with any of the next three.")
+    temporal_ca_file: Path | None = Field(None, description="Certificates (PEM) that Temporal's is checked against.")
+    temporal_certificate_file: Path | None = Field(
+        None, description="Client certificate (PEM) for Temporal; with MAINSTAY_TEMPORAL_KEY_FILE."
+    )
+    temporal_key_file: Path | None = Field(None, description="Key (PEM) of the client certificate.")
+    temporal_api_key: SecretStr | None = Field(None, description="API key for Temporal, as Temporal Cloud's.")
     temporal_ui_url: str | None = Field(None, description="Where operators find the Temporal UI; only printed.")
     encrypt_payloads: bool = Field(True, description="Encrypt what Temporal stores. What is encrypted stays readable.")
     metrics_address: str | None = Field(
@@ -69,6 +76,9 @@ class Settings(BaseSettings):
     public_url: str | None = Field(
         None,
         description="Where people reach the gateway, as https://support.example.com. Unset: localhost and the port.",
+    )
+    https_subdomains: bool = Field(
+        False, description="Browsers that came by https insist on it for the host's subdomains too."
     )
     access_token_minutes: int = Field(10, ge=1, le=60, description="How long an access token is valid.")
     session_idle_days: int = Field(14, ge=1, le=365, description="A session that is not refreshed for so long ends.")
@@ -102,6 +112,14 @@ class Settings(BaseSettings):
     body_seconds: float = Field(30, gt=0, le=600, description="Longest time that a request's body may take to arrive.")
 
     message_max_chars: int = Field(8000, ge=1, le=100_000, description="Longest customer or manager message.")
+    kb_file_mib: int = Field(25, ge=1, le=1000, description="Largest file that is read into knowledge, in MiB.")
+    kb_request_mib: int = Field(100, ge=1, le=2000, description="Largest upload of files in one request, in MiB.")
+    kb_tenant_mib: int = Field(
+        1024, ge=1, le=1_000_000, description="Texts and waiting files that a tenant's knowledge may have, in MiB."
+    )
+    kb_tenant_chunks: int = Field(
+        200_000, ge=1, le=100_000_000, description="Passages that a tenant's knowledge may have."
+    )
     body_max_bytes: int = Field(1_048_576, ge=1024, le=104_857_600, description="Largest request body.")
 
     mail_url: SecretStr | None = Field(
@@ -123,6 +141,23 @@ class Settings(BaseSettings):
     embedding_url: str | None = Field(None, description="Base URL of the embedding provider.")
     embedding_api_key: SecretStr | None = Field(None, description="Key of the embedding provider, if it wants one.")
     embedding_dimension: int = Field(384, ge=1, le=4000, description="Length of the model's vectors.")
+    embedding_next_provider: Literal["embedded", "ollama", "openai", "tei"] | None = Field(
+        None, description="A second embedding provider, to which re-indexing moves knowledge. Unset: none."
+    )
+    embedding_next_model: str = Field("multilingual-e5-small", description="Model name there.")
+    embedding_next_url: str | None = Field(None, description="Base URL of the second embedding provider.")
+    embedding_next_api_key: SecretStr | None = Field(None, description="Its key, if it wants one.")
+    embedding_next_dimension: int = Field(384, ge=1, le=4000, description="Length of its model's vectors.")
+
+    rerank_provider: Literal["tei", "cohere"] | None = Field(
+        None, description="Who orders found passages anew; `cohere` is any server with its /rerank. Unset: nobody."
+    )
+    rerank_model: str = Field("", description="Model name at the reranker; `tei` serves the one it was started with.")
+    rerank_url: str | None = Field(None, description="Base URL of the reranker; /rerank is added.")
+    rerank_api_key: SecretStr | None = Field(None, description="Key of the reranker, if it wants one.")
+    rerank_seconds: float = Field(
+        1, gt=0, le=30, description="Time that the reranker has; then the order found stands."
+    )
 
     llm_provider: Literal["extractive", "ollama", "openai"] = Field(
         "extractive", description="Who writes answers; `extractive` quotes the best passage and needs no model."
@@ -130,6 +165,9 @@ class Settings(BaseSettings):
     llm_model: str | None = Field(None, description="Model name; required unless extractive.")
     llm_url: str | None = Field(None, description="Base URL; required unless extractive.")
     llm_api_key: SecretStr | None = Field(None, description="Key of the model server, if it wants one.")
+    models_file: Path | None = Field(
+        None, description="YAML file of endpoints and routes of models, in place of MAINSTAY_LLM_*. Unset: those."
+    )
     llm_understands: bool = Field(
         False, description="Let the model classify intents too (structured output), examples as fallback."
     )
@@ -209,7 +247,7 @@ class Settings(BaseSettings):
             raise ValueError("must be a number per second, minute, hour or day, as 60/minute")
         return value
 
-    @field_validator("llm_url", "embedding_url")
+    @field_validator("llm_url", "embedding_url", "embedding_next_url", "rerank_url")
     @classmethod
     def _http_url(cls, value: str | None) -> str | None:
         if value is not None and not value.startswith(("http://", "https://")):
@@ -223,9 +261,17 @@ class Settings(BaseSettings):
                     raise SettingsError(
                         f"{PREFIX}{name.upper()} is required when {PREFIX}LLM_PROVIDER is not extractive"
                     )
+        if (self.temporal_certificate_file is None) != (self.temporal_key_file is None):
+            raise SettingsError(f"{PREFIX}TEMPORAL_CERTIFICATE_FILE and {PREFIX}TEMPORAL_KEY_FILE go together")
         if self.embedding_provider != "embedded" and not self.embedding_url:
             raise SettingsError(f"{PREFIX}EMBEDDING_URL is required when {PREFIX}EMBEDDING_PROVIDER is not embedded")
-        if self.llm_understands and self.llm_provider == "extractive":
+        if self.embedding_next_provider not in (None, "embedded") and not self.embedding_next_url:
+            raise SettingsError(
+                f"{PREFIX}EMBEDDING_NEXT_URL is required when {PREFIX}EMBEDDING_NEXT_PROVIDER is not embedded"
+            )
+        if self.rerank_provider is not None and not self.rerank_url:
+            raise SettingsError(f"{PREFIX}RERANK_URL is required when {PREFIX}RERANK_PROVIDER is set")
+        if self.llm_understands and self.llm_provider == "extractive" and self.models_file is None:
             raise SettingsError(f"{PREFIX}LLM_UNDERSTANDS needs a model: set {PREFIX}LLM_PROVIDER")
 
 

@@ -1,4 +1,4 @@
-"""A source's staged documents become current knowledge: split, embed, publish, until nothing is staged.
+"""A source's files and staged documents become current knowledge: read, split, embed, publish, until nothing is left.
 
 One run a source. Uploads that come meanwhile are taken up; the signal that comes with each keeps a run from ending
 between its last look at what is staged and its end.
@@ -14,6 +14,7 @@ with workflow.unsafe.imports_passed_through():
         EMBED,
         INGEST,
         PUBLISH,
+        READ,
         SPLIT,
         STAGED,
         DocumentsStaged,
@@ -21,6 +22,7 @@ with workflow.unsafe.imports_passed_through():
         Ingested,
         IngestInput,
         PublishInput,
+        ReadInput,
         SplitInput,
     )
     from workflows.calls import call
@@ -37,11 +39,13 @@ class IngestWorkflow:
         self._done = start.done
         self._batches = 0
         self._more_staged = False
+        self._reads_files = start.reads_files
 
     @workflow.signal(name=STAGED.name)
-    def documents_staged(self, _: DocumentsStaged) -> None:
+    def documents_staged(self, news: DocumentsStaged) -> None:
         """More was staged; it may be after the run's last look."""
         self._more_staged = True
+        self._reads_files = self._reads_files or news.reads_files
 
     @workflow.run
     async def run(self, _: IngestInput) -> Ingested:
@@ -56,9 +60,10 @@ class IngestWorkflow:
             raise
 
     async def _round(self) -> int:
-        """Split, embed and publish what is staged now. Returns how many documents came too late for it."""
+        """Read, split, embed and publish what is there now. Returns how many documents came too late for it."""
         tenant, source = self._start.tenant_id, self._start.source_id
         documents = chunks = 0
+        await self._read()
         while True:
             split = await call(SPLIT, SplitInput(tenant_id=tenant, source_id=source), tenant)
             documents += split.documents
@@ -83,11 +88,27 @@ class IngestWorkflow:
         )
         return published.remaining
 
+    async def _read(self) -> None:
+        """Not a `patched` branch: whether a run reads files is in its input and its signals, and a run of an older release
+        that an upload joins has to begin to."""
+        tenant, source = self._start.tenant_id, self._start.source_id
+        files = failed = 0
+        while self._reads_files:
+            read = await call(READ, ReadInput(tenant_id=tenant, source_id=source), tenant)
+            files, failed = files + read.files, failed + read.failed
+            workflow.set_current_details(
+                f"Reading: {files} files done, {failed} of them failed, {read.remaining} to go."
+            )
+            if not read.remaining:
+                return
+            self._roll_if_long()
+
     def _roll_if_long(self) -> None:
         """Continue as new after many batches: what is done shows in the records, so only totals are carried."""
         self._batches += 1
         if self._batches >= BATCHES_PER_RUN or workflow.info().is_continue_as_new_suggested():
-            workflow.continue_as_new(self._start.model_copy(update={"done": self._done}))
+            carried = {"done": self._done, "reads_files": self._reads_files}
+            workflow.continue_as_new(self._start.model_copy(update=carried))
 
     async def _fail(self, kind: str) -> None:
         """End the jobs of this run, and those of uploads that came while it failed."""

@@ -11,7 +11,7 @@ from datetime import timedelta
 from temporalio.common import RetryPolicy
 
 from models.contracts.escalation import CLIMB, LEARN, PLAN
-from models.contracts.ingest import EMBED, HAND_OVER, PUBLISH, SPLIT
+from models.contracts.ingest import EMBED, HAND_OVER, PUBLISH, READ, SPLIT
 from models.contracts.mail import SEND_MAIL
 from models.contracts.privacy import (
     CLOSE_ERASURE,
@@ -23,6 +23,7 @@ from models.contracts.privacy import (
     RETAIN,
     SEND_CODE,
 )
+from models.contracts.reindex import BEGIN_REINDEX, DROP_VECTORS, FILL_SPACE, SWITCH_SPACE
 from models.contracts.routing import BATCH, INTERACTIVE, MODELS_QUEUE, OPERATIONS_QUEUE, REMINDERS
 from models.contracts.tenant_life import (
     BEGIN_DELETION,
@@ -71,9 +72,15 @@ CALLS: dict[str, CallPolicy] = {
     PLAN.name: CallPolicy(timedelta(seconds=10), PERSIST, REMINDERS, heartbeat=LOST_AFTER),
     CLIMB.name: CallPolicy(timedelta(seconds=20), PERSIST, REMINDERS, heartbeat=LOST_AFTER),
     LEARN.name: CallPolicy(timedelta(seconds=20), PERSIST, REMINDERS, heartbeat=LOST_AFTER),
+    # Twenty files of a minute each, and room for the machine to be busy; it beats while it reads.
+    READ.name: CallPolicy(timedelta(minutes=30), PERSIST, BATCH, heartbeat=timedelta(seconds=30)),
     SPLIT.name: CallPolicy(timedelta(minutes=5), PERSIST, BATCH, heartbeat=timedelta(seconds=30)),
     EMBED.name: CallPolicy(timedelta(minutes=10), PERSIST, BATCH, heartbeat=timedelta(seconds=60)),
     PUBLISH.name: CallPolicy(timedelta(minutes=1), PERSIST, BATCH),
+    BEGIN_REINDEX.name: CallPolicy(timedelta(minutes=1), PERSIST, BATCH),
+    FILL_SPACE.name: CallPolicy(timedelta(minutes=30), PERSIST, BATCH, heartbeat=timedelta(seconds=60)),
+    SWITCH_SPACE.name: CallPolicy(timedelta(minutes=1), PERSIST, BATCH),
+    DROP_VECTORS.name: CallPolicy(timedelta(minutes=5), PERSIST, BATCH),
     # A mail server that is away is asked ever less often, and after an hour by reconcile.
     SEND_MAIL.name: CallPolicy(
         timedelta(minutes=1),
@@ -126,6 +133,9 @@ SEEN_IDS = 500
 TURNS_PER_RUN = 50
 """A run continues as new after so many turns even where the server does not suggest it yet: after a worker's death
 its history is replayed while the customer waits (two seconds for 2,000 events on a busy machine)."""
+
+OLD_SPACE_KEPT = timedelta(minutes=1)
+"""Vectors of a space that a tenant has left stay for so long: searches that began in it end in it."""
 
 BATCHES_PER_RUN = 200
 """An ingestion continues as new after so many batches of documents or chunks."""

@@ -1,5 +1,7 @@
 """No body larger than the setting is ever held, whether it says how long it is or not."""
 
+from collections.abc import Mapping
+
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -8,33 +10,37 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 class BodyLimit:
     """Pure ASGI: ends the request with 413 when its body is, or grows, too large.
 
-    The framework's own limit answers in plain text; ours raises where the error handlers see it.
+    `larger` has the paths with a limit of their own. The framework's own limit answers in plain text; ours raises where
+    the error handlers see it.
     """
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
+    def __init__(self, app: ASGIApp, limit: int, larger: Mapping[str, int]) -> None:
         self._app = app
         self._limit = limit
+        self._larger = larger
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        limit = self._larger.get(scope["path"], self._limit)
         announced = Headers(scope=scope).get("content-length", "0")
-        too_large = announced.isdecimal() and int(announced) > self._limit
+        too_large = announced.isdecimal() and int(announced) > limit
         received = 0
 
         async def limited() -> Message:
             nonlocal received
             if too_large:
-                raise self._error()
+                raise _too_large(limit)
             message = await receive()
             received += len(message.get("body", b""))
-            if received > self._limit:
-                raise self._error()
+            if received > limit:
+                raise _too_large(limit)
             return message
 
         await self._app(scope, limited, send)
 
-    def _error(self) -> HTTPException:
-        detail = f"The body is larger than {self._limit} bytes, the limit of this server."
-        return HTTPException(413, detail, headers={"Connection": "close"})
+
+def _too_large(limit: int) -> HTTPException:
+    detail = f"The body is larger than {limit} bytes, the limit of this server."
+    return HTTPException(413, detail, headers={"Connection": "close"})

@@ -1,6 +1,7 @@
 """A request has so long to arrive, to be answered, and to be read. What takes longer is ended."""
 
 import asyncio
+from collections.abc import Mapping
 from urllib.parse import parse_qs
 
 import structlog
@@ -20,13 +21,16 @@ LONGEST_WAIT = 60.0
 class TimeLimit:
     """Pure ASGI. Seconds for the body, from there to the response's first byte, and for each part of it to be taken.
 
-    A stream may last: it is bounded by what its client takes.
+    `longer` has the paths whose bodies may take their own time. A stream may last: it is bounded by what its client takes.
     """
 
-    def __init__(self, app: ASGIApp, *, body: float, answer: float, taken: float = 60.0) -> None:
+    def __init__(
+        self, app: ASGIApp, *, body: float, answer: float, longer: Mapping[str, float], taken: float = 60.0
+    ) -> None:
         self._app = app
         self._body = body
         self._answer = answer
+        self._longer = longer
         self._taken = taken
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -35,11 +39,12 @@ class TimeLimit:
             return
         now = asyncio.get_running_loop().time
         answer = self._answer + _wait(scope["query_string"])
+        body = self._longer.get(scope["path"], self._body)
         arrived = not _has_body(scope)
         started = False
 
         try:
-            async with asyncio.timeout(answer if arrived else self._body) as limit:
+            async with asyncio.timeout(answer if arrived else body) as limit:
 
                 async def receiving() -> Message:
                     nonlocal arrived

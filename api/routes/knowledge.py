@@ -1,17 +1,18 @@
 """Knowledge: added by source, read back, searched as the bot searches it."""
 
-from pathlib import PurePosixPath
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, File, Form, Query, Request, UploadFile
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
+from starlette.datastructures import UploadFile
 
+from api import uploads
 from api.audit import actor
 from api.gateway import Gateway, InGateway
 from api.idempotency import IdempotentRoute
 from api.identity.auth import Signed
-from api.limits import check_length
+from api.limits import MIB, check_length, check_room
 from api.problems import documented, invalid, not_found, unavailable
 from api.schemas.base import Name, Page, paged
 from api.schemas.knowledge import (
@@ -31,23 +32,25 @@ from api.schemas.knowledge import (
     SourceStaged,
     Tag,
 )
+from api.schemas.uploads import FileOut, FilesQuery, UploadIn
 from models.contracts.audit import AuditAction
 from models.contracts.documents import title_of
 from models.contracts.ingest import IngestInput
-from models.repositories import audit, knowledge
+from models.repositories import audit, ingest_files, knowledge, staging
 from models.repositories.audit import Actor
-from models.repositories.knowledge import StagedDocument
+from models.repositories.ingest_files import NewFile
+from models.repositories.staging import StagedDocument
+from runtime.database import TenantTx
 from runtime.egress import EgressError, UrlError
+from runtime.settings import Settings
 
 router = APIRouter(
     prefix="/v1/kb", tags=["knowledge"], route_class=IdempotentRoute, responses=documented(401, 403, 422, 503)
 )
 
-MEDIA_TYPES: dict[str, MediaType] = {
-    ".md": "text/markdown",
-    ".markdown": "text/markdown",
-    ".txt": "text/plain",
-}
+UPLOAD = UploadIn.model_json_schema(ref_template="#/components/schemas/{model}")
+TOO_LARGE = "too_large"
+"""Why a file is not read, in the word that reading has for it too."""
 FETCHED: dict[str, MediaType] = {
     "text/markdown": "text/markdown",
     "text/x-markdown": "text/markdown",
@@ -62,20 +65,36 @@ async def add_source(body: SourceIn, request: Request, gateway: InGateway, calle
     return await _stage(gateway, caller.tenant_id, actor(request, caller), body.name, body.tags, staged, body.keep)
 
 
-@router.post("/upload", operation_id="uploadDocuments", status_code=202, responses=documented(400, 409, 413))
-async def upload(
-    name: Annotated[Name, Form(description="The source's name.")],
-    files: Annotated[list[UploadFile], File(min_length=1, max_length=1000)],
-    request: Request,
-    gateway: InGateway,
-    caller: Signed,
-    tags: Annotated[list[Tag] | None, Form()] = None,
-) -> SourceStaged:
-    """Like adding a source, with Markdown (`.md`) and text (`.txt`) files in UTF-8 as a multipart form."""
-    staged = [await _document(f"files.{position}", file) for position, file in enumerate(files)]
-    if len({document.name for document in staged}) < len(staged):
-        raise invalid("files", "every file of a request must have a name of its own")
-    return await _stage(gateway, caller.tenant_id, actor(request, caller), name, tags, staged)
+@router.post(
+    "/upload",
+    operation_id="uploadDocuments",
+    status_code=202,
+    responses=documented(400, 409, 413),
+    # Parsed in the function: the framework would take in all of it before it is known who sends it.
+    openapi_extra={"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": UPLOAD}}}},
+)
+async def upload(request: Request, gateway: InGateway, caller: Signed) -> SourceStaged:
+    """Store files of any kind and start the job that reads them; what becomes of each: /v1/kb/jobs/{id}/files."""
+    given, files = await uploads.upload_of(request)
+    async with gateway.records.tenant(caller.tenant_id) as tx:
+        check_room(gateway.settings, await knowledge.held(tx), sum(file.size or 0 for file in files))
+        source, job = await staging.open_job(tx, given.name, given.tags)
+        for name, file in zip(given.files, files, strict=True):
+            await _store(gateway.settings, tx, source, job, name, file)
+        by = actor(request, caller)
+        await audit.record(tx, by, AuditAction.SOURCE_STORED, source, job_id=str(job), documents=len(files))
+        await staging.announce(tx, source, job)
+    return await _started(gateway, caller.tenant_id, source, job)
+
+
+async def _store(settings: Settings, tx: TenantTx, source: UUID, job: UUID, name: str, file: UploadFile) -> None:
+    size, largest = file.size or 0, settings.kb_file_mib * MIB
+    if size > largest:
+        advice = f"The file is larger than {settings.kb_file_mib} MiB. Add it in parts."
+        new = NewFile(name=name, content=b"")
+        await ingest_files.refuse(tx, source, job, new, size=size, reason=TOO_LARGE, advice=advice)
+    else:
+        await ingest_files.add(tx, source, job, NewFile(name=name, content=await file.read()))
 
 
 @router.post("/fetch", operation_id="fetchDocument", status_code=202, responses=documented(400, 409, 413))
@@ -108,17 +127,6 @@ def _text(field: str, content: bytes) -> str:
     return text
 
 
-async def _document(field: str, file: UploadFile) -> StagedDocument:
-    name = file.filename or ""
-    media_type = MEDIA_TYPES.get(PurePosixPath(name).suffix.lower())
-    if media_type is None or len(name) > 200:
-        raise invalid(field, f"must have a name of at most 200 characters that ends in {', '.join(MEDIA_TYPES)}")
-    if "\x00" in name:
-        raise invalid(field, "must not contain the character NUL (U+0000)")
-    text = _text(field, await file.read())
-    return StagedDocument(name=name, title=title_of(text, name), text=text, media_type=media_type)
-
-
 async def _stage(
     gateway: Gateway,
     tenant: UUID,
@@ -128,10 +136,17 @@ async def _stage(
     documents: list[StagedDocument],
     keep: list[Name] | None = None,
 ) -> SourceStaged:
+    incoming = sum(len(document.text.encode()) for document in documents)
     async with gateway.records.tenant(tenant) as tx:
-        source, job = await knowledge.stage(tx, name, tags, documents, keep=keep)
+        check_room(gateway.settings, await knowledge.held(tx), incoming)
+        source, job = await staging.stage(tx, name, tags, documents, keep=keep)
         await audit.record(tx, by, AuditAction.SOURCE_STORED, source, job_id=str(job), documents=len(documents))
-    if not await gateway.processes.ingest(IngestInput(tenant_id=tenant, source_id=source, job_id=job)):
+    return await _started(gateway, tenant, source, job)
+
+
+async def _started(gateway: Gateway, tenant: UUID, source: UUID, job: UUID) -> SourceStaged:
+    start = IngestInput(tenant_id=tenant, source_id=source, job_id=job, reads_files=True)
+    if not await gateway.processes.ingest(start):
         raise unavailable("The documents are stored, but nobody could be told to process them: repeat the request.")
     return SourceStaged(source_id=source, job_id=job)
 
@@ -188,6 +203,18 @@ async def get_job(job_id: UUID, gateway: InGateway, caller: Signed) -> JobOut:
     if found is None:
         raise not_found("job")
     return JobOut.of(found)
+
+
+@router.get("/jobs/{job_id}/files", operation_id="listFiles", responses=documented(404))
+async def list_files(
+    job_id: UUID, query: Annotated[FilesQuery, Query()], gateway: InGateway, caller: Signed
+) -> Page[FileOut]:
+    """What became of a job's files."""
+    async with gateway.records.tenant(caller.tenant_id) as tx:
+        if await knowledge.get_job(tx, job_id) is None:
+            raise not_found("job")
+        found = await ingest_files.page(tx, job_id, status=query.status, after=query.cursor, limit=query.limit + 1)
+    return paged([FileOut.of(each) for each in found], query.limit, [each.id for each in found])
 
 
 @router.post("/search", operation_id="searchKnowledge", responses=documented(400, 409, 413))

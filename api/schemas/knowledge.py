@@ -3,13 +3,14 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, ConfigDict, Field, StrictInt, StringConstraints, field_validator
+from pydantic import AfterValidator, ConfigDict, Field, StrictInt, StringConstraints, field_validator, model_validator
 
 from api.schemas.base import Instant, Name, PageQuery, Request, Response, Text
 from models.contracts.documents import title_of
 from models.contracts.enums import IngestStatus, Language
 from models.contracts.knowledge import Passage
-from models.repositories.knowledge import Chunk, Document, Job, Source, StagedDocument
+from models.repositories.knowledge import Chunk, Document, Job, Source
+from models.repositories.staging import StagedDocument
 from runtime.egress import check_url
 
 MediaType = Literal["text/markdown", "text/plain"]
@@ -64,13 +65,19 @@ class SourceIn(Request):
 
     name: Name
     tags: list[Tag] | None = Field(None, max_length=20, description="Left out, a known source keeps its tags.")
-    documents: list[DocumentIn] = Field(min_length=1, max_length=1000)
+    documents: list[DocumentIn] = Field(max_length=1000, description="May be empty where `keep` is given.")
     keep: list[Name] | None = Field(
         None,
         max_length=100_000,
         description="Names of the other documents that the source still has: all but these and those given here are "
         "withdrawn when the job is done. Left out, nothing is withdrawn.",
     )
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> "SourceIn":
+        if not self.documents and self.keep is None:
+            raise ValueError("must have documents, or say which to keep")
+        return self
 
     @field_validator("documents")
     @classmethod
@@ -110,6 +117,9 @@ class JobOut(Response):
     documents_changed: int
     chunks_total: int
     chunks_embedded: int
+    files_total: int
+    files_done: int
+    files_failed: int
     error: str | None
     created_at: Instant
     updated_at: Instant
@@ -124,6 +134,9 @@ class JobOut(Response):
             documents_changed=job.documents_changed,
             chunks_total=job.chunks_total,
             chunks_embedded=job.chunks_embedded,
+            files_total=job.files_total,
+            files_done=job.files_done,
+            files_failed=job.files_failed,
             error=job.error,
             created_at=job.created_at,
             updated_at=job.updated_at,

@@ -1,4 +1,4 @@
-"""Knowledge in: a source's staged documents become chunks, vectors, and then the current version."""
+"""Knowledge in: a source's files become staged documents, those become chunks, vectors, and then the current version."""
 
 from uuid import UUID
 
@@ -14,18 +14,37 @@ class Ingested(Frozen):
 
 class IngestInput(Frozen):
     """`job_id` is the job that started the run; the run finishes every job of the source. `done` carries the
-    totals across continue-as-new."""
+    totals across continue-as-new. `reads_files` is false where the release that started the run knew no files, so that
+    its history replays."""
 
     tenant_id: UUID
     source_id: UUID
     job_id: UUID
     done: Ingested = Ingested()
+    reads_files: bool = False
 
 
 class DocumentsStaged(Frozen):
-    """More was staged for a source whose run may be about to end."""
+    """More was staged for a source whose run may be about to end. `reads_files` as in IngestInput: from here on."""
 
     job_id: UUID
+    reads_files: bool = False
+
+
+class ReadInput(Frozen):
+    """Read the next files of a source, `limit` at a time."""
+
+    tenant_id: UUID
+    source_id: UUID
+    limit: int = 20
+
+
+class Read(Frozen):
+    """`failed` is how many of `files` could not be read."""
+
+    files: int
+    failed: int
+    remaining: int
 
 
 class SplitInput(Frozen):
@@ -84,6 +103,7 @@ class HandedOver(Frozen):
 
 INGEST = Workflow("ingest", IngestInput, Ingested)
 STAGED = Signal("documents_staged", DocumentsStaged)
+READ = Activity("read_files", ReadInput, Read)
 SPLIT = Activity("split_documents", SplitInput, Split)
 EMBED = Activity("embed_chunks", EmbedInput, Embedded)
 PUBLISH = Activity("publish_documents", PublishInput, Published)

@@ -1,50 +1,29 @@
-"""Knowledge as its owners see it: staged by source, listed, read back, removed.
+"""Knowledge as its owners see it: listed, read back, removed. How it comes in: staging.py, ingest_files.py, ingestion.py.
 
-A document's versions are staged, then current, then archived. Staging and publishing both lock the source's row:
-what is staged cannot change under a publication, and no two uploads can race for a version number.
+A document's versions are staged, then current, then archived.
 """
 
-import hashlib
-import json
-from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY, distinct_on, insert
+from sqlalchemy.dialects.postgresql import ARRAY
 
-from models.contracts.enums import EventType, IngestStatus, Language
+from models.contracts.enums import FileStatus, IngestStatus, Language
 from models.contracts.knowledge import Passage
-from models.repositories import events
-from models.tables import chunks, documents, ingest_jobs, sources
+from models.tables import chunks, documents, ingest_files, ingest_jobs, sources
 from runtime.database import SystemTx, TenantTx
-from runtime.ids import new_id
 
 MARKDOWN = "text/markdown"
 
 
 @dataclass(frozen=True, slots=True)
-class StagedDocument:
-    """A document as it comes in. `name` is what its source calls it (a path, a URL) and joins its versions;
-    `language` is only said where it is known better than the text tells."""
-
-    name: str
-    title: str
-    text: str
-    media_type: str = MARKDOWN
-    uri: str | None = None
-    language: Language | None = None
-
-    @property
-    def content_hash(self) -> str:
-        return hashlib.sha256(json.dumps(asdict(self), ensure_ascii=False).encode()).hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
 class Job:
-    """One upload's way into knowledge. Chunk figures are those of the source's run, which jobs may share."""
+    """One upload's way into knowledge. Chunk figures are those of the source's run, which jobs may share; a file is done
+    when it is no longer queued, whatever became of it."""
 
     id: UUID
     source_id: UUID
@@ -53,6 +32,9 @@ class Job:
     documents_changed: int
     chunks_total: int
     chunks_embedded: int
+    files_total: int
+    files_done: int
+    files_failed: int
     error: str | None
     created_at: datetime
     updated_at: datetime
@@ -104,6 +86,9 @@ JOB_COLUMNS = (
     ingest_jobs.c.documents_changed,
     ingest_jobs.c.chunks_total,
     ingest_jobs.c.chunks_embedded,
+    ingest_jobs.c.files_total,
+    ingest_jobs.c.files_done,
+    ingest_jobs.c.files_failed,
     ingest_jobs.c.error,
     ingest_jobs.c.created_at,
     ingest_jobs.c.updated_at,
@@ -116,145 +101,6 @@ STAGED = sa.and_(~documents.c.is_current, documents.c.archived_at.is_(None))
 def among(column: sa.Column[Any], values: Sequence[object]) -> sa.ColumnElement[bool]:
     """`column = ANY(values)`: one parameter, however many values (a statement has room for 32,767)."""
     return column == sa.any_(sa.literal(list(values), ARRAY(column.type)))
-
-
-async def stage(
-    tx: TenantTx,
-    source_name: str,
-    tags: Sequence[str] | None,
-    given: Sequence[StagedDocument],
-    *,
-    keep: Collection[str] | None = None,
-) -> tuple[UUID, UUID]:
-    """Stage what is new or has changed; returns the source's id and the job's, whose row has the counts.
-
-    A document equal to its latest version is not staged again. `tags` None leaves a known source's as they are.
-    `keep` names every document that the source still has, those given here aside: the others are withdrawn when
-    this job is published. Without it nothing is withdrawn. Raises ValueError naming a document that is given twice
-    or is blank.
-    """
-    by_name: dict[str, StagedDocument] = {}
-    for position, document in enumerate(given):
-        if document.name in by_name:
-            raise ValueError(f"documents[{position}].name: {document.name} is given twice")
-        if not document.text.strip():
-            raise ValueError(f"documents[{position}].text: is blank, there is nothing to learn from it")
-        by_name[document.name] = document
-    source = await _lock_source(tx, source_name, tags)
-    latest = await _latest_versions(tx, source)
-    changed = [
-        document
-        for name, document in by_name.items()
-        if name not in latest or latest[name].archived or latest[name].content_hash != document.content_hash
-    ]
-    withdrawn = (
-        []
-        if keep is None
-        else [name for name, version in latest.items() if not version.archived and name not in {*keep, *by_name}]
-    )
-    await _stage_versions(tx, source, changed, withdrawn, latest)
-    job = new_id()
-    await tx.connection.execute(
-        sa.insert(ingest_jobs).values(
-            tenant_id=tx.tenant_id,
-            id=job,
-            source_id=source,
-            documents_total=len(by_name),
-            documents_changed=len(changed) + len(withdrawn),
-        )
-    )
-    await events.append(
-        tx,
-        EventType.INGEST,
-        {"source_id": str(source), "job_ids": [str(job)], "status": IngestStatus.QUEUED.value},
-    )
-    return source, job
-
-
-@dataclass(frozen=True, slots=True)
-class _Version:
-    number: int
-    content_hash: str
-    archived: bool
-
-
-async def _lock_source(tx: TenantTx, name: str, tags: Sequence[str] | None) -> UUID:
-    statement = insert(sources).values(
-        tenant_id=tx.tenant_id, id=new_id(), name=name, tags=sorted(set(tags)) if tags is not None else []
-    )
-    # Updating the row that is there also locks it, until this transaction ends.
-    found: UUID | None = await tx.connection.scalar(
-        statement.on_conflict_do_update(
-            index_elements=[sources.c.tenant_id, sources.c.name],
-            set_={"tags": sources.c.tags if tags is None else statement.excluded.tags, "updated_at": sa.func.now()},
-        ).returning(sources.c.id)
-    )
-    assert found is not None, "an upsert returns a row"
-    return found
-
-
-async def _latest_versions(tx: TenantTx, source: UUID) -> dict[str, _Version]:
-    rows = await tx.connection.execute(
-        sa.select(documents.c.name, documents.c.version, documents.c.content_hash, documents.c.archived_at)
-        .ext(distinct_on(documents.c.name))
-        .where(documents.c.tenant_id == tx.tenant_id, documents.c.source_id == source)
-        .order_by(documents.c.name, documents.c.version.desc())
-    )
-    return {row.name: _Version(row.version, row.content_hash, row.archived_at is not None) for row in rows}
-
-
-async def _stage_versions(
-    tx: TenantTx,
-    source: UUID,
-    changed: Sequence[StagedDocument],
-    withdrawn: Sequence[str],
-    latest: dict[str, _Version],
-) -> None:
-    if not changed and not withdrawn:
-        return
-    # What was staged and never published gives way: nobody has seen it.
-    await tx.connection.execute(
-        sa.delete(documents).where(
-            documents.c.tenant_id == tx.tenant_id,
-            documents.c.source_id == source,
-            among(documents.c.name, [*(document.name for document in changed), *withdrawn]),
-            STAGED,
-        )
-    )
-
-    def version(name: str) -> int:
-        return latest[name].number + 1 if name in latest else 1
-
-    rows = [
-        {
-            "name": document.name,
-            "title": document.title,
-            "uri": document.uri,
-            "language": document.language,
-            "media_type": document.media_type,
-            "body": document.text,
-            "content_hash": document.content_hash,
-            "version": version(document.name),
-        }
-        for document in changed
-    ] + [
-        # An empty body withdraws the document: see models.tables.knowledge.
-        {
-            "name": name,
-            "title": name,
-            "uri": None,
-            "language": None,
-            "media_type": MARKDOWN,
-            "body": "",
-            "content_hash": "",
-            "version": version(name),
-        }
-        for name in withdrawn
-    ]
-    await tx.connection.execute(
-        sa.insert(documents),
-        [{"tenant_id": tx.tenant_id, "id": new_id(), "source_id": source, **row} for row in rows],
-    )
 
 
 async def list_sources(tx: TenantTx, *, after: UUID | None = None, limit: int = 50) -> list[Source]:
@@ -371,6 +217,31 @@ async def list_jobs(
         query = query.where(ingest_jobs.c.id < before)
     rows = await tx.connection.execute(query.order_by(ingest_jobs.c.id.desc()).limit(limit))
     return [Job(**row._mapping) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a tenant's knowledge takes: bytes of texts that are current or staged and of files that wait, and chunks."""
+
+    bytes: int
+    chunks: int
+
+
+async def held(tx: TenantTx) -> Held:
+    texts = (
+        await tx.connection.execute(
+            sa.select(
+                sa.func.coalesce(sa.func.sum(sa.func.octet_length(documents.c.body)), 0).label("bytes"),
+                sa.func.coalesce(sa.func.sum(documents.c.chunk_count), 0).label("chunks"),
+            ).where(documents.c.tenant_id == tx.tenant_id, documents.c.archived_at.is_(None))
+        )
+    ).one()
+    waiting = await tx.connection.scalar(
+        sa.select(sa.func.sum(ingest_files.c.size)).where(
+            ingest_files.c.tenant_id == tx.tenant_id, ingest_files.c.status == FileStatus.QUEUED
+        )
+    )
+    return Held(bytes=int(texts.bytes) + int(waiting or 0), chunks=int(texts.chunks))
 
 
 async def delete_source(tx: TenantTx, source: UUID) -> bool:

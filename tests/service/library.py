@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from activities.embedding.port import Embedder
+from activities.embedding.spaces import Spaces
 from activities.ingest import embed_chunks, publish_documents, split_documents
 from activities.understanding.language import detect
 from models.contracts.ingest import Embedded, EmbedInput, Published, PublishInput, Split, SplitInput
 from models.contracts.knowledge import Passage
-from models.repositories import knowledge, retrieval
-from models.repositories.knowledge import Job, StagedDocument
+from models.repositories import knowledge, retrieval, staging
+from models.repositories.knowledge import Job
+from models.repositories.staging import StagedDocument
 from runtime.database import Database
 
 SOURCE = "help"
@@ -29,7 +31,11 @@ class Library:
     database: Database
     tenant: UUID
     embedder: Embedder
-    space: int
+    spaces: Spaces
+
+    @property
+    def space(self) -> int:
+        return self.spaces.usual
 
     async def stage(
         self,
@@ -39,19 +45,19 @@ class Library:
         keep: Collection[str] | None = None,
     ) -> tuple[UUID, UUID]:
         async with self.database.tenant(self.tenant) as tx:
-            return await knowledge.stage(tx, source, tags, documents, keep=keep)
+            return await staging.stage(tx, source, tags, documents, keep=keep)
 
     async def split(self, source: UUID) -> Split:
         given = SplitInput(tenant_id=self.tenant, source_id=source)
-        return await split_documents(self.database, self.space, given, quietly)
+        return await split_documents(self.database, self.spaces, given, quietly)
 
     async def embed(self, source: UUID, limit: int = 10_000) -> Embedded:
         given = EmbedInput(tenant_id=self.tenant, source_id=source, limit=limit)
-        return await embed_chunks(self.database, self.embedder, self.space, given, quietly)
+        return await embed_chunks(self.database, self.spaces, given, quietly)
 
     async def publish(self, source: UUID, error: str | None = None) -> Published:
         given = PublishInput(tenant_id=self.tenant, source_id=source, error=error)
-        return await publish_documents(self.database, self.space, given)
+        return await publish_documents(self.database, self.spaces, given)
 
     async def add(
         self, *documents: StagedDocument, source: str = SOURCE, tags: Sequence[str] | None = None
@@ -81,9 +87,9 @@ class Library:
             return {document.name: document.version for document in await knowledge.list_documents(tx)}
 
 
-async def open_library(database: Database, tenant: UUID, embedder: Embedder) -> Library:
+async def open_library(
+    database: Database, tenant: UUID, embedder: Embedder, following: Embedder | None = None
+) -> Library:
     async with database.system() as tx:
-        space = await knowledge.ensure_space(
-            tx, embedder.space.provider, embedder.space.model, embedder.space.dimension
-        )
-    return Library(database, tenant, embedder, space)
+        spaces = await Spaces.of(tx, embedder, following)
+    return Library(database, tenant, embedder, spaces)

@@ -12,9 +12,9 @@ from activities.embedding.nano import NanoEmbedder
 from activities.retrieve import retrieve
 from models.contracts.documents import title_of
 from models.contracts.enums import Language
-from models.repositories import ingestion, knowledge, retrieval
+from models.repositories import ingestion, knowledge, retrieval, staging
 from models.repositories.ingestion import NewChunk
-from models.repositories.knowledge import StagedDocument
+from models.repositories.staging import StagedDocument
 from runtime.database import Database, TenantTx
 from tests.service.conftest import new_tenant
 from tests.service.library import Library, open_library, page
@@ -212,7 +212,7 @@ async def plant(database: Database, rows: int, seed: int) -> tuple[UUID, int]:
     vectors = points(rows, seed)
     async with database.tenant(tenant) as tx:
         space = await knowledge.ensure_space(tx, "test", "recall", DIMENSION)
-        source, _ = await knowledge.stage(tx, "all", None, [page("all", "Text.")])
+        source, _ = await staging.stage(tx, "all", None, [page("all", "Text.")])
         document = await ingestion.next_unsplit(tx, source)
         assert document is not None
         await ingestion.put_chunks(
