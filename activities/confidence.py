@@ -7,7 +7,7 @@ what, and how often it errs.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from activities.generation.extractive import best_passage
@@ -42,26 +42,46 @@ class Features(NamedTuple):
     """The embedded model places Kazakh questions less surely than the others."""
 
 
-COEFFICIENTS = Features(
-    cosine=56.95,
-    margin=62.43,
-    overlap=3.60,
-    names=7.92,
-    same_language=-3.99,
-    words=2.43,
-    kazakh=-0.64,
+class Fit(NamedTuple):
+    """A logistic model, as `python -m benchmarks.fit_confidence` prints it."""
+
+    coefficients: Features
+    intercept: float
+
+
+FITS: Mapping[str, Fit] = {
+    "multilingual-e5-small": Fit(
+        Features(
+            cosine=56.95,
+            margin=62.43,
+            overlap=3.60,
+            names=7.92,
+            same_language=-3.99,
+            words=2.43,
+            kazakh=-0.64,
+        ),
+        intercept=-48.51,
+    ),
+}
+"""By the embedding model, whose cosines they belong to."""
+
+BY_WORDS = Fit(
+    Features(cosine=0, margin=0, overlap=8.0, names=8.0, same_language=0, words=1.0, kazakh=0), intercept=-7.0
 )
-INTERCEPT = -48.51
-"""Printed by `python -m benchmarks.fit_confidence`. They belong to the embedded model's cosines: another model needs a
-fit of its own, and until then errs towards asking a person."""
+"""For a model without a fit: nothing is known of its cosines, so only words count. It answers where a passage holds
+nearly every word of the question, and asks back or a person otherwise."""
 
 
-def confidence(question: str, passages: Sequence[Passage]) -> float:
-    """Probability (0..1) that the passage to be quoted, of those found (best first), answers the question."""
+def confidence(question: str, passages: Sequence[Passage], model: str) -> float:
+    """Probability (0..1) that the passage to be quoted, of those found (best first), answers the question.
+
+    `model` is the embedding model that the passages' similarities are of.
+    """
     found = features(question, passages)
     if found is None:
         return 0.0
-    logit = INTERCEPT + sum(weight * value for weight, value in zip(COEFFICIENTS, found, strict=True))
+    fit = FITS.get(model.rpartition("/")[2], BY_WORDS)
+    logit = fit.intercept + sum(weight * value for weight, value in zip(fit.coefficients, found, strict=True))
     return 1 / (1 + math.exp(-logit))
 
 

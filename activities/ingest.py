@@ -4,15 +4,16 @@ What is done shows in the rows, so a step that died anywhere simply goes on: at 
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from uuid import UUID
 
 import structlog
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.embedding.port import Embedder
+from activities.embedding.spaces import Spaces
 from activities.provider.errors import ProviderError
 from activities.splitting import Chunk, split
 from activities.understanding.language import detect
@@ -28,7 +29,7 @@ from models.contracts.ingest import (
     SplitInput,
 )
 from models.repositories import ingestion
-from models.repositories.ingestion import NewChunk, Unsplit
+from models.repositories.ingestion import NewChunk, Unembedded, Unsplit
 from models.repositories.knowledge import MARKDOWN
 from runtime.database import Database
 from runtime.outages import is_outage
@@ -44,33 +45,32 @@ LANGUAGE_CHARACTERS = 4_000
 
 
 class Ingest:
-    """Holds what the steps need. `space` is the embedder's space in the database."""
+    """Holds what the steps need."""
 
-    def __init__(self, database: Database, embedder: Embedder, space: int):
+    def __init__(self, database: Database, spaces: Spaces):
         self._database = database
-        self._embedder = embedder
-        self._space = space
+        self._spaces = spaces
 
     @activity.defn(name=SPLIT.name)
     async def split_documents(self, given: SplitInput) -> Split:
         """See SplitInput."""
         with classified():
-            return await split_documents(self._database, self._space, given, activity.heartbeat)
+            return await split_documents(self._database, self._spaces, given, activity.heartbeat)
 
     @activity.defn(name=EMBED.name)
     async def embed_chunks(self, given: EmbedInput) -> Embedded:
         """See EmbedInput."""
         with classified():
-            return await embed_chunks(self._database, self._embedder, self._space, given, activity.heartbeat)
+            return await embed_chunks(self._database, self._spaces, given, activity.heartbeat)
 
     @activity.defn(name=PUBLISH.name)
     async def publish_documents(self, given: PublishInput) -> Published:
         """See PublishInput."""
         with classified():
-            return await publish_documents(self._database, self._space, given)
+            return await publish_documents(self._database, self._spaces, given)
 
 
-async def split_documents(database: Database, space: int, given: SplitInput, beat: Callable[[], None]) -> Split:
+async def split_documents(database: Database, spaces: Spaces, given: SplitInput, beat: Callable[[], None]) -> Split:
     """One transaction a document: a document has all its chunks or none."""
     done = written = 0
     while done < given.limit:
@@ -80,13 +80,13 @@ async def split_documents(database: Database, space: int, given: SplitInput, bea
                 break
             chunks = await asyncio.to_thread(chunks_of, document)
             await ingestion.put_chunks(tx, document.id, chunks)
-            await ingestion.reuse_vectors(tx, document.id, space)
+            await ingestion.reuse_vectors(tx, document.id)
         done += 1
         written += len(chunks)
         beat()
     async with database.tenant(given.tenant_id) as tx:
         remaining = await ingestion.count_unsplit(tx, given.source_id)
-        await ingestion.report_progress(tx, given.source_id, space)
+        await ingestion.report_progress(tx, given.source_id, await spaces.wanted(tx))
     return Split(documents=done, chunks=written, remaining=remaining)
 
 
@@ -105,32 +105,45 @@ def chunks_of(document: Unsplit) -> list[NewChunk]:
     ]
 
 
-async def embed_chunks(
-    database: Database, embedder: Embedder, space: int, given: EmbedInput, beat: Callable[[], None]
-) -> Embedded:
-    """No transaction is open while the model works."""
+async def embed_chunks(database: Database, spaces: Spaces, given: EmbedInput, beat: Callable[[], None]) -> Embedded:
+    """Space by space: of two, while the tenant changes from one to the other."""
     done = 0
-    while True:
-        async with database.tenant(given.tenant_id) as tx:
-            remaining = await ingestion.report_progress(tx, given.source_id, space)
-            batch = await ingestion.unembedded(tx, given.source_id, space, min(STORED_TOGETHER, given.limit - done))
-        if not batch or done >= given.limit:
-            return Embedded(chunks=done, remaining=remaining)
-        vectors = await embedder.embed_passages(
-            [Chunk(chunk.ordinal, chunk.heading, chunk.text).embedded_text(chunk.title) for chunk in batch]
+    async with database.tenant(given.tenant_id) as tx:
+        wanted = await spaces.wanted(tx)
+    for space in wanted:
+        while batch := await _next_batch(database, space, given, given.limit - done):
+            await embed(database, spaces, space, given.tenant_id, batch)
+            done += len(batch)
+            async with database.tenant(given.tenant_id) as tx:
+                await ingestion.report_progress(tx, given.source_id, wanted)
+            beat()
+    async with database.tenant(given.tenant_id) as tx:
+        remaining = await ingestion.report_progress(tx, given.source_id, wanted)
+    return Embedded(chunks=done, remaining=remaining)
+
+
+async def _next_batch(database: Database, space: int, given: EmbedInput, limit: int) -> list[Unembedded]:
+    if limit <= 0:
+        return []
+    async with database.tenant(given.tenant_id) as tx:
+        return await ingestion.unembedded(tx, given.source_id, space, min(STORED_TOGETHER, limit))
+
+
+async def embed(database: Database, spaces: Spaces, space: int, tenant_id: UUID, batch: Sequence[Unembedded]) -> None:
+    """Store the vectors of some chunks. No transaction is open while the model works."""
+    vectors = await spaces.by_id[space].embed_passages(
+        [Chunk(chunk.ordinal, chunk.heading, chunk.text).embedded_text(chunk.title) for chunk in batch]
+    )
+    async with database.tenant(tenant_id) as tx:
+        await ingestion.put_vectors(
+            tx, space, [(chunk.id, vector) for chunk, vector in zip(batch, vectors, strict=True)]
         )
-        async with database.tenant(given.tenant_id) as tx:
-            await ingestion.put_vectors(
-                tx, space, [(chunk.id, vector) for chunk, vector in zip(batch, vectors, strict=True)]
-            )
-        done += len(batch)
-        beat()
 
 
-async def publish_documents(database: Database, space: int, given: PublishInput) -> Published:
+async def publish_documents(database: Database, spaces: Spaces, given: PublishInput) -> Published:
     async with database.tenant(given.tenant_id) as tx:
         if given.error is None:
-            return await ingestion.publish(tx, given.source_id, space)
+            return await ingestion.publish(tx, given.source_id, await spaces.wanted(tx))
         await ingestion.fail(tx, given.source_id, given.error)
     return Published(documents=0, chunks=0, remaining=0)
 

@@ -9,6 +9,7 @@ from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
+from models import schedules
 from models.contracts.routing import TENANT_ID
 from models.contracts.tenant_life import (
     BEGIN_DELETION,
@@ -49,7 +50,8 @@ class TenantDeletion:
 
     @activity.defn(name=PURGE_PROCESSES.name)
     async def purge_processes(self, given: DeletionInput) -> Purged:
-        """Delete every workflow execution of the tenant, open or closed, with its history."""
+        """Delete the tenant's schedule and every workflow execution, open or closed, with its history."""
+        await schedules.delete_reindex(self._client, given.tenant_id)
         deleted: set[tuple[str, str]] = set()
         before = next(iter(activity.info().heartbeat_details), 0)
         empty = 0

@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from uuid import UUID
 
@@ -16,7 +18,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
 
 from api.problems import unavailable
-from models import processes
+from models import processes, schedules
 from models.contracts.conversation import (
     REFUSED,
     CommandInput,
@@ -29,8 +31,10 @@ from models.contracts.enums import Command
 from models.contracts.ingest import IngestInput
 from models.contracts.mail import MailInput
 from models.contracts.privacy import ErasureInput, SendCodeInput
+from models.contracts.reindex import ReindexInput
 from models.contracts.routing import QUEUES
 from models.contracts.tenant_life import DeletionInput, ExportInput
+from models.schedules import ReindexSchedule
 from runtime import temporal
 
 log = structlog.get_logger(__name__)
@@ -148,6 +152,31 @@ class Processes:
             return False
         return True
 
+    async def reindex(self, start: ReindexInput) -> bool:
+        """Start a re-index; whether that worked."""
+        try:
+            async with asyncio.timeout(HAND_OVER_SECONDS):
+                await processes.reindex(self._client, start)
+        except OUTAGES as error:
+            log.warning("reindex_not_started", reindex_id=start.reindex_id, cause=type(error).__name__)
+            return False
+        return True
+
+    async def put_reindex_schedule(self, tenant: UUID, chosen: ReindexSchedule) -> None:
+        """Raises InvalidCronError, and ProblemError (503) when Temporal cannot be reached."""
+        with _reached():
+            await schedules.put_reindex(self._client, tenant, chosen)
+
+    async def reindex_schedule(self, tenant: UUID) -> ReindexSchedule | None:
+        """Raises ProblemError (503) when Temporal cannot be reached."""
+        with _reached():
+            return await schedules.get_reindex(self._client, tenant)
+
+    async def delete_reindex_schedule(self, tenant: UUID) -> bool:
+        """Whether there was one. Raises ProblemError (503) when Temporal cannot be reached."""
+        with _reached():
+            return await schedules.delete_reindex(self._client, tenant)
+
     async def export(self, start: ExportInput) -> None:
         """Have a tenant exported. What cannot be started now is started by reconcile."""
         try:
@@ -211,6 +240,16 @@ class Processes:
         async with asyncio.timeout(HEALTH_SECONDS):
             found = await asyncio.gather(*(temporal.pollers(self._client, queue) for queue in QUEUES))
         return dict(zip(QUEUES, found, strict=True))
+
+
+@contextmanager
+def _reached() -> Iterator[None]:
+    """What happens inside is Temporal's: an outage becomes ProblemError (503)."""
+    try:
+        yield
+    except OUTAGES as error:
+        log.warning("schedule_unreachable", cause=type(error).__name__)
+        raise unavailable("Schedules cannot be reached now.") from error
 
 
 def _refusal(error: WorkflowUpdateFailedError) -> Refusal:

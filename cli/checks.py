@@ -14,7 +14,7 @@ from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from activities.embedding.choice import embedder_for
+from activities.embedding.spaces import configured
 from activities.provider.errors import ProviderError
 from cli.context import found_settings
 from models.contracts.routing import QUEUES
@@ -108,7 +108,7 @@ async def _database(settings: Settings) -> list[Check]:
         remedy = NOT_RUNNING.format(variable="MAINSTAY_DATABASE_URL")
         return [
             Check(name="postgres", status="failed", found="not running here, and none is set", remedy=remedy),
-            *_skipped("needs Postgres", "pgvector", "row-level security", "schema", "root keys"),
+            *_skipped("needs Postgres", "pgvector", "pg_trgm", "row-level security", "schema", "root keys"),
         ]
     url = settings.database_url.get_secret_value()
     try:
@@ -118,12 +118,13 @@ async def _database(settings: Settings) -> list[Check]:
         remedy = "start it, or correct MAINSTAY_DATABASE_URL"
         return [
             Check(name="postgres", status="failed", found=f"unreachable: {type(error).__name__}", remedy=remedy),
-            *_skipped("needs Postgres", "pgvector", "row-level security", "schema", "root keys"),
+            *_skipped("needs Postgres", "pgvector", "pg_trgm", "row-level security", "schema", "root keys"),
         ]
     try:
         return [
             await _check("postgres", _postgres(connection)),
             await _check("pgvector", _pgvector(connection)),
+            await _check("pg_trgm", _pg_trgm(connection)),
             await _check("row-level security", _role(connection)),
             await _check("schema", _schema(url)),
             await _check("root keys", _root_keys(settings, connection)),
@@ -152,6 +153,13 @@ async def _pgvector(connection: "asyncpg.Connection[asyncpg.Record]") -> str:
         raise Finding("not installed", "as superuser: CREATE EXTENSION vector")
     if parse_version(version) < PGVECTOR_MINIMUM:
         raise Finding(version, f"install pgvector {wanted} or newer, then: ALTER EXTENSION vector UPDATE")
+    return version
+
+
+async def _pg_trgm(connection: "asyncpg.Connection[asyncpg.Record]") -> str:
+    version: str | None = await connection.fetchval("SELECT extversion FROM pg_extension WHERE extname = 'pg_trgm'")
+    if version is None:
+        raise Finding("not installed", "as superuser: CREATE EXTENSION pg_trgm")
     return version
 
 
@@ -275,13 +283,7 @@ async def _models(settings: Settings) -> list[Check]:
 
 
 async def _embeddings(settings: Settings) -> str:
-    embedder = embedder_for(
-        settings.embedding_provider,
-        model=settings.embedding_model,
-        base_url=settings.embedding_url,
-        api_key=settings.embedding_api_key.get_secret_value() if settings.embedding_api_key else None,
-        dimension=settings.embedding_dimension,
-    )
+    embedder, _ = configured(settings)
     try:
         vector = await embedder.embed_query("ping")
     except ProviderError as error:

@@ -8,8 +8,8 @@ from datetime import timedelta
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from activities.embedding.choice import embedder_for
 from activities.embedding.port import Embedder
+from activities.embedding.spaces import Spaces, configured
 from activities.erase import Erase
 from activities.generate import Generate
 from activities.generation.choice import chat_for
@@ -25,12 +25,16 @@ from activities.mail.choice import mailer_for
 from activities.mail.send import SendMail
 from activities.prepare import Prepare
 from activities.record import Recorder
+from activities.reindex import ReindexSteps
+from activities.reranking.choice import reranker_for
+from activities.reranking.port import Reranker
 from activities.retain import Retain
+from activities.retrieve import Retriever
 from activities.tenant_deletion import TenantDeletion
 from activities.tenant_export import TenantExport
 from activities.understanding.choice import classifier_for
 from models.contracts.routing import CONVERSATIONS_QUEUE, KNOWLEDGE_QUEUE, MODELS_QUEUE, OPERATIONS_QUEUE
-from models.repositories import installation_keys, knowledge
+from models.repositories import installation_keys
 from models.repositories.vault import Vault
 from runtime import secrets
 from runtime.database import Database
@@ -46,6 +50,7 @@ from workflows.identity import IdentityCodeWorkflow
 from workflows.ingest import IngestWorkflow
 from workflows.mail import MailWorkflow
 from workflows.reconcile import ReconcileWorkflow
+from workflows.reindex import ReindexWorkflow
 from workflows.retention import RetentionWorkflow
 from workflows.tenant_deletion import TenantDeletionWorkflow
 from workflows.tenant_export import TenantExportWorkflow
@@ -64,7 +69,8 @@ class Tools:
     database: Database
     client: Client
     embedder: Embedder
-    space: int
+    spaces: Spaces
+    reranker: Reranker | None
     model: ChatModel | None
     vault: Vault
 
@@ -76,15 +82,14 @@ async def tools(settings: Settings, client: Client) -> AsyncIterator[Tools]:
         assert settings.database_url is not None, "the command line resolves it"
         database = Database(settings.database_url.get_secret_value(), pool_size=settings.database_pool_size)
         stack.push_async_callback(database.close)
-        embedding_key, llm_key = settings.embedding_api_key, settings.llm_api_key
-        embedder = embedder_for(
-            settings.embedding_provider,
-            model=settings.embedding_model,
-            base_url=settings.embedding_url,
-            api_key=embedding_key.get_secret_value() if embedding_key else None,
-            dimension=settings.embedding_dimension,
-        )
+        llm_key = settings.llm_api_key
+        embedder, following = configured(settings)
         stack.push_async_callback(embedder.close)
+        if following is not None:
+            stack.push_async_callback(following.close)
+        reranker = reranker_for(settings)
+        if reranker is not None:
+            stack.push_async_callback(reranker.close)
         model = None
         if settings.llm_provider != "extractive":
             assert settings.llm_model, "settings require it"
@@ -97,7 +102,6 @@ async def tools(settings: Settings, client: Client) -> AsyncIterator[Tools]:
                 stall_seconds=settings.llm_stall_seconds,
             )
             stack.push_async_callback(model.close)
-        space = embedder.space
         roots = secrets.root_keys(settings)
         async with database.system() as tx:
             missing = await installation_keys.root_keys_in_use(tx) - set(roots.ids)
@@ -106,8 +110,8 @@ async def tools(settings: Settings, client: Client) -> AsyncIterator[Tools]:
                     f"MAINSTAY_ROOT_KEYS lacks {', '.join(sorted(missing))}, which wraps keys in this database: add it, or "
                     "what is encrypted cannot be read"
                 )
-            space_id = await knowledge.ensure_space(tx, space.provider, space.model, space.dimension)
-        yield Tools(database, client, embedder, space_id, model, Vault(roots))
+            spaces = await Spaces.of(tx, embedder, following)
+        yield Tools(database, client, embedder, spaces, reranker, model, Vault(roots))
 
 
 async def workers(settings: Settings, tools: Tools) -> list[Worker]:
@@ -120,9 +124,11 @@ async def workers(settings: Settings, tools: Tools) -> list[Worker]:
     )
     await classifier.load()
     grace = timedelta(seconds=settings.drain_seconds)
-    prepare = Prepare(database, tools.embedder, classifier, tools.space, tools.vault, writes=tools.model is not None)
+    retriever = Retriever(database, tools.spaces, tools.reranker)
+    prepare = Prepare(database, tools.embedder, classifier, retriever, tools.vault, writes=tools.model is not None)
     ladder = Ladder(database)
-    ingest = Ingest(database, tools.embedder, tools.space)
+    ingest = Ingest(database, tools.spaces)
+    reindex = ReindexSteps(database, tools.spaces)
     mail_url = settings.mail_url
     mailer = mailer_for(mail_url.get_secret_value() if mail_url else None, Home.at(settings.data_dir).mail)
     send_mail = SendMail(database, mailer, sender=settings.mail_from, origin=settings.origin)
@@ -144,8 +150,16 @@ async def workers(settings: Settings, tools: Tools) -> list[Worker]:
         Worker(
             client,
             task_queue=KNOWLEDGE_QUEUE,
-            workflows=[IngestWorkflow],
-            activities=[ingest.split_documents, ingest.embed_chunks, ingest.publish_documents],
+            workflows=[IngestWorkflow, ReindexWorkflow],
+            activities=[
+                ingest.split_documents,
+                ingest.embed_chunks,
+                ingest.publish_documents,
+                reindex.begin_reindex,
+                reindex.fill_space,
+                reindex.switch_space,
+                reindex.drop_vectors,
+            ],
             interceptors=[parking],
             max_concurrent_activities=INGESTS_AT_A_TIME,
             sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,

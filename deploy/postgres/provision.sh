@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs once, when the volume is empty: the roles, databases and extension that only a superuser can make.
+# Runs once, when the volume is empty: the roles, databases and extensions that only a superuser can make.
 # Tables and grants belong to `mainstay migrate`.
 set -eu
 
@@ -10,6 +10,7 @@ psql --set ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname "$POSTGRES_DB" \
 CREATE ROLE mainstay_app LOGIN PASSWORD :'app_password' NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS;
 
 CREATE EXTENSION vector;
+CREATE EXTENSION pg_trgm;
 
 CREATE ROLE temporal LOGIN PASSWORD :'temporal_password' NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS;
 CREATE DATABASE temporal OWNER temporal;

@@ -72,4 +72,7 @@ class AuditAction(StrEnum):
     # Knowledge and the log itself
     SOURCE_STORED = "source.stored"
     SOURCE_DELETED = "source.deleted"
+    REINDEX_ASKED = "reindex.asked"
+    REINDEX_SCHEDULED = "reindex.scheduled"
+    REINDEX_UNSCHEDULED = "reindex.unscheduled"
     AUDIT_EXPORTED = "audit.exported"

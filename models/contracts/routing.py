@@ -35,6 +35,15 @@ def ingest_id(tenant: UUID, source: UUID) -> str:
     return f"ingest/{tenant}/{source}"
 
 
+def reindex_id(tenant: UUID, which: UUID | str) -> str:
+    """`which` is the re-index's id, or a word for those that a schedule starts."""
+    return f"reindex/{tenant}/{which}"
+
+
+def reindex_schedule_id(tenant: UUID) -> str:
+    return f"reindex/{tenant}"
+
+
 def mail_id(tenant: UUID, mail: UUID) -> str:
     return f"mail/{tenant}/{mail}"
 

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 
 from models.contracts.privacy import ErasureInput, ErasureStatus, ToErase
+from models.repositories import vocabulary
 from models.tables import (
     conversations,
     customers,
@@ -267,8 +268,8 @@ async def claim_running(tx: SystemTx, *, after: timedelta, limit: int) -> list[E
 async def _forget_learned(tx: TenantTx, asked: Sequence[UUID]) -> int:
     """Remove the pages that were made of these escalations: all versions, with their chunks and vectors."""
     mine = (
-        await tx.connection.scalars(
-            sa.select(documents.c.id).where(
+        await tx.connection.execute(
+            sa.select(documents.c.id, documents.c.source_id).where(
                 documents.c.tenant_id == tx.tenant_id,
                 documents.c.name.in_([str(each) for each in asked]),
                 documents.c.source_id.in_(
@@ -280,8 +281,11 @@ async def _forget_learned(tx: TenantTx, asked: Sequence[UUID]) -> int:
         )
     ).all()
     for each in mine:
-        await tx.connection.execute(UNQUOTE, {"tenant": tx.tenant_id, "document": each})
-    return await _delete(tx, documents, documents.c.id.in_(mine))
+        await tx.connection.execute(UNQUOTE, {"tenant": tx.tenant_id, "document": each.id})
+    removed = await _delete(tx, documents, documents.c.id.in_([each.id for each in mine]))
+    for source in {each.source_id for each in mine}:
+        await vocabulary.renew(tx, source)
+    return removed
 
 
 async def _delete(tx: TenantTx, table: sa.Table, which: sa.ColumnElement[bool]) -> int:

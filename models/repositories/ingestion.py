@@ -12,7 +12,8 @@ import sqlalchemy as sa
 
 from models.contracts.enums import EventType, IngestStatus, Language
 from models.contracts.ingest import Published
-from models.repositories import events
+from models.contracts.reindex import EMBEDDED_TEXT_VERSION
+from models.repositories import events, vocabulary
 from models.repositories.knowledge import STAGED, among
 from models.tables import chunks, documents, embeddings, ingest_jobs, sources
 from runtime.database import TenantTx
@@ -116,12 +117,13 @@ async def put_chunks(tx: TenantTx, document: UUID, new: Sequence[NewChunk]) -> N
         .where(documents.c.tenant_id == tx.tenant_id, documents.c.id == document)
         .values(chunk_count=len(new))
     )
+    await vocabulary.add(tx, document)
 
 
 REUSE_VECTORS = sa.text(
     """
-    INSERT INTO embeddings (tenant_id, chunk_id, space_id, embedding)
-    SELECT fresh.tenant_id, fresh.id, e.space_id, e.embedding
+    INSERT INTO embeddings (tenant_id, chunk_id, space_id, embedding, version)
+    SELECT fresh.tenant_id, fresh.id, e.space_id, e.embedding, e.version
     FROM documents d
     JOIN chunks fresh ON fresh.tenant_id = d.tenant_id AND fresh.document_id = d.id
     JOIN documents before ON before.tenant_id = d.tenant_id AND before.source_id = d.source_id
@@ -131,51 +133,52 @@ REUSE_VECTORS = sa.text(
         WHERE c.tenant_id = before.tenant_id AND c.document_id = before.id AND c.content_hash = fresh.content_hash
         LIMIT 1
     ) known ON true
-    JOIN embeddings e ON e.tenant_id = d.tenant_id AND e.chunk_id = known.id AND e.space_id = :space
+    JOIN embeddings e ON e.tenant_id = d.tenant_id AND e.chunk_id = known.id
     WHERE d.tenant_id = :tenant AND d.id = :document
     ON CONFLICT DO NOTHING
     """
 )
 
 
-async def reuse_vectors(tx: TenantTx, document: UUID, space: int) -> None:
+async def reuse_vectors(tx: TenantTx, document: UUID) -> None:
     """Copy the vectors of those chunks that the current version has too: an edit costs what it changed."""
-    await tx.connection.execute(REUSE_VECTORS, {"tenant": tx.tenant_id, "document": document, "space": space})
+    await tx.connection.execute(REUSE_VECTORS, {"tenant": tx.tenant_id, "document": document})
 
 
-def _live_chunks(tx: TenantTx, source: UUID, space: int) -> tuple[sa.Select[tuple[Any, ...]], sa.ColumnElement[bool]]:
+def _live_chunks(
+    tx: TenantTx, source: UUID, spaces: Sequence[int]
+) -> tuple[sa.Select[tuple[Any, ...]], sa.ColumnElement[bool]]:
     """Chunks of what is staged or current (the current ones matter when a new space is filled), and the condition
-    that one has no vector in `space`.
+    that one lacks a vector in any of `spaces`.
 
     Looked up chunk by chunk: in the middle of an ingestion the planner's statistics are out of date, and a join
     planned with them took quadratic time.
     """
-    vector = (
-        sa.select(embeddings.c.chunk_id)
+    vectors = (
+        sa.select(sa.func.count().label("known"))
         .where(
             embeddings.c.tenant_id == chunks.c.tenant_id,
             embeddings.c.chunk_id == chunks.c.id,
-            embeddings.c.space_id == space,
+            among(embeddings.c.space_id, spaces),
         )
-        .limit(1)
-        .lateral("vector")
+        .lateral("vectors")
     )
     within = sa.and_(chunks.c.tenant_id == documents.c.tenant_id, chunks.c.document_id == documents.c.id)
     query = (
         sa.select()
-        .select_from(documents.join(chunks, within).outerjoin(vector, sa.true()))
+        .select_from(documents.join(chunks, within).join(vectors, sa.true()))
         .where(
             documents.c.tenant_id == tx.tenant_id,
             documents.c.source_id == source,
             documents.c.archived_at.is_(None),
         )
     )
-    return query, vector.c.chunk_id.is_(None)
+    return query, vectors.c.known < len(spaces)
 
 
 async def unembedded(tx: TenantTx, source: UUID, space: int, limit: int) -> list[Unembedded]:
     """The next live chunks of a source that have no vector in `space`."""
-    live, without_vector = _live_chunks(tx, source, space)
+    live, without_vector = _live_chunks(tx, source, [space])
     rows = await tx.connection.execute(
         live.add_columns(chunks.c.id, chunks.c.ordinal, chunks.c.heading, chunks.c.text, documents.c.title)
         .where(without_vector)
@@ -189,26 +192,30 @@ async def unembedded(tx: TenantTx, source: UUID, space: int, limit: int) -> list
 # meanwhile is passed over.
 PUT_VECTOR = sa.text(
     """
-    INSERT INTO embeddings (tenant_id, chunk_id, space_id, embedding)
-    SELECT c.tenant_id, c.id, :space, CAST(CAST(:vector AS real[]) AS vector)
+    INSERT INTO embeddings AS e (tenant_id, chunk_id, space_id, embedding, version)
+    SELECT c.tenant_id, c.id, :space, CAST(CAST(:vector AS real[]) AS vector), :version
     FROM chunks c WHERE c.tenant_id = :tenant AND c.id = :chunk
-    ON CONFLICT DO NOTHING
+    ON CONFLICT (tenant_id, chunk_id, space_id) DO UPDATE
+        SET embedding = excluded.embedding, version = excluded.version WHERE e.version <> excluded.version
     """
-).bindparams(sa.bindparam("space", type_=sa.SmallInteger))
+).bindparams(
+    sa.bindparam("space", type_=sa.SmallInteger),
+    sa.bindparam("version", EMBEDDED_TEXT_VERSION, type_=sa.SmallInteger),
+)
 
 
 async def put_vectors(tx: TenantTx, space: int, vectors: Sequence[tuple[UUID, list[float]]]) -> None:
-    """Store vectors by chunk id; one that is there already stays."""
+    """Store vectors by chunk id; one of this version that is there already stays."""
     await tx.connection.execute(
         PUT_VECTOR,
         [{"tenant": tx.tenant_id, "space": space, "chunk": chunk, "vector": vector} for chunk, vector in vectors],
     )
 
 
-async def report_progress(tx: TenantTx, source: UUID, space: int) -> int:
+async def report_progress(tx: TenantTx, source: UUID, spaces: Sequence[int]) -> int:
     """Bring the open jobs' figures up to date, tell subscribers where a step is reached, and return the number of
-    live chunks that still have no vector."""
-    live, without_vector = _live_chunks(tx, source, space)
+    live chunks that still lack a vector in one of `spaces`."""
+    live, without_vector = _live_chunks(tx, source, spaces)
     counted = (
         await tx.connection.execute(
             live.add_columns(
@@ -264,14 +271,15 @@ async def _tell(tx: TenantTx, source: UUID, jobs: Sequence[UUID], status: Ingest
     )
 
 
-async def publish(tx: TenantTx, source: UUID, space: int) -> Published:
-    """Make every complete staged version current and archive the one before it, in this one transaction.
+async def publish(tx: TenantTx, source: UUID, spaces: Sequence[int]) -> Published:
+    """Make every staged version current that is complete in all `spaces` and archive the one before it, in this one
+    transaction.
 
     Jobs are done when nothing of the source is left staged. A source that is gone has nothing to publish.
     """
     if not await _lock(tx, source):
         return Published(documents=0, chunks=0, remaining=0)
-    live, without_vector = _live_chunks(tx, source, space)
+    live, without_vector = _live_chunks(tx, source, spaces)
     ready = (
         await tx.connection.execute(
             sa.select(

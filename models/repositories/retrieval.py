@@ -1,6 +1,6 @@
-"""Hybrid search: nearest vectors and matching words, fused by rank, in one statement.
+"""Hybrid search: nearest vectors, matching words and words like them, fused by rank, in one statement.
 
-The figures behind the constants here are in docs/decisions/0016.
+The figures behind the constants here are in docs/decisions/0016 and 0039.
 """
 
 import time
@@ -21,6 +21,8 @@ RANK_CONSTANT = 60
 """k of reciprocal rank fusion, as published: a first place counts 1/61, a second 1/62."""
 WORDS_WEIGHT = 0.5
 """A place among matching words counts half of one among vectors: Postgres does not know which words are rare."""
+SIMILAR_WEIGHT = 0.5
+"""The same for words that are like the question's, where its own are mistyped, or Kazakh."""
 SAME_LANGUAGE = 0.001
 """What a passage in the question's language gets on top: about four places among vectors. Enough to lead among
 translations of one page, too little to lift what neither half found."""
@@ -57,6 +59,9 @@ HYBRID = """
         UNION ALL
         SELECT chunk_id, :words_weight, row_number() OVER (ORDER BY rank DESC, chunk_id)
         FROM search_words(:question, CAST(:tags AS text[]), :candidates)
+        UNION ALL
+        SELECT chunk_id, :similar_weight, row_number() OVER (ORDER BY rank DESC, chunk_id)
+        FROM search_similar_words(:question, :inflected, CAST(:tags AS text[]), :candidates)
     ),
     fused AS (
         SELECT chunk_id, sum(weight / (:rank_constant + place)) AS score FROM places GROUP BY chunk_id
@@ -92,6 +97,8 @@ def _statement(*, exact: bool, tagged: bool) -> sa.TextClause:
         sa.bindparam("candidates", CANDIDATES, type_=sa.Integer),
         sa.bindparam("rank_constant", RANK_CONSTANT, type_=sa.Integer),
         sa.bindparam("words_weight", WORDS_WEIGHT, type_=sa.Double),
+        sa.bindparam("similar_weight", SIMILAR_WEIGHT, type_=sa.Double),
+        sa.bindparam("inflected", type_=sa.Boolean),
         sa.bindparam("same_language", SAME_LANGUAGE, type_=sa.Double),
     )
 
@@ -128,6 +135,7 @@ async def search(
             "dimension": len(vector),
             "space": space,
             "language": language,
+            "inflected": language is Language.KK,
             "tags": None if tags is None else list(tags),
             "limit": limit,
         },

@@ -22,6 +22,8 @@ NOT_EXPORTED: Mapping[str, str] = {
     "tenant_deletions": "only there when the tenant is being deleted",
     "tenant_export_parts": "the export itself",
     "tenant_exports": "the export itself",
+    "tenant_spaces": "where in here its vectors are",
+    "vocabulary": "the words of chunks once more, as an index",
 }
 """Tables that an export leaves out, and why."""
 

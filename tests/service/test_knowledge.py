@@ -119,7 +119,7 @@ async def test_a_reader_sees_one_version_never_both_or_none(library: Library) ->
     before = ["Delivery takes five days."]
     assert await seen() == before
     async with library.database.tenant(library.tenant) as tx:
-        await ingestion.publish(tx, source, library.space)
+        await ingestion.publish(tx, source, [library.space])
         assert await seen() == before
     assert await seen() == ["Delivery takes two days."]
 

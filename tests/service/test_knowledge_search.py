@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from activities.embedding.nano import NanoEmbedder
-from activities.retrieve import retrieve
+from activities.retrieve import Retriever
 from models.contracts.documents import title_of
 from models.contracts.enums import Language
 from models.repositories import ingestion, knowledge, retrieval, staging
@@ -105,9 +105,8 @@ async def test_among_translations_the_customers_language_leads(
 
 async def test_retrieval_is_search_with_a_probability(shop: Library) -> None:
     question = "Сколько дней есть на возврат?"
-    vector = await shop.embedder.embed_query(question)
-    async with shop.database.tenant(shop.tenant) as tx:
-        found = await retrieve(tx, question, vector, shop.space, Language.RU, limit=3)
+    retriever = Retriever(shop.database, shop.spaces)
+    found = await retriever.find(shop.tenant, question, Language.RU, outgoing=question, limit=3)
     assert len(found.passages) == 3
     assert found.passages == tuple(await shop.search(question, limit=3))
     assert 0 <= found.confidence <= 1
@@ -222,7 +221,7 @@ async def plant(database: Database, rows: int, seed: int) -> tuple[UUID, int]:
         await ingestion.put_vectors(
             tx, space, [(chunk.id, vector.tolist()) for chunk, vector in zip(chunks, vectors, strict=True)]
         )
-        assert (await ingestion.publish(tx, source, space)).documents == 1
+        assert (await ingestion.publish(tx, source, [space])).documents == 1
     return tenant, space
 
 
@@ -265,6 +264,7 @@ async def test_each_path_uses_the_plan_that_it_is_for(database: Database) -> Non
         "dimension": DIMENSION,
         "space": space,
         "language": None,
+        "inflected": False,
         "tags": None,
         "limit": 5,
     }

@@ -63,7 +63,7 @@ async def registrations(tmp_path_factory: pytest.TempPathFactory) -> list[Regist
     """Everything that a worker process with a model that writes would poll for."""
     settings = Settings(_env_file=None, data_dir=tmp_path_factory.mktemp("home"))
     nothing: Any = object()  # held by the steps, none of which runs here
-    held = build.Tools(database=nothing, client=nothing, embedder=nothing, space=1, model=nothing, vault=nothing)
+    held = build.Tools(database=nothing, client=nothing, embedder=nothing, spaces=nothing, reranker=None, model=nothing, vault=nothing)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(build, "Worker", Registration)
         patch.setattr(build, "classifier_for", lambda *_, **__: Unread())

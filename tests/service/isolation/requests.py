@@ -31,6 +31,7 @@ KINDS = {
     "customer_id": "customer_id",
     "erasure_id": "erasure_id",
     "export_id": "export_id",
+    "reindex_id": "reindex_id",
     "cursor": "conversation_id",
 }
 # Bodies with which a request is right but for whose things it names.
@@ -57,6 +58,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "fetchDocument": {"name": "mine", "url": "https://127.0.0.1/"},
     "inviteMember": {"email": "somebody@example.com", "name": "Somebody", "role": "agent"},
     "changePassword": {"current": "wrong", "new": "wrong"},
+    "putReindexSchedule": {"every_hours": 24},
     "putSecret": {"value": "mine"},
     "updateMe": {"name": "Mine"},
     "updateMember": {"name": "Taken over"},

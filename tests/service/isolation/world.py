@@ -11,7 +11,7 @@ from pyotp import TOTP
 
 from models.contracts.knowledge import Usage
 from models.contracts.policy import Policy, Topic
-from models.repositories import drafts, tenants
+from models.repositories import drafts, policies
 from models.tables import mails, one_time_tokens
 from runtime.database import Database
 from runtime.embedded import Servers
@@ -95,7 +95,7 @@ async def fill(database: Database, side: Side) -> None:
             Usage(provider="embedded", model=side.marker),
         )
         ids["draft_id"] = str(draft)
-        await tenants.put_policy(tx, Policy(topics=(Topic(name="fraud", phrases=(f"{side.marker} fraud",)),)))
+        await policies.put(tx, Policy(topics=(Topic(name="fraud", phrases=(f"{side.marker} fraud",)),)))
 
 
 async def sign_in(database: Database, side: Side) -> None:
@@ -130,6 +130,8 @@ async def know(side: Side) -> None:
     await eventually(lambda: job_is_done(side.company, staged["job_id"]), 60)
     documents = (await side.company.get("/v1/kb/documents")).json()["items"]
     side.ids["document_id"] = documents[0]["id"]
+    reindex = await created(side, "/v1/kb/reindex", {})
+    side.ids["reindex_id"] = reindex["id"]
     chunks = (await side.company.get("/v1/kb/chunks", params={"document_id": documents[0]["id"]})).json()["items"]
     side.ids["chunk_id"] = chunks[0]["id"]
 

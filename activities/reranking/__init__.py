@@ -1,0 +1,1 @@
+"""Found passages in a better order: one port, two adapters."""

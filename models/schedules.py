@@ -1,0 +1,114 @@
+"""Tenants' own schedules in Temporal, which is their only record."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from temporalio.client import (
+    Client,
+    Schedule,
+    ScheduleActionStartWorkflow,
+    ScheduleAlreadyRunningError,
+    ScheduleDescription,
+    ScheduleIntervalSpec,
+    ScheduleOverlapPolicy,
+    SchedulePolicy,
+    ScheduleSpec,
+    ScheduleUpdate,
+    ScheduleUpdateInput,
+)
+from temporalio.common import SearchAttributePair, TypedSearchAttributes
+from temporalio.service import RPCError, RPCStatusCode
+
+from models.contracts.reindex import REINDEX, ReindexInput
+from models.contracts.routing import BATCH, KNOWLEDGE_QUEUE, TENANT_ID, priority, reindex_id, reindex_schedule_id
+
+CATCH_UP = timedelta(hours=1)
+"""A run that was missed for longer than this, because Temporal was away, is left to the next."""
+
+RPC_TIMEOUT = timedelta(seconds=5)
+
+
+class InvalidCronError(ValueError):
+    """Temporal does not take the expression."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReindexSchedule:
+    """When a tenant is re-indexed: by `cron` (UTC) or `every` so often. The runs are known of a stored one only."""
+
+    cron: str | None = None
+    every: timedelta | None = None
+    next_run: datetime | None = None
+    last_run: datetime | None = None
+
+
+async def put_reindex(client: Client, tenant: UUID, chosen: ReindexSchedule) -> None:
+    """Make or replace a tenant's schedule. A run that is due while another is under way is skipped.
+
+    Raises InvalidCronError, and temporalio.service.RPCError when Temporal cannot be reached.
+    """
+    schedule = Schedule(
+        action=ScheduleActionStartWorkflow(
+            REINDEX.name,
+            ReindexInput(tenant_id=tenant),
+            # Temporal adds the time of the run.
+            id=reindex_id(tenant, "scheduled"),
+            task_queue=KNOWLEDGE_QUEUE,
+            priority=priority(BATCH, tenant),
+            typed_search_attributes=TypedSearchAttributes([SearchAttributePair(TENANT_ID, str(tenant))]),
+        ),
+        spec=ScheduleSpec(
+            # Temporal keeps an expression in a form of its own; the comment brings back what was written.
+            cron_expressions=[f"{chosen.cron} #{chosen.cron}"] if chosen.cron else [],
+            intervals=[ScheduleIntervalSpec(every=chosen.every)] if chosen.every else [],
+        ),
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=CATCH_UP),
+    )
+
+    def replace(_: ScheduleUpdateInput) -> ScheduleUpdate:
+        return ScheduleUpdate(schedule=schedule)
+
+    name = reindex_schedule_id(tenant)
+    try:
+        try:
+            await client.create_schedule(name, schedule, rpc_timeout=RPC_TIMEOUT)
+        except ScheduleAlreadyRunningError:
+            await client.get_schedule_handle(name).update(replace, rpc_timeout=RPC_TIMEOUT)
+    except RPCError as error:
+        if error.status is RPCStatusCode.INVALID_ARGUMENT and chosen.cron:
+            raise InvalidCronError from None
+        raise
+
+
+async def get_reindex(client: Client, tenant: UUID) -> ReindexSchedule | None:
+    """A tenant's schedule; None without one. Raises RPCError when Temporal cannot be reached."""
+    try:
+        found = await client.get_schedule_handle(reindex_schedule_id(tenant)).describe(rpc_timeout=RPC_TIMEOUT)
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+        return None
+    return _read(found)
+
+
+async def delete_reindex(client: Client, tenant: UUID) -> bool:
+    """Whether there was one. Raises RPCError when Temporal cannot be reached."""
+    try:
+        await client.get_schedule_handle(reindex_schedule_id(tenant)).delete(rpc_timeout=RPC_TIMEOUT)
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+        return False
+    return True
+
+
+def _read(found: ScheduleDescription) -> ReindexSchedule:
+    spec, info = found.schedule.spec, found.info
+    crons = [calendar.comment for calendar in spec.calendars if calendar.comment]
+    return ReindexSchedule(
+        cron=crons[0] if crons else None,
+        every=spec.intervals[0].every if spec.intervals else None,
+        next_run=next(iter(info.next_action_times), None),
+        last_run=info.recent_actions[-1].started_at if info.recent_actions else None,
+    )
