@@ -3,6 +3,7 @@
 import dataclasses
 import logging
 from functools import cache
+from pathlib import Path
 
 from temporalio.api.enums.v1 import IndexedValueType, TaskQueueType
 from temporalio.api.failure.v1 import Failure
@@ -21,7 +22,7 @@ from temporalio.runtime import (
     TelemetryConfig,
     TelemetryFilter,
 )
-from temporalio.service import GrpcCompression, RPCError, RPCStatusCode
+from temporalio.service import GrpcCompression, RPCError, RPCStatusCode, TLSConfig
 
 from runtime.errors import OperatorError
 from runtime.search_attributes import SEARCH_ATTRIBUTES
@@ -75,9 +76,12 @@ async def connect(
     address = settings.temporal_address
     if address is None:
         raise OperatorError("MAINSTAY_TEMPORAL_ADDRESS is not set, and no embedded Temporal runs here: `mainstay up`")
+    key = settings.temporal_api_key
     try:
         return await Client.connect(
             address,
+            tls=tls_of(settings),
+            api_key=None if key is None else key.get_secret_value(),
             namespace=settings.temporal_namespace,
             data_converter=data_converter(codec),
             runtime=_runtime(settings.metrics_address if serve_metrics else None),
@@ -90,6 +94,24 @@ async def connect(
         raise OperatorError(
             f"Temporal at {address} cannot be reached: start it, or correct MAINSTAY_TEMPORAL_ADDRESS"
         ) from error
+
+
+def tls_of(settings: Settings) -> TLSConfig | bool:
+    """Raises OperatorError naming a certificate that cannot be read."""
+    ca, certificate, key = (
+        _read(settings, name) for name in ("temporal_ca_file", "temporal_certificate_file", "temporal_key_file")
+    )
+    if ca is None and certificate is None:
+        return settings.temporal_tls or settings.temporal_api_key is not None
+    return TLSConfig(server_root_ca_cert=ca, client_cert=certificate, client_private_key=key)
+
+
+def _read(settings: Settings, name: str) -> bytes | None:
+    path: Path | None = getattr(settings, name)
+    try:
+        return None if path is None else path.read_bytes()
+    except OSError as error:
+        raise OperatorError(f"MAINSTAY_{name.upper()}: {path} cannot be read ({error.strerror})") from None
 
 
 async def missing_search_attributes(client: Client) -> dict[str, IndexedValueType.ValueType]:

@@ -15,16 +15,19 @@ ALWAYS = {
     "Permissions-Policy": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
 STRICT_TRANSPORT = "max-age=31536000"
+SUBDOMAINS_TOO = "; includeSubDomains"
 # What a browser may be shown; everything else of the API is a download.
 SHOWN = ("application/json", "application/problem+json", "text/event-stream")
 
 
 class SecurityHeaders:
-    """Pure ASGI. `https`: whether people reach the gateway by https, and must not by anything else."""
+    """Pure ASGI. `https`: whether people reach the gateway by https, and must not by anything else; `subdomains`: those
+    of its host too."""
 
-    def __init__(self, app: ASGIApp, *, https: bool) -> None:
+    def __init__(self, app: ASGIApp, *, https: bool, subdomains: bool) -> None:
         self._app = app
-        self._always = ALWAYS | ({"Strict-Transport-Security": STRICT_TRANSPORT} if https else {})
+        strict = STRICT_TRANSPORT + (SUBDOMAINS_TOO if subdomains else "")
+        self._always = ALWAYS | ({"Strict-Transport-Security": strict} if https else {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

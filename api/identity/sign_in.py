@@ -115,6 +115,21 @@ async def refresh(gateway: Gateway, request: Request, token: RefreshToken, *, by
     return await _grant(gateway, granted, following, by_cookie=by_cookie)
 
 
+async def leave(gateway: Gateway, request: Request, token: RefreshToken) -> None:
+    """End the session that a browser had before it signed in anew."""
+    async with gateway.records.system() as system:
+        found = await sessions.find(system, token.hashes.family)
+    if found is None:
+        return
+    tenant_id, session_id = found
+    async with gateway.records.tenant(tenant_id) as tx:
+        member_id = await sessions.leave(tx, session_id, token.hashes.secret)
+        if member_id is not None:
+            by = actor(request)
+            member = Actor(ActorKind.MEMBER, member_id, by.ip, by.user_agent)
+            await audit.record(tx, member, AuditAction.SIGNED_OUT, session_id)
+
+
 async def _enter(
     gateway: Gateway, tx: TenantTx, known: SignIn, code: str | None, token: RefreshToken, by: Actor
 ) -> UUID | ProblemError:

@@ -10,7 +10,7 @@ from api.audit import actor
 from api.gateway import Gateway, InGateway
 from api.identity.auth import Signed
 from api.identity.refresh_tokens import RefreshToken, hash_csrf
-from api.identity.sign_in import Attempt, Grant, ended, refresh, sign_in
+from api.identity.sign_in import Attempt, Grant, ended, leave, refresh, sign_in
 from api.identity.tokens import DEVICE_LIFE
 from api.problems import documented, not_found
 from api.schemas.auth import (
@@ -53,6 +53,9 @@ async def login_json(body: LoginIn, request: Request, response: Response, gatewa
     grant = await sign_in(gateway, request, attempt, by_cookie=body.cookies)
     if not body.cookies:
         return await _in_body(gateway, grant, device_of=attempt.email)
+    before = RefreshToken.read(request.cookies.get(gateway.cookies.refresh, ""))
+    if before is not None:
+        await leave(gateway, request, before)
     gateway.cookies.set_device(response, await gateway.tokens.device(attempt.email), DEVICE_LIFE)
     return _in_cookies(gateway, response, grant)
 

@@ -223,6 +223,20 @@ async def end(tx: TenantTx, member_id: UUID, session_id: UUID) -> bool:
     return ended.rowcount > 0
 
 
+async def leave(tx: TenantTx, session_id: UUID, secret: bytes) -> UUID | None:
+    """End the session whose refresh token has this secret part; its member. None when that is not its last one."""
+    columns = sessions.c
+    member_id: UUID | None = await tx.connection.scalar(
+        sa.update(sessions)
+        .where(
+            columns.tenant_id == tx.tenant_id, columns.id == session_id, columns.refresh_hash == secret, *_alive()
+        )
+        .values(ended_at=sa.func.now())
+        .returning(columns.member_id)
+    )
+    return member_id
+
+
 async def end_all(tx: TenantTx, member_id: UUID, *, but: UUID | None = None) -> int:
     """End a member's sessions, all or all `but` one; how many.
 

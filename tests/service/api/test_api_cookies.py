@@ -150,6 +150,24 @@ async def test_refreshing_by_cookie(page: httpx.AsyncClient) -> None:
     assert (await page.post("/v1/auth/refresh", headers=OURS)).status_code == 401
 
 
+async def test_signing_in_anew_ends_the_session_before(page: httpx.AsyncClient, acme: Company) -> None:
+    before = page.headers["Cookie"]
+    use(page, await signed_in(page, acme))
+    listed = (await page.get("/v1/auth/sessions")).json()["items"]
+    assert [each["current"] for each in listed] == [True]
+    page.headers["Cookie"] = before
+    assert (await page.get("/v1/auth/me")).status_code == 401
+
+
+async def test_a_used_refresh_token_ends_nothing_at_a_sign_in(page: httpx.AsyncClient, acme: Company) -> None:
+    used = page.headers["Cookie"]
+    use(page, await page.post("/v1/auth/refresh", headers=OURS))
+    current, page.headers["Cookie"] = page.headers["Cookie"], used
+    assert (await signed_in(page, acme)).status_code == 200
+    page.headers["Cookie"] = current
+    assert (await page.get("/v1/auth/me")).status_code == 200
+
+
 async def test_signing_out_clears_the_cookies(page: httpx.AsyncClient) -> None:
     response = await page.post("/v1/auth/logout", headers=OURS)
     assert response.status_code == 204

@@ -163,9 +163,11 @@ async def test_a_defect_has_the_headers_too(servers: Servers, acme: Company) -> 
 
 
 async def test_https_is_insisted_on_where_people_come_by_it(servers: Servers, acme: Company) -> None:
-    async with serving(settings_of(servers, public_url="https://support.example.com")) as (url, _):
-        answer = await acme.get(f"{url}/health/live")
-    assert answer.headers["strict-transport-security"] == "max-age=31536000"
+    for subdomains, wanted in ((False, "max-age=31536000"), (True, "max-age=31536000; includeSubDomains")):
+        settings = settings_of(servers, public_url="https://support.example.com", https_subdomains=subdomains)
+        async with serving(settings) as (url, _):
+            answer = await acme.get(f"{url}/health/live")
+        assert answer.headers["strict-transport-security"] == wanted
 
 
 # Time ---------------------------------------------------------------------------------------------

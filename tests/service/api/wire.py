@@ -3,24 +3,29 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from ssl import SSLContext
 
 
 class Wire:
     """Forwards `port` of the loopback interface to `target` (host, port), until it is cut."""
 
-    def __init__(self, target: tuple[str, int]) -> None:
+    def __init__(self, target: tuple[str, int], tls: SSLContext | None) -> None:
         self._target = target
+        self._tls = tls
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self.port = 0
 
     @classmethod
     @asynccontextmanager
-    async def to(cls, host: str, port: int) -> AsyncIterator["Wire"]:
-        wire = cls((host, port))
+    async def to(cls, host: str, port: int, tls: SSLContext | None = None) -> AsyncIterator["Wire"]:
+        """`tls`: who connects speaks TLS with the proxy; what is behind it does not."""
+        wire = cls((host, port), tls)
         await wire.join()
-        yield wire
-        await wire.cut()
+        try:
+            yield wire
+        finally:
+            await wire.cut()
 
     async def join(self) -> None:
         """Listen (again, on the same port)."""
@@ -38,12 +43,19 @@ class Wire:
         await server.wait_closed()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            upstream_reader, upstream_writer = await asyncio.open_connection(*self._target)
-        except OSError:
+        if self._server is None:
             writer.transport.abort()
             return
-        self._writers |= {writer, upstream_writer}
+        self._writers.add(writer)
+        try:
+            if self._tls is not None:
+                await writer.start_tls(self._tls)
+            upstream_reader, upstream_writer = await asyncio.open_connection(*self._target)
+        except OSError:
+            self._writers.remove(writer)
+            writer.transport.abort()
+            return
+        self._writers.add(upstream_writer)
         await asyncio.gather(self._pump(reader, upstream_writer), self._pump(upstream_reader, writer))
         self._writers -= {writer, upstream_writer}
 
