@@ -2,56 +2,36 @@
 
 from uuid import UUID
 
-import structlog
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities import follow_up, identity, policy
-from activities.confidence import ANSWER_AT, UNSURE_AT
-from activities.embedding.port import Embedder, Vector
-from activities.generation.extractive import best_passage
-from activities.masking import mask
-from activities.provider.errors import ProviderError
-from activities.retrieve import Retriever
-from activities.understanding.classify import core
-from activities.understanding.language import detect
-from activities.understanding.port import Classifier
-from models.contracts.enums import ConversationState, Intent, Language
-from models.contracts.knowledge import Retrieval
+from activities import identity
+from activities.consider import Asked, Consider, coverage_of
+from activities.manners import flooding, known, unread
+from activities.metering import metered
+from activities.write import Write
+from models.contracts.enums import ConversationState, Intent
 from models.contracts.policy import Topic
-from models.contracts.settings import TenantSettings
-from models.contracts.turn import PREPARE, Coverage, Prepared, PrepareInput, TurnRules, Verdict
+from models.contracts.turn import PREPARE, Prepared, PrepareInput, Verdict
+from models.contracts.usage import Spender
 from models.repositories import messages
 from models.repositories.messages import Burst
 from models.repositories.vault import Vault
 from runtime.database import Database
 from runtime.outages import is_outage
 
-log = structlog.get_logger(__name__)
-
 GIVE_UP_AFTER = 5
 """Attempts at a message that break something here before the customer is given a person instead."""
 
 
 class Prepare:
-    """Holds what the step needs. `writes`: whether a model writes answers from passages."""
+    """Holds what the step needs."""
 
-    def __init__(
-        self,
-        database: Database,
-        embedder: Embedder,
-        classifier: Classifier,
-        retriever: Retriever,
-        vault: Vault,
-        *,
-        writes: bool,
-    ):
+    def __init__(self, database: Database, consider: Consider, write: Write, vault: Vault):
         self._database = database
+        self._consider = consider
+        self._write = write
         self._vault = vault
-        self._embedder = embedder
-        self._classifier = classifier
-        self._retriever = retriever
-        self._writes = writes
 
     @activity.defn(name=PREPARE.name)
     async def prepare(self, given: PrepareInput) -> Prepared:
@@ -71,41 +51,46 @@ class Prepare:
         if burst is None:
             return Prepared(message_ids=())
         if (tried := await self._try_codes(given, burst)) is not None:
-            verdict, about = tried
-            return Prepared(message_ids=burst.ids, verdict=verdict, rules=turn_rules(burst.settings), about=about)
-        # What leaves for a model or a server is masked; what is looked up here is not.
-        outgoing = mask(burst.text, burst.settings.masking, burst.language)
-        asked = core(burst.text)
-        vector = await self._embed(core(outgoing))
-        understanding = await self._classifier.understand(outgoing, vector, previous=given.language)
-        if outgoing != burst.text:
-            understanding = understanding.model_copy(update={"language": detect(burst.text, given.language)})
-        topic = policy.match(burst.policy, burst.text)
-        prepared = Prepared(
-            message_ids=burst.ids,
-            understanding=understanding,
-            verdict=await self._verdict(given, topic),
-            rule=topic.name if topic else None,
-            writes=self._writes,
-            rules=turn_rules(burst.settings),
+            return known(burst).model_copy(update={"verdict": tried[0], "about": tried[1]})
+        if flooding(burst):
+            return unread(burst, given.language)
+        spender = Spender(
+            tenant_id=given.tenant_id, conversation_id=given.conversation_id, assistant_id=burst.chosen.id
+        )
+        async with metered(self._database, spender, burst.settings.budgets):
+            return await self._considered(given, burst)
+
+    async def _considered(self, given: PrepareInput, burst: Burst) -> Prepared:
+        asked = Asked(
+            tenant_id=given.tenant_id,
+            text=burst.text,
+            settings=burst.settings,
+            policy=burst.policy,
+            spoken=burst.language,
+            chosen=burst.chosen,
+            previous=given.language,
+            conversation_id=given.conversation_id,
+        )
+        understood = await self._consider.understand(asked)
+        topic, understanding = understood.topic, understood.understanding
+        prepared = known(burst).model_copy(
+            update={
+                "understanding": understanding,
+                "verdict": await self._verdict(given, topic),
+                "rule": topic.name if topic else None,
+                "writes": self._write.writes(burst.chosen.assistant.route),
+            }
         )
         if given.state is ConversationState.MANAGER_ACTIVE or Intent.QUESTION not in understanding.intents:
             return prepared
-        if vector is None:
+        found = await self._consider.find(asked, understood)
+        if found is None:
             return prepared.model_copy(update={"degraded": True})
-        try:
-            found = await self._find(given, burst, asked, vector, understanding.language)
-        except ProviderError as error:
-            log.warning("search failed", cause=type(error).__name__)
-            return prepared.model_copy(update={"degraded": True})
-        # The first is the one to quote; only here are similarities known.
-        best = best_passage(asked, understanding.language, found.passages)
-        ranked = sorted(found.passages, key=lambda passage: passage is not best)
         return prepared.model_copy(
             update={
-                "coverage": coverage_of(found.confidence),
+                "coverage": coverage_of(found.confidence, burst.chosen.assistant),
                 "confidence": found.confidence,
-                "passages": tuple(passage.chunk_id for passage in ranked),
+                "passages": tuple(passage.chunk_id for passage in found.passages),
             }
         )
 
@@ -126,50 +111,3 @@ class Prepare:
             return Verdict(topic.action)
         async with self._database.tenant(given.tenant_id) as tx:
             return await identity.verdict_on(tx, given.conversation_id)
-
-    async def _embed(self, text: str) -> Vector | None:
-        try:
-            return await self._embedder.embed_query(text)
-        except ProviderError as error:
-            log.warning("embedding failed", cause=type(error).__name__)
-            return None
-
-    async def _find(
-        self, given: PrepareInput, burst: Burst, text: str, vector: Vector, language: Language
-    ) -> Retrieval:
-        """Search for the question; a follow-up that finds nothing by itself is searched with what it follows."""
-
-        def masked(said: str) -> str:
-            return mask(said, burst.settings.masking, burst.language)
-
-        found = await self._retriever.find(
-            given.tenant_id, text, language, outgoing=core(masked(burst.text)), usual=vector
-        )
-        if found.confidence >= ANSWER_AT or not follow_up.leans_on_context(text):
-            return found
-        async with self._database.tenant(given.tenant_id) as tx:
-            before = await messages.previous_question(tx, given.conversation_id)
-        if before is None:
-            return found
-        together = f"{before} {text}"
-        try:
-            carried = await self._retriever.find(given.tenant_id, together, language, outgoing=masked(together))
-        except ProviderError as error:
-            log.warning("search failed", cause=type(error).__name__)
-            return found
-        return max(found, carried, key=lambda retrieval: retrieval.confidence)
-
-
-def coverage_of(confidence: float) -> Coverage:
-    if confidence >= ANSWER_AT:
-        return Coverage.COVERED
-    return Coverage.UNSURE if confidence >= UNSURE_AT else Coverage.UNCOVERED
-
-
-def turn_rules(settings: TenantSettings) -> TurnRules:
-    return TurnRules(
-        mute=settings.mute,
-        mute_again=settings.mute_again,
-        opt_out_memory=settings.opt_out_memory,
-        clarifications=settings.clarifications,
-    )

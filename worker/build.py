@@ -8,14 +8,11 @@ from datetime import timedelta
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from activities.consider import Consider
 from activities.embedding.port import Embedder
 from activities.embedding.spaces import Spaces, configured
 from activities.erase import Erase
 from activities.generate import Generate
-from activities.generation.choice import chat_for
-from activities.generation.extractive import ExtractiveGenerator
-from activities.generation.port import ChatModel
-from activities.generation.written import WritingGenerator
 from activities.hand_over import HandOver
 from activities.identity import SendCode
 from activities.ingest import Ingest
@@ -30,18 +27,22 @@ from activities.reranking.choice import reranker_for
 from activities.reranking.port import Reranker
 from activities.retain import Retain
 from activities.retrieve import Retriever
+from activities.routes.build import Routes
 from activities.tenant_deletion import TenantDeletion
 from activities.tenant_export import TenantExport
 from activities.understanding.choice import classifier_for
+from activities.write import Write
 from models.contracts.routing import CONVERSATIONS_QUEUE, KNOWLEDGE_QUEUE, MODELS_QUEUE, OPERATIONS_QUEUE
+from models.contracts.usage import Purpose
 from models.repositories import installation_keys
 from models.repositories.vault import Vault
-from runtime import secrets
+from runtime import models_file, secrets
 from runtime.database import Database
 from runtime.errors import OperatorError
 from runtime.home import Home
 from runtime.settings import Settings
 from worker.heartbeats import Heartbeats
+from worker.metrics import observing
 from worker.parking import Parking, Suspended
 from workflows.conversation import ConversationWorkflow
 from workflows.erasure import ErasureWorkflow
@@ -64,14 +65,14 @@ INGESTS_AT_A_TIME = 2
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What the activities work with. `model` is None where the best passage is quoted instead of writing."""
+    """What the activities work with."""
 
     database: Database
     client: Client
     embedder: Embedder
     spaces: Spaces
     reranker: Reranker | None
-    model: ChatModel | None
+    routes: Routes
     vault: Vault
 
 
@@ -82,7 +83,6 @@ async def tools(settings: Settings, client: Client) -> AsyncIterator[Tools]:
         assert settings.database_url is not None, "the command line resolves it"
         database = Database(settings.database_url.get_secret_value(), pool_size=settings.database_pool_size)
         stack.push_async_callback(database.close)
-        llm_key = settings.llm_api_key
         embedder, following = configured(settings)
         stack.push_async_callback(embedder.close)
         if following is not None:
@@ -90,18 +90,8 @@ async def tools(settings: Settings, client: Client) -> AsyncIterator[Tools]:
         reranker = reranker_for(settings)
         if reranker is not None:
             stack.push_async_callback(reranker.close)
-        model = None
-        if settings.llm_provider != "extractive":
-            assert settings.llm_model, "settings require it"
-            assert settings.llm_url, "settings require it"
-            model = chat_for(
-                settings.llm_provider,
-                model=settings.llm_model,
-                base_url=settings.llm_url,
-                api_key=llm_key.get_secret_value() if llm_key else None,
-                stall_seconds=settings.llm_stall_seconds,
-            )
-            stack.push_async_callback(model.close)
+        routes = Routes(models_file.configured(settings), observing(client))
+        stack.push_async_callback(routes.close)
         roots = secrets.root_keys(settings)
         async with database.system() as tx:
             missing = await installation_keys.root_keys_in_use(tx) - set(roots.ids)
@@ -111,7 +101,7 @@ async def tools(settings: Settings, client: Client) -> AsyncIterator[Tools]:
                     "what is encrypted cannot be read"
                 )
             spaces = await Spaces.of(tx, embedder, following)
-        yield Tools(database, client, embedder, spaces, reranker, model, Vault(roots))
+        yield Tools(database, client, embedder, spaces, reranker, routes, Vault(roots))
 
 
 async def workers(settings: Settings, tools: Tools) -> list[Worker]:
@@ -120,12 +110,13 @@ async def workers(settings: Settings, tools: Tools) -> list[Worker]:
     classifier = classifier_for(
         tools.embedder,
         Home.at(settings.data_dir).root / "cache",
-        model=tools.model if settings.llm_understands else None,
+        model=tools.routes.chat(Purpose.UNDERSTAND) if settings.llm_understands else None,
     )
     await classifier.load()
     grace = timedelta(seconds=settings.drain_seconds)
     retriever = Retriever(database, tools.spaces, tools.reranker)
-    prepare = Prepare(database, tools.embedder, classifier, retriever, tools.vault, writes=tools.model is not None)
+    write = Write(tools.embedder, tools.routes, settings.llm_turn_seconds)
+    prepare = Prepare(database, Consider(database, tools.embedder, classifier, retriever), write, tools.vault)
     ladder = Ladder(database)
     ingest = Ingest(database, tools.spaces)
     reindex = ReindexSteps(database, tools.spaces)
@@ -199,8 +190,7 @@ async def workers(settings: Settings, tools: Tools) -> list[Worker]:
         ),
     ]
     # Polled without a model too: what was begun with one must end when the setting is taken back.
-    writer = WritingGenerator(tools.model) if tools.model else ExtractiveGenerator()
-    generate = Generate(database, tools.embedder, writer, settings.llm_turn_seconds)
+    generate = Generate(database, write)
     found.append(
         Worker(
             client,

@@ -31,7 +31,7 @@ async def run(settings: Settings) -> None:
             await stack.enter_async_context(worker)
         await schedules.ensure(client, every=timedelta(seconds=settings.reconcile_seconds))
         await schedules.ensure_retention(client, hour=settings.retention_hour)
-        log.info("worker ready", writes=held.model is not None)
+        log.info("worker ready", routes=len(held.routes.health()))
         await stop.wait()
         log.info("worker drains", seconds=settings.drain_seconds)
     log.info("worker stopped")

@@ -1,6 +1,6 @@
 """From a provider's name to the model behind it."""
 
-from typing import Literal, assert_never
+from typing import Literal
 
 from activities.generation.ollama import OllamaChat
 from activities.generation.openai import OpenAIChat
@@ -10,13 +10,22 @@ ChatProvider = Literal["ollama", "openai"]
 
 
 def chat_for(
-    provider: ChatProvider, *, model: str, base_url: str, api_key: str | None = None, stall_seconds: float = 10
+    provider: ChatProvider,
+    *,
+    model: str,
+    base_url: str,
+    api_key: str | None = None,
+    stall_seconds: float = 10,
+    first_token_seconds: float | None = None,
+    proxy: str | None = None,
 ) -> ChatModel:
-    """The model behind a server, for `WritingGenerator` and `LlmClassifier`."""
-    match provider:
-        case "ollama":
-            return OllamaChat(base_url=base_url, model=model, api_key=api_key, stall_seconds=stall_seconds)
-        case "openai":
-            return OpenAIChat(base_url=base_url, model=model, api_key=api_key, stall_seconds=stall_seconds)
-        case unknown:
-            assert_never(unknown)
+    """The model behind a server, asked with one key. Whoever has several asks through activities/routes."""
+    kinds: dict[ChatProvider, type[OllamaChat | OpenAIChat]] = {"ollama": OllamaChat, "openai": OpenAIChat}
+    return kinds[provider](
+        base_url=base_url,
+        model=model,
+        api_key=api_key,
+        stall_seconds=stall_seconds,
+        first_token_seconds=first_token_seconds,
+        proxy=proxy,
+    )

@@ -19,21 +19,32 @@ from models.contracts.knowledge import Usage
 class OllamaChat:
     """`stall_seconds` bounds the pause between chunks. A model that was not pulled is a RejectedError (HTTP 404)."""
 
-    def __init__(self, *, base_url: str, model: str, api_key: str | None = None, stall_seconds: float = 10) -> None:
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        model: str,
+        api_key: str | None = None,
+        stall_seconds: float = 10,
+        first_token_seconds: float | None = None,
+        proxy: str | None = None,
+    ) -> None:
         self._model = model
         self._stall_seconds = stall_seconds
-        self._client = client(base_url, api_key)
+        self._first_token_seconds = first_token_seconds
+        self._client = client(base_url, api_key, proxy=proxy)
 
     async def stream(
-        self, messages: tuple[Message, ...], *, max_tokens: int, deadline_seconds: float
+        self, messages: tuple[Message, ...], *, max_tokens: int, deadline_seconds: float, temperature: float = 0.0
     ) -> AsyncGenerator[str | Usage]:
         begun = time.monotonic()
         last: ollama.ChatResponse | None = None
         replies = paced(
-            self._replies(messages, max_tokens),
+            self._replies(messages, max_tokens, temperature),
             PROVIDER,
             stall_seconds=self._stall_seconds,
             deadline_seconds=deadline_seconds,
+            first_seconds=self._first_token_seconds,
         )
         async with aclosing(replies):
             async for last in replies:
@@ -68,9 +79,12 @@ class OllamaChat:
     async def close(self) -> None:
         await close(self._client)
 
-    async def _replies(self, messages: tuple[Message, ...], max_tokens: int) -> AsyncGenerator[ollama.ChatResponse]:
+    async def _replies(
+        self, messages: tuple[Message, ...], max_tokens: int, temperature: float
+    ) -> AsyncGenerator[ollama.ChatResponse]:
+        options = _options(max_tokens, temperature)
         with ollama_errors():
-            replies = await self._client.chat(self._model, _wire(messages), stream=True, options=_options(max_tokens))
+            replies = await self._client.chat(self._model, _wire(messages), stream=True, options=options)
             # The library promises an iterator and returns a generator, whose closing closes the connection.
             async with aclosing(cast("AsyncGenerator[ollama.ChatResponse]", replies)) as open_replies:
                 async for reply in open_replies:
@@ -90,8 +104,8 @@ def _wire(messages: tuple[Message, ...]) -> list[dict[str, str]]:
     return [{"role": message.role, "content": message.text} for message in messages]
 
 
-def _options(max_tokens: int) -> dict[str, float]:
-    return {"temperature": 0, "num_predict": max_tokens}
+def _options(max_tokens: int, temperature: float = 0.0) -> dict[str, float]:
+    return {"temperature": temperature, "num_predict": max_tokens}
 
 
 def _ended(last: ollama.ChatResponse | None) -> ollama.ChatResponse:

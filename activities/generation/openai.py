@@ -51,20 +51,37 @@ class _Reply(BaseModel):
 class OpenAIChat:
     """`base_url` ends where the API's paths begin, usually in `/v1`. `stall_seconds` bounds the pause between chunks."""
 
-    def __init__(self, *, base_url: str, model: str, api_key: str | None = None, stall_seconds: float = 10) -> None:
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        model: str,
+        api_key: str | None = None,
+        stall_seconds: float = 10,
+        first_token_seconds: float | None = None,
+        proxy: str | None = None,
+    ) -> None:
         self._model = model
         self._stall_seconds = stall_seconds
-        self._client = httpx.AsyncClient(base_url=base_url, headers=bearer(api_key), **client_options(PROVIDER))
+        self._first_token_seconds = first_token_seconds
+        self._client = httpx.AsyncClient(base_url=base_url, headers=bearer(api_key), **client_options(PROVIDER, proxy=proxy))
 
     async def stream(
-        self, messages: tuple[Message, ...], *, max_tokens: int, deadline_seconds: float
+        self, messages: tuple[Message, ...], *, max_tokens: int, deadline_seconds: float, temperature: float = 0.0
     ) -> AsyncGenerator[str | Usage]:
         begun = time.monotonic()
-        body = self._body(messages, max_tokens) | {"stream": True, "stream_options": {"include_usage": True}}
+        body = self._body(messages, max_tokens, temperature) | {
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
         finish: str | None = None
         tokens = _Tokens()
         replies = paced(
-            self._replies(body), PROVIDER, stall_seconds=self._stall_seconds, deadline_seconds=deadline_seconds
+            self._replies(body),
+            PROVIDER,
+            stall_seconds=self._stall_seconds,
+            deadline_seconds=deadline_seconds,
+            first_seconds=self._first_token_seconds,
         )
         async with aclosing(replies):
             async for reply in replies:
@@ -116,12 +133,12 @@ class OpenAIChat:
                         return
                     yield _parse(data)
 
-    def _body(self, messages: tuple[Message, ...], max_tokens: int) -> dict[str, Any]:
+    def _body(self, messages: tuple[Message, ...], max_tokens: int, temperature: float = 0.0) -> dict[str, Any]:
         return {
             "model": self._model,
             "messages": [{"role": message.role, "content": message.text} for message in messages],
             "max_tokens": max_tokens,
-            "temperature": 0,
+            "temperature": temperature,
         }
 
     def _usage(self, tokens: _Tokens, begun: float) -> Usage:

@@ -25,7 +25,7 @@ class GenerateRequest:
     """A question, the passages that may answer it (best first), and how to answer.
 
     `history` holds earlier messages of the conversation, oldest first; `instructions` is the assistant's own
-    prompt (persona, tone). `deadline_seconds` bounds the whole call.
+    prompt (persona, tone). `deadline_seconds` bounds the whole call, `max_tokens` the answer.
     """
 
     question: str
@@ -34,6 +34,8 @@ class GenerateRequest:
     history: tuple[Message, ...] = ()
     instructions: str = ""
     deadline_seconds: float = 30.0
+    temperature: float = 0.0
+    max_tokens: int = 700
 
 
 @dataclass(frozen=True)
@@ -63,10 +65,10 @@ class Generator(Protocol):
 
 
 class ChatModel(Protocol):
-    """A model behind a server. Both methods raise ProviderError and never retry."""
+    """A model behind a server. Both methods raise ProviderError and ask nobody twice."""
 
     def stream(
-        self, messages: tuple[Message, ...], *, max_tokens: int, deadline_seconds: float
+        self, messages: tuple[Message, ...], *, max_tokens: int, deadline_seconds: float, temperature: float = 0.0
     ) -> AsyncGenerator[str | Usage]:
         """Pieces of the reply and, last, its Usage, which comes only after a proper end of the stream."""
 

@@ -8,7 +8,6 @@ from activities.generation.prompt import NO_ANSWER, messages_for
 from activities.provider.errors import OverlongReplyError
 from models.contracts.knowledge import Usage
 
-MAX_TOKENS = 700
 MAX_CHARACTERS = 4_000
 """A server that ignores `max_tokens` must not fill the memory or the customer's screen."""
 
@@ -26,7 +25,10 @@ class WritingGenerator:
         text = ""
         shown = 0
         pieces = self._model.stream(
-            messages_for(request), max_tokens=MAX_TOKENS, deadline_seconds=request.deadline_seconds
+            messages_for(request),
+            max_tokens=request.max_tokens,
+            deadline_seconds=request.deadline_seconds,
+            temperature=request.temperature,
         )
         async with aclosing(pieces):
             async for piece in pieces:

@@ -9,7 +9,8 @@
     ├── DeadlineError         the whole call took too long            retryable
     ├── TruncatedStreamError  the stream ended without its end marker retryable
     ├── MalformedReplyError   not the protocol, or not the schema     retryable
-    └── OverlongReplyError    cut off by a length limit               final
+    ├── OverlongReplyError    cut off by a length limit               final
+    └── BudgetError           not asked: the tenant's budget is spent final
 
 Messages name the provider and the cause. They never carry a request's or a response's text, because both hold
 customers' words.
@@ -42,9 +43,13 @@ class ServerFaultError(ProviderError):
 
 
 class RejectedError(ProviderError):
-    """The provider refuses this request, and would refuse it again."""
+    """The provider refuses this request, and would refuse it again. `status` is what it answered, if it was HTTP."""
 
     retryable = False
+
+    def __init__(self, provider: str, cause: str, *, status: int | None = None) -> None:
+        super().__init__(provider, cause)
+        self.status = status
 
 
 class StalledError(ProviderError):
@@ -65,5 +70,11 @@ class MalformedReplyError(ProviderError):
 
 class OverlongReplyError(ProviderError):
     """The model was cut off by a length limit; the same request would end the same way."""
+
+    retryable = False
+
+
+class BudgetError(ProviderError):
+    """The provider was not asked, because the tenant has spent what it wants to spend."""
 
     retryable = False

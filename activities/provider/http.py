@@ -31,10 +31,11 @@ class ClientOptions(TypedDict):
 
     timeout: httpx.Timeout
     follow_redirects: bool
+    proxy: str | None
     event_hooks: dict[str, list[Callable[[httpx.Response], Awaitable[None]]]]
 
 
-def client_options(provider: str, *, read_seconds: float | None = None) -> ClientOptions:
+def client_options(provider: str, *, read_seconds: float | None = None, proxy: str | None = None) -> ClientOptions:
     """Options that turn every error status into a `ProviderError` before any library sees the response.
 
     Redirects stay off: a provider that moves would be sent the key and the customer's text unasked.
@@ -46,6 +47,7 @@ def client_options(provider: str, *, read_seconds: float | None = None) -> Clien
     return {
         "timeout": httpx.Timeout(read_seconds, connect=CONNECT_SECONDS),
         "follow_redirects": False,
+        "proxy": proxy,
         "event_hooks": {"response": [check]},
     }
 
@@ -66,7 +68,7 @@ def raise_for_status(provider: str, response: httpx.Response) -> None:
         raise UnreachableError(provider, cause)
     if status >= 500:
         raise ServerFaultError(provider, cause)
-    raise RejectedError(provider, cause)
+    raise RejectedError(provider, cause, status=status)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
@@ -104,16 +106,21 @@ async def post_json(client: httpx.AsyncClient, provider: str, path: str, body: M
 
 
 async def paced(
-    chunks: AsyncGenerator[Chunk], provider: str, *, stall_seconds: float, deadline_seconds: float
+    chunks: AsyncGenerator[Chunk],
+    provider: str,
+    *,
+    stall_seconds: float,
+    deadline_seconds: float,
+    first_seconds: float | None = None,
 ) -> AsyncGenerator[Chunk]:
     """Pass a stream on while it keeps moving, and close it when the reader leaves.
 
-    The first chunk may take the whole deadline (a local server may have to load the model first); from then on
-    `stall_seconds` bounds each pause.
+    The first chunk may take `first_seconds`, or the whole deadline (a local server may have to load the model first);
+    from then on `stall_seconds` bounds each pause.
     """
     clock = asyncio.get_running_loop().time
     end = clock() + deadline_seconds
-    pause = deadline_seconds
+    pause = deadline_seconds if first_seconds is None else first_seconds
     async with aclosing(chunks):
         while True:
             left = end - clock()

@@ -12,10 +12,12 @@ from activities.provider.http import bearer, client_options, transport_errors
 PROVIDER = "ollama"
 
 
-def client(base_url: str, api_key: str | None, *, read_seconds: float | None = None) -> ollama.AsyncClient:
+def client(
+    base_url: str, api_key: str | None, *, read_seconds: float | None = None, proxy: str | None = None
+) -> ollama.AsyncClient:
     """The library drops response headers from its errors, so the status is judged by our hook before it looks."""
     return ollama.AsyncClient(
-        host=base_url, headers=bearer(api_key), **client_options(PROVIDER, read_seconds=read_seconds)
+        host=base_url, headers=bearer(api_key), **client_options(PROVIDER, read_seconds=read_seconds, proxy=proxy)
     )
 
 

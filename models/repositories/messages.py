@@ -9,11 +9,13 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from models.contracts.assistants import Chosen
 from models.contracts.enums import Author, Direction, Language, MessageStatus, ReplyKind
 from models.contracts.policy import Policy
 from models.contracts.privacy import CodeOutcome
 from models.contracts.settings import TenantSettings
 from models.contracts.turn import MOST_TOGETHER
+from models.repositories.assistants import CHOSEN, chosen_of
 from models.repositories.identity_codes import PERIOD
 from models.tables import messages
 from runtime.database import SystemTx, TenantTx
@@ -34,6 +36,7 @@ class Message:
     citations: list[dict[str, Any]]
     confidence: float | None
     turn: int | None
+    flooded: bool
     created_at: datetime
 
 
@@ -50,7 +53,8 @@ class Said:
 class Burst:
     """Messages to understand together, oldest first, and the rules of the tenant that they are for.
 
-    `language` is the tenant's; `code_awaited`: a code was sent for this conversation and may be among them.
+    `language` is the tenant's; `chosen` is who answers; `code_awaited`: a code was sent for this conversation and may be among them. `recent`
+    counts what the customer has written within a minute, in all conversations, and `repeats` the same words among it.
     """
 
     said: tuple[Said, ...]
@@ -58,6 +62,9 @@ class Burst:
     policy: Policy
     language: Language
     code_awaited: bool
+    chosen: Chosen
+    recent: int
+    repeats: int
 
     @property
     def ids(self) -> tuple[UUID, ...]:
@@ -71,20 +78,37 @@ class Burst:
 # One round trip for all that a turn begins with.
 UNHANDLED = sa.text(
     """
+    WITH recent AS MATERIALIZED (
+        SELECT lower(btrim(left(r.text, 500))) AS words
+        FROM conversations mine
+        JOIN conversations c ON c.tenant_id = mine.tenant_id AND c.customer_id = mine.customer_id
+            AND c.last_message_at > now() - interval '1 minute'
+        CROSS JOIN LATERAL (
+            SELECT s.direction, s.text, s.created_at FROM messages s
+            WHERE s.tenant_id = c.tenant_id AND s.conversation_id = c.id ORDER BY s.seq DESC LIMIT :looked_at
+        ) r
+        WHERE mine.tenant_id = :tenant AND mine.id = :conversation
+            AND r.direction = 'inbound' AND r.created_at > now() - interval '1 minute'
+    )
     SELECT m.id, m.text,
         (SELECT outcome FROM identity_checks k WHERE k.tenant_id = :tenant AND k.message_id = m.id) AS tried,
         EXISTS (SELECT FROM identity_codes i WHERE i.tenant_id = :tenant AND i.conversation_id = :conversation
             AND i.hash IS NOT NULL AND i.used_at IS NULL AND i.created_at > now() - :code_period) AS code_awaited,
         (SELECT language FROM tenants WHERE id = :tenant) AS tenant_language,
         (SELECT body FROM tenant_settings WHERE tenant_id = :tenant) AS settings,
-        (SELECT body FROM policies WHERE tenant_id = :tenant ORDER BY version DESC LIMIT 1) AS policy
+        (SELECT body FROM policies WHERE tenant_id = :tenant ORDER BY version DESC LIMIT 1) AS policy,
+        (SELECT count(*) FROM recent) AS recent,
+        (SELECT max(times) FROM (SELECT count(*) AS times FROM recent GROUP BY words) counted) AS repeats,
+        ({CHOSEN}) AS chosen
     FROM messages m
     WHERE m.tenant_id = :tenant AND m.conversation_id = :conversation AND m.status = 'stored'
         AND m.seq <= (SELECT max(seq) FROM messages WHERE tenant_id = :tenant AND id = ANY(:ids))
     ORDER BY m.seq LIMIT :at_most
-    """
+    """.replace("{CHOSEN}", CHOSEN)
 ).bindparams(
     sa.bindparam("at_most", type_=sa.Integer()),
+    # Beyond the largest limit that a policy can have, with the bot's replies between them.
+    sa.bindparam("looked_at", 500, type_=sa.Integer()),
     sa.bindparam("code_period", PERIOD, type_=sa.Interval()),
     sa.bindparam("tenant", type_=sa.Uuid()),
     sa.bindparam("conversation", type_=sa.Uuid()),
@@ -104,6 +128,7 @@ MESSAGE_COLUMNS = (
     messages.c.citations,
     messages.c.confidence,
     messages.c.turn,
+    messages.c.flooded,
     messages.c.created_at,
 )
 
@@ -154,6 +179,9 @@ async def unhandled(tx: TenantTx, conversation: UUID, ids: tuple[UUID, ...]) -> 
         policy=Policy.model_validate(first.policy or {}),
         language=Language(first.tenant_language),
         code_awaited=first.code_awaited,
+        chosen=chosen_of(first.chosen),
+        recent=first.recent,
+        repeats=first.repeats or 0,
     )
 
 
@@ -165,6 +193,29 @@ async def text_of(tx: TenantTx, ids: Sequence[UUID]) -> str:
         .order_by(messages.c.seq)
     )
     return "\n".join(found)
+
+
+async def said_before(
+    tx: TenantTx, conversation: UUID, ids: Sequence[UUID], *, limit: int
+) -> list[tuple[Author, str]]:
+    """The last `limit` messages before those of `ids`, oldest first: what a turn of the conversation follows."""
+    first = (
+        sa.select(sa.func.min(messages.c.seq))
+        .where(messages.c.tenant_id == tx.tenant_id, messages.c.id.in_(ids))
+        .scalar_subquery()
+    )
+    rows = await tx.connection.execute(
+        sa.select(messages.c.author, messages.c.text)
+        .where(
+            messages.c.tenant_id == tx.tenant_id,
+            messages.c.conversation_id == conversation,
+            messages.c.seq < first,
+            messages.c.status != MessageStatus.DRAFT,
+        )
+        .order_by(messages.c.seq.desc())
+        .limit(limit)
+    )
+    return [(row.author, row.text) for row in reversed(rows.all())]
 
 
 async def get_many(tx: TenantTx, ids: list[UUID]) -> dict[UUID, Message]:

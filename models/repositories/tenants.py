@@ -10,9 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from models.contracts.enums import ChannelKind, Language, Role
-from models.contracts.policy import Policy
 from models.contracts.settings import Masking, TenantSettings
-from models.tables import api_keys, branches, channel_accounts, members, policies, tenant_settings, tenants
+from models.tables import api_keys, branches, channel_accounts, members, tenant_settings, tenants
 from runtime.database import SystemTx, TenantTx
 from runtime.ids import new_id
 
@@ -211,6 +210,12 @@ async def get_settings(tx: TenantTx) -> TenantSettings:
 
 async def masking(tx: TenantTx) -> tuple[Masking, Language]:
     """What is taken out of texts before they go to a model, and the language of the tenant."""
+    settings, language = await settings_and_language(tx)
+    return settings.masking, language
+
+
+async def settings_and_language(tx: TenantTx) -> tuple[TenantSettings, Language]:
+    """In one round trip, for whoever writes to a customer."""
     row = (
         await tx.connection.execute(
             sa.select(tenant_settings.c.body, tenants.c.language)
@@ -218,7 +223,7 @@ async def masking(tx: TenantTx) -> tuple[Masking, Language]:
             .where(tenant_settings.c.tenant_id == tx.tenant_id)
         )
     ).one()
-    return TenantSettings.model_validate(row.body).masking, Language(row.language)
+    return TenantSettings.model_validate(row.body), Language(row.language)
 
 
 async def put_settings(tx: TenantTx, settings: TenantSettings) -> None:
@@ -229,37 +234,3 @@ async def put_settings(tx: TenantTx, settings: TenantSettings) -> None:
             index_elements=[tenant_settings.c.tenant_id], set_={"body": body, "updated_at": sa.func.now()}
         )
     )
-
-
-async def get_policy(tx: TenantTx) -> Policy:
-    """The policy in force: the latest version, or an empty one."""
-    return (await get_policy_version(tx))[1]
-
-
-async def get_policy_version(tx: TenantTx) -> tuple[int, Policy]:
-    """The policy in force and its version; 0 and an empty one where none was ever written."""
-    row = (
-        await tx.connection.execute(
-            sa.select(policies.c.version, policies.c.body)
-            .where(policies.c.tenant_id == tx.tenant_id)
-            .order_by(policies.c.version.desc())
-            .limit(1)
-        )
-    ).one_or_none()
-    return (0, Policy()) if row is None else (row.version, Policy.model_validate(row.body))
-
-
-async def put_policy(tx: TenantTx, policy: Policy) -> int:
-    """Store the policy as a new version, which is returned. Two writers at once: one gets an IntegrityError."""
-    version = 1 + (
-        await tx.connection.scalar(
-            sa.select(sa.func.coalesce(sa.func.max(policies.c.version), 0)).where(policies.c.tenant_id == tx.tenant_id)
-        )
-        or 0
-    )
-    await tx.connection.execute(
-        sa.insert(policies).values(
-            tenant_id=tx.tenant_id, id=new_id(), version=version, body=policy.model_dump(mode="json")
-        )
-    )
-    return version

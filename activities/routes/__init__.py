@@ -1,0 +1,1 @@
+"""Which model is asked: an ordered list of endpoints with keys, rests after failures, and fallbacks."""

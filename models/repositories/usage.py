@@ -1,0 +1,234 @@
+"""What models cost a tenant: the ledger of calls, and its budgets, which are checked and added to in one statement."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Literal
+
+import sqlalchemy as sa
+
+from models.contracts.enums import EventType
+from models.contracts.settings import Budgets
+from models.contracts.usage import ModelCall, Spender
+from models.repositories import events
+from models.tables import assistants, model_calls, model_spend
+from runtime.database import TenantTx
+from runtime.ids import new_id
+
+MILLION = 1_000_000
+WARN_AT = 0.8
+
+GroupBy = Literal["day", "model", "assistant", "outcome"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """What was set aside for a call: tokens of a day and money (in millionths) of its month."""
+
+    day: date
+    tokens: int
+    cost: int
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What today has used in tokens, and this month in millionths."""
+
+    tokens_today: int
+    cost_this_month: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """Calls that have `key` in common. `cost` is in millionths."""
+
+    key: str
+    calls: int
+    prompt_tokens: int
+    completion_tokens: int
+    cost: int
+    milliseconds: int
+
+
+# Of workers that reserve at once, the second waits for the row and then sees what the first has added. The same
+# condition in both places: the row may be new or there already.
+RESERVE = sa.text(
+    """
+    INSERT INTO model_spend AS spend (tenant_id, month, cost, day, tokens)
+    SELECT :tenant, date_trunc('month', today), :cost, today, :tokens
+    FROM (SELECT (now() AT TIME ZONE 'utc')::date AS today) AS calendar
+    WHERE :tokens <= coalesce(:tokens_limit, :tokens) AND :cost <= coalesce(:cost_limit, :cost)
+    ON CONFLICT (tenant_id, month) DO UPDATE SET
+        cost = spend.cost + excluded.cost,
+        tokens = CASE WHEN spend.day = excluded.day THEN spend.tokens ELSE 0 END + excluded.tokens,
+        day = excluded.day,
+        updated_at = now()
+    WHERE (CAST(:tokens_limit AS bigint) IS NULL
+            OR CASE WHEN spend.day = excluded.day THEN spend.tokens ELSE 0 END + excluded.tokens <= :tokens_limit)
+        AND (CAST(:cost_limit AS bigint) IS NULL OR spend.cost + excluded.cost <= :cost_limit)
+    RETURNING day
+    """
+).bindparams(
+    sa.bindparam("tenant", type_=sa.Uuid()),
+    sa.bindparam("cost", type_=sa.BigInteger()),
+    sa.bindparam("tokens", type_=sa.BigInteger()),
+    sa.bindparam("cost_limit", type_=sa.BigInteger()),
+    sa.bindparam("tokens_limit", type_=sa.BigInteger()),
+)
+
+# What a call really used, less what was set aside for it. A day that is over by now is nobody's concern any more.
+SETTLE = sa.text(
+    """
+    INSERT INTO model_spend AS spend (tenant_id, month, cost, day, tokens)
+    VALUES (:tenant, date_trunc('month', CAST(:day AS date)), :cost, :day, :tokens)
+    ON CONFLICT (tenant_id, month) DO UPDATE SET
+        cost = spend.cost + excluded.cost,
+        tokens = CASE WHEN spend.day = excluded.day THEN spend.tokens + excluded.tokens
+            WHEN spend.day < excluded.day THEN excluded.tokens ELSE spend.tokens END,
+        day = greatest(spend.day, excluded.day),
+        updated_at = now()
+    RETURNING day, tokens, cost
+    """
+).bindparams(
+    sa.bindparam("tenant", type_=sa.Uuid()),
+    sa.bindparam("day", type_=sa.Date()),
+    sa.bindparam("cost", type_=sa.BigInteger()),
+    sa.bindparam("tokens", type_=sa.BigInteger()),
+)
+
+
+async def today(tx: TenantTx) -> date:
+    """The day that is counted now: the database's, in UTC, so that all workers agree."""
+    found: date | None = await tx.connection.scalar(sa.text("SELECT (now() AT TIME ZONE 'utc')::date"))
+    assert found is not None, "it is always some day"
+    return found
+
+
+async def reserve(tx: TenantTx, budgets: Budgets, *, tokens: int, cost: int) -> Reservation | None:
+    """Set aside what a call may use at most; None when that is more than the budgets leave."""
+    day = await tx.connection.scalar(
+        RESERVE,
+        {
+            "tenant": tx.tenant_id,
+            "tokens": tokens,
+            "cost": cost,
+            "tokens_limit": budgets.tokens_per_day,
+            "cost_limit": budgets.cost_limit,
+        },
+    )
+    return None if day is None else Reservation(day, tokens, cost)
+
+
+async def settle(
+    tx: TenantTx, spender: Spender, budgets: Budgets, calls: Sequence[ModelCall], reserved: Sequence[Reservation]
+) -> None:
+    """Enter calls that are over, and put what they used in the place of what was set aside for them.
+
+    Where that reaches WARN_AT of a budget, an event says so, once a day and once a month.
+    """
+    if calls:
+        await tx.connection.execute(
+            sa.insert(model_calls),
+            [
+                {
+                    "tenant_id": tx.tenant_id,
+                    "id": new_id(),
+                    "conversation_id": spender.conversation_id,
+                    "assistant_id": spender.assistant_id,
+                    **call.model_dump(),
+                }
+                for call in calls
+            ],
+        )
+    day = reserved[0].day if reserved else await today(tx)
+    tokens = sum(call.tokens for call in calls) - sum(each.tokens for each in reserved)
+    cost = sum(call.cost for call in calls) - sum(each.cost for each in reserved)
+    if not calls and not reserved:
+        return
+    row = (
+        await tx.connection.execute(SETTLE, {"tenant": tx.tenant_id, "day": day, "tokens": tokens, "cost": cost})
+    ).one()
+    if budgets.tokens_per_day is not None and row.tokens >= WARN_AT * budgets.tokens_per_day:
+        await _warn(tx, row.day, model_spend.c.tokens_warned_on, "tokens_per_day", row.day)
+    if budgets.cost_limit is not None and row.cost >= WARN_AT * budgets.cost_limit:
+        await _warn(tx, row.day, model_spend.c.cost_warned_on, "cost_per_month", row.day.replace(day=1))
+
+
+async def _warn(tx: TenantTx, day: date, warned_on: sa.Column[object], budget: str, since: date) -> None:
+    """Tell that `budget` is nearly used up, unless somebody was told in this period already."""
+    told = await tx.connection.scalar(
+        sa.update(model_spend)
+        .where(
+            model_spend.c.tenant_id == tx.tenant_id,
+            model_spend.c.month == day.replace(day=1),
+            sa.or_(warned_on.is_(None), warned_on < since),
+        )
+        .values({warned_on.name: day})
+        .returning(model_spend.c.month)
+    )
+    if told is not None:
+        await events.append(tx, EventType.BUDGET, {"budget": budget, "used": WARN_AT})
+
+
+async def spent(tx: TenantTx) -> Spent:
+    """What counts against the budgets now, calls that are under way included."""
+    row = (
+        await tx.connection.execute(
+            sa.select(model_spend.c.day, model_spend.c.tokens, model_spend.c.cost).where(
+                model_spend.c.tenant_id == tx.tenant_id,
+                model_spend.c.month == sa.func.date_trunc("month", sa.text("now() AT TIME ZONE 'utc'")),
+            )
+        )
+    ).one_or_none()
+    if row is None:
+        return Spent(0, 0)
+    return Spent(row.tokens if row.day == await today(tx) else 0, row.cost)
+
+
+def _key(group_by: GroupBy) -> sa.ColumnElement[str]:
+    match group_by:
+        case "day":
+            return sa.func.to_char(model_calls.c.created_at.op("AT TIME ZONE")(sa.literal("utc")), "YYYY-MM-DD")
+        case "model":
+            return model_calls.c.model
+        case "assistant":
+            return sa.func.coalesce(assistants.c.slug, "default")
+        case "outcome":
+            return sa.cast(model_calls.c.outcome, sa.Text)
+
+
+async def report(tx: TenantTx, *, since: datetime, until: datetime, group_by: GroupBy) -> list[Sum]:
+    """Calls from `since` to before `until`, summed by what they have in common, in order of that."""
+    key = _key(group_by).label("key")
+    calls = model_calls.c
+    rows = await tx.connection.execute(
+        sa.select(
+            key,
+            sa.func.count().label("calls"),
+            sa.func.sum(calls.prompt_tokens).label("prompt_tokens"),
+            sa.func.sum(calls.completion_tokens).label("completion_tokens"),
+            sa.cast(sa.func.sum(calls.cost), sa.BigInteger).label("cost"),
+            sa.cast(sa.func.sum(calls.milliseconds), sa.BigInteger).label("milliseconds"),
+        )
+        .select_from(
+            model_calls.outerjoin(
+                assistants, sa.and_(assistants.c.tenant_id == calls.tenant_id, assistants.c.id == calls.assistant_id)
+            )
+        )
+        .where(calls.tenant_id == tx.tenant_id, calls.created_at >= since, calls.created_at < until)
+        .group_by(key)
+        .order_by(key)
+    )
+    return [Sum(**row._mapping) for row in rows]
+
+
+async def lately(tx: TenantTx) -> list[sa.Row[tuple[str, int, int]]]:
+    """Of each endpoint, the tenant's calls of the last quarter of an hour and how many failed, by any process."""
+    calls = model_calls.c
+    failed = sa.func.count().filter(calls.outcome.not_in(("ok", "fallback", "blocked", "cancelled", "budget")))
+    rows = await tx.connection.execute(
+        sa.select(calls.endpoint, sa.func.count().label("calls"), failed.label("failed"))
+        .where(calls.tenant_id == tx.tenant_id, calls.created_at > sa.text("now() - interval '15 minutes'"))
+        .group_by(calls.endpoint)
+    )
+    return list(rows)
