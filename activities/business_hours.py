@@ -11,6 +11,19 @@ HORIZON = timedelta(days=366)
 """A deadline further off than this is given as it is: hours like that are a mistake, not a schedule."""
 
 
+def opening(start: datetime, hours: BusinessHours) -> datetime:
+    """The first moment from `start` (aware) on at which people work, in UTC."""
+    zone = ZoneInfo(hours.time_zone)
+    for day in range(8 if hours.days else 0):
+        date = start.astimezone(zone).date() + timedelta(days=day)
+        open_hours = hours.days.get(WEEKDAYS[date.weekday()])
+        if open_hours is not None:
+            opens = datetime.combine(date, open_hours.opens, zone).astimezone(UTC)
+            if start < datetime.combine(date, open_hours.closes, zone).astimezone(UTC):
+                return max(opens, start.astimezone(UTC))
+    return start.astimezone(UTC)
+
+
 def after(start: datetime, minutes: float, hours: BusinessHours) -> datetime:
     """The moment when `minutes` of business time have passed since `start` (aware; the result is in UTC).
 

@@ -2,12 +2,15 @@
 
 from temporalio import activity
 
-from activities import business_hours, phrases
+from activities import business_hours, phrases, quiet_hours
 from models.contracts.enums import LadderStep, ReplyKind
 from models.contracts.escalation import CLIMB, PLAN, Climbed, ClimbInput, Plan, PlanInput, Rung
+from models.contracts.policy import Policy
 from models.contracts.settings import TenantSettings
-from models.repositories import notices, tenants
+from models.repositories import notices, policies, tenants
 from runtime.database import Database
+
+TOLD_TO_CUSTOMERS = LadderStep.REMINDER_2
 
 
 class Ladder:
@@ -20,8 +23,8 @@ class Ladder:
     async def plan(self, given: PlanInput) -> Plan:
         """The rungs by the tenant's settings, counted in its business hours."""
         async with self._database.tenant(given.tenant_id) as tx:
-            settings = await tenants.get_settings(tx)
-        return Plan(rungs=tuple(rungs(given, settings)))
+            settings, policy = await tenants.get_settings(tx), await policies.in_force(tx)
+        return Plan(rungs=tuple(rungs(given, settings, policy)))
 
     @activity.defn(name=CLIMB.name)
     async def climb(self, given: ClimbInput) -> Climbed:
@@ -30,11 +33,12 @@ class Ladder:
             if not await notices.pending(tx, given.escalation_id):
                 return Climbed(pending=False)
             delayed = phrases.phrase(ReplyKind.DELAYED, await notices.language(tx, given.conversation_id))
-            await notices.give(tx, given, delayed if given.step is LadderStep.REMINDER_2 else None)
+            await notices.give(tx, given, delayed if given.step is TOLD_TO_CUSTOMERS else None)
         return Climbed(pending=True)
 
 
-def rungs(given: PlanInput, settings: TenantSettings) -> list[Rung]:
+def rungs(given: PlanInput, settings: TenantSettings, policy: Policy) -> list[Rung]:
+    """When each rung is due. The one that customers hear of waits for the end of quiet hours."""
     ladder = settings.ladder
     minutes = {
         LadderStep.OFFERED: 0.0,
@@ -42,7 +46,8 @@ def rungs(given: PlanInput, settings: TenantSettings) -> list[Rung]:
         LadderStep.REMINDER_1: ladder.reminder_1_minutes,
         LadderStep.REMINDER_2: ladder.reminder_2_minutes,
     }
-    return [
-        Rung(step=step, due_at=business_hours.after(given.start_at, after, settings.business_hours))
-        for step, after in minutes.items()
-    ]
+    hours = settings.business_hours
+    due = {step: business_hours.after(given.start_at, after, hours) for step, after in minutes.items()}
+    told = due[TOLD_TO_CUSTOMERS]
+    due[TOLD_TO_CUSTOMERS] = quiet_hours.end(policy.quiet_hours, hours.time_zone, told) or told
+    return [Rung(step=step, due_at=at) for step, at in due.items()]

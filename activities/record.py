@@ -1,18 +1,17 @@
 """The last step of a turn, and of a command: write it down. The reply's text is made here, from references."""
 
-from datetime import timedelta
+from datetime import UTC, datetime
 
 import structlog
 from temporalio import activity
 
-from activities import phrases
+from activities import phrases, wording
 from activities.generation.extractive import excerpt
 from models.contracts.conversation import Record, Reply
-from models.contracts.enums import ReplyKind
+from models.contracts.enums import Occasion, ReplyKind
 from models.contracts.knowledge import Passage
-from models.contracts.policy import Policy
 from models.contracts.turn import RECORD, Recorded, RecordInput
-from models.repositories import drafts, knowledge, messages, records, standings, tenants
+from models.repositories import drafts, knowledge, messages, policies, records, standings, tenants
 from models.repositories.records import Outgoing
 from runtime.database import Database, TenantTx
 from runtime.outages import is_refusal
@@ -51,23 +50,26 @@ class Recorder:
 
 async def compose(tx: TenantTx, record: Record, reply: Reply) -> Outgoing:
     """The words of a reply."""
+    now = record.standing.spoke_at or datetime.now(UTC)
     match reply.kind:
-        case ReplyKind.QUOTE:
-            return await _quote(tx, record, reply)
-        case ReplyKind.ANSWER:
-            text = await drafts.get(tx, reply.draft) if reply.draft else None
-            if text is None:
-                return await _quote(tx, record, reply)
-            passages = await knowledge.passages(tx, reply.passages[:CITED])
-            return Outgoing(text, [citation(passage) for passage in passages])
-        case ReplyKind.RULE:
-            return Outgoing(rule_text(await tenants.get_policy(tx), reply), [])
-        case ReplyKind.MUTED:
-            return Outgoing(phrases.muted(reply.language, reply.mute or timedelta()), [])
-        case ReplyKind.MANAGER:
-            raise ValueError("a manager's words are stored before the command, not made here")
-        case kind:
-            return Outgoing(phrases.phrase(kind, reply.language), [])
+        case ReplyKind.QUOTE | ReplyKind.ANSWER:
+            found = await _from_knowledge(tx, record, reply)
+            if reply.occasion is not Occasion.RETURNED:
+                return found
+            zone = (await tenants.get_settings(tx)).business_hours.time_zone
+            return Outgoing(wording.greeted(found.text, reply, zone, now), found.citations)
+        case _:
+            policy = await policies.in_force(tx)
+            zone = (await tenants.get_settings(tx)).business_hours.time_zone
+            return Outgoing(wording.greeted(wording.say(reply, policy, zone, now), reply, zone, now), [])
+
+
+async def _from_knowledge(tx: TenantTx, record: Record, reply: Reply) -> Outgoing:
+    text = await drafts.get(tx, reply.draft) if reply.draft else None
+    if text is None:
+        return await _quote(tx, record, reply)
+    passages = await knowledge.passages(tx, reply.passages[:CITED])
+    return Outgoing(text, [citation(passage) for passage in passages])
 
 
 async def _quote(tx: TenantTx, record: Record, reply: Reply) -> Outgoing:
@@ -88,12 +90,3 @@ def citation(passage: Passage, quote: str | None = None) -> dict[str, object]:
         "uri": passage.uri,
         "quote": quote,
     }
-
-
-def rule_text(policy: Policy, reply: Reply) -> str:
-    """A topic's canned text in the customer's language, else in the first that the tenant wrote."""
-    for topic in policy.topics:
-        if topic.name == reply.rule and topic.text:
-            return topic.text.get(reply.language) or next(iter(topic.text.values()))
-    # The tenant took the rule back while the turn ran.
-    return phrases.phrase(ReplyKind.CLARIFY, reply.language)

@@ -29,6 +29,7 @@ TAGS = [
     {"name": "channels", "description": "Accounts that customers write to, and what is delivered to them."},
     {"name": "codec", "description": "For the Temporal UI."},
     {"name": "tenant", "description": "The tenant itself: its rules, branches, export and deletion."},
+    {"name": "policy", "description": "The rules that no model can override, by version."},
     {"name": "health", "description": "For load balancers and monitoring."},
 ]
 DESCRIPTION = """

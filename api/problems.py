@@ -15,10 +15,13 @@ NOT_BLANK = r"\S"
 
 
 class FieldError(BaseModel):
-    """One wrong field of a request: where it is (`customer.name`), and what would be right."""
+    """One wrong field of a request: where it is (`customer.name`), and what would be right. Of a document that people
+    write by hand also its line and column, from 1."""
 
     field: str
     message: str
+    line: int | None = None
+    column: int | None = None
 
 
 class ProblemDetails(BaseModel):

@@ -51,6 +51,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows import commands, escalating, progress
     from workflows.calls import begin, call
     from workflows.decide import Decision, Situation, decide
+    from workflows.occasion import occasion
     from workflows.policies import BURST_CAP_WINDOWS, IDLE_CLOSE, MAX_FOLDS, MAX_INBOX, SEEN_IDS, TURNS_PER_RUN
 
 ESCALATION_TO_BE = UUID(int=0)
@@ -136,6 +137,8 @@ class ConversationWorkflow:
         if transition.opens and standing.escalation is not None:
             identified = standing.escalation.model_copy(update={"id": workflow.uuid7()})
             standing = standing.model_copy(update={"escalation": identified})
+        if given.message_id is not None:
+            standing = standing.model_copy(update={"spoke_at": workflow.now()})
         if standing != self._standing or given.message_id is not None:
             self._step(standing, command=command, by=given.by, manager_message=given.message_id, opens=transition.opens)
         self._touch()
@@ -299,6 +302,8 @@ class ConversationWorkflow:
                 opt_outs=standing.opt_outs if remembered else 0,
                 one_shot=self._start.one_shot,
                 degraded=prepared.degraded,
+                flooding=prepared.flooding,
+                slowed=standing.slowed,
                 rules=rules,
             )
         )
@@ -312,6 +317,8 @@ class ConversationWorkflow:
             "language": language,
             "unsure": decision.unsure,
             "opt_outs": decision.opt_outs,
+            "slowed": decision.slowed,
+            "spoke_at": now,
         }
         if decision.mute is not None:
             change |= {"muted_until": now + decision.mute, "opted_out_at": now}
@@ -334,6 +341,8 @@ class ConversationWorkflow:
                 confidence=prepared.confidence if quotes else None,
                 rule=prepared.rule,
                 mute=decision.mute,
+                occasion=occasion(self._standing, now, prepared.rules),
+                people_at=prepared.people_at,
             )
         # A full load leaves the rest of the burst where it is; otherwise what it did not hold was handled before.
         full = len(prepared.message_ids) >= MOST_TOGETHER

@@ -15,6 +15,7 @@ class Signal(StrEnum):
     """What a message says, the strongest first."""
 
     VERIFIED = "verified"
+    FLOOD = "flood"
     WRONG_CODE = "wrong_code"
     PERSON = "person"
     IDENTIFY = "identify"
@@ -39,12 +40,14 @@ class Action(StrEnum):
     CANCEL_ESCALATION = "cancel_escalation"
     CONFIRM_PERSON = "confirm_person"
     FORWARD = "forward"
+    SLOW_DOWN = "slow_down"
 
 
 BOT, PENDING, MANAGER = ConversationState.BOT_ACTIVE, ConversationState.PENDING, ConversationState.MANAGER_ACTIVE
 
 TABLE: dict[tuple[ConversationState, Signal], Action] = {
     (BOT, Signal.VERIFIED): Action.ESCALATE,
+    (BOT, Signal.FLOOD): Action.SLOW_DOWN,
     (BOT, Signal.WRONG_CODE): Action.ASK_FOR_CODE_AGAIN,
     (BOT, Signal.PERSON): Action.ESCALATE,
     (BOT, Signal.IDENTIFY): Action.ASK_FOR_CODE,
@@ -55,6 +58,7 @@ TABLE: dict[tuple[ConversationState, Signal], Action] = {
     (BOT, Signal.COURTESY): Action.SMALL_TALK,
     (BOT, Signal.OUT_OF_SCOPE): Action.DECLINE,
     (PENDING, Signal.VERIFIED): Action.CONFIRM_IDENTITY,
+    (PENDING, Signal.FLOOD): Action.SLOW_DOWN,
     (PENDING, Signal.WRONG_CODE): Action.ASK_FOR_CODE_AGAIN,
     (PENDING, Signal.PERSON): Action.FORWARD,
     (PENDING, Signal.IDENTIFY): Action.FORWARD,
@@ -65,6 +69,7 @@ TABLE: dict[tuple[ConversationState, Signal], Action] = {
     (PENDING, Signal.COURTESY): Action.SMALL_TALK,
     (PENDING, Signal.OUT_OF_SCOPE): Action.DECLINE,
     (MANAGER, Signal.VERIFIED): Action.FORWARD,
+    (MANAGER, Signal.FLOOD): Action.FORWARD,
     (MANAGER, Signal.WRONG_CODE): Action.FORWARD,
     (MANAGER, Signal.PERSON): Action.FORWARD,
     (MANAGER, Signal.IDENTIFY): Action.FORWARD,
@@ -119,7 +124,8 @@ THROUGH_A_MUTE = {
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """All that a decision may depend on. `opt_outs` counts those still remembered."""
+    """All that a decision may depend on. `opt_outs` counts those still remembered; `slowed`: the customer was told that
+    they are `flooding`."""
 
     state: ConversationState
     intents: tuple[Intent, ...]
@@ -131,18 +137,22 @@ class Situation:
     opt_outs: int
     one_shot: bool
     degraded: bool
+    flooding: bool
+    slowed: bool
     rules: TurnRules
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """`reply` None: the bot says nothing. `forward`: a manager is to see the message."""
+    """`reply` None: the bot says nothing. `forward`: a manager is to see the message. `slowed`: the messages are kept,
+    and left unanswered because there are too many."""
 
     reply: ReplyKind | None = None
     forward: bool = False
     escalate: EscalationReason | None = None
     cancel: bool = False
     mute: timedelta | None = None
+    slowed: bool = False
     unsure: int = 0
     opt_outs: int = 0
 
@@ -152,6 +162,8 @@ def strongest(situation: Situation) -> Signal:
     signals = {SIGNAL_OF[intent] for intent in situation.intents} or {Signal.QUESTION}
     if situation.verdict is not Verdict.NONE:
         signals.add(SIGNAL_BY_POLICY[situation.verdict])
+    if situation.flooding:
+        signals.add(Signal.FLOOD)
     return min(signals, key=STRENGTH.index)
 
 
@@ -171,6 +183,9 @@ def decide(situation: Situation) -> Decision:
         case Action.ESCALATE:
             reply = ReplyKind.VERIFIED if signal is Signal.VERIFIED else ReplyKind.ESCALATED
             return replace(same, reply=reply, escalate=_reason(signal, situation))
+        case Action.SLOW_DOWN:
+            # Once. Were every message answered, the bot would flood the customer, and a person every manager.
+            return replace(same, reply=None if situation.slowed else ReplyKind.SLOW_DOWN, slowed=True)
         case Action.CANCEL_ESCALATION:
             return replace(same, reply=ReplyKind.ESCALATION_CANCELLED, cancel=True)
         case Action.OPT_OUT:

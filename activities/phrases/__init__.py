@@ -2,6 +2,7 @@
 
 import tomllib
 from datetime import timedelta
+from enum import StrEnum
 from importlib import resources
 from typing import Annotated, Literal
 
@@ -13,7 +14,6 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Letter = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 
 Spoken = Literal[
-    ReplyKind.GREETING,
     ReplyKind.THANKS,
     ReplyKind.CLARIFY,
     ReplyKind.DECLINE,
@@ -25,6 +25,7 @@ Spoken = Literal[
     ReplyKind.IDENTIFY,
     ReplyKind.WRONG_CODE,
     ReplyKind.VERIFIED,
+    ReplyKind.SLOW_DOWN,
 ]
 """The kinds of reply that are one fixed text."""
 
@@ -34,7 +35,13 @@ class Phrases(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    hello: Text
+    good_morning: Text
+    good_day: Text
+    good_evening: Text
     greeting: Text
+    greeting_goes_on: Text
+    greeting_returned: Text
     thanks: Text
     clarify: Text
     decline: Text
@@ -48,6 +55,10 @@ class Phrases(BaseModel):
     identify: Text
     wrong_code: Text
     verified: Text
+    slow_down: Text
+    people_today: Text
+    people_tomorrow: Text
+    people_on: Text
     code_subject: Text
     code_mail: Letter
     quote: Text
@@ -63,6 +74,20 @@ PHRASES = {language: _load(language) for language in Language}
 
 def phrase(kind: Spoken, language: Language) -> str:
     text: str = getattr(PHRASES[language], kind.value)
+    return text
+
+
+class DayPart(StrEnum):
+    """What a greeting depends on. There is none for the night: who writes then is greeted as in the evening."""
+
+    MORNING = "good_morning"
+    DAY = "good_day"
+    EVENING = "good_evening"
+
+
+def hello(language: Language, part: DayPart | None) -> str:
+    """The greeting alone; None where the customer's time of day is not known."""
+    text: str = getattr(PHRASES[language], "hello" if part is None else part.value)
     return text
 
 

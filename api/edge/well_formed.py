@@ -52,6 +52,9 @@ def check_json(body: bytes) -> None:
         return
     try:
         value = DECODER.decode(body.decode())
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise ProblemError(400, f"The body is not valid JSON in UTF-8, from {where} on: {error.msg}.") from None
     except ValueError:  # the framework reads UTF-16 and UTF-32 too
         raise ProblemError(400, "The body could not be read: it must be JSON in UTF-8.") from None
     if SUSPECT.search(body) and (found := _unstorable(value)) is not None:

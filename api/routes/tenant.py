@@ -1,27 +1,21 @@
 """The tenant itself: who it is, and the rules that it has made for itself."""
 
 import hashlib
-from typing import Annotated
 from zoneinfo import available_timezones
 
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from api.audit import actor
+from api.conditional import CONDITIONAL, IfMatch, check_match
 from api.gateway import InGateway
 from api.identity.auth import Signed
-from api.problems import ProblemError, documented, invalid
-from api.schemas.tenant import EntityTag, PolicyOut, SettingsOut, TenantChanges, TenantOut
+from api.problems import documented, invalid
+from api.schemas.tenant import SettingsOut, TenantChanges, TenantOut
 from models.contracts.audit import AuditAction
-from models.contracts.policy import Policy
 from models.contracts.settings import TenantSettings
 from models.repositories import audit, tenants
 
 router = APIRouter(prefix="/v1/tenant", tags=["tenant"], responses=documented(401, 403, 422, 503))
-
-IfMatch = Annotated[
-    EntityTag | None, Header(description="The `ETag` of what is being replaced, or `*` to replace whatever there is.")
-]
-CONDITIONAL = documented(400, 412, 413, 428)
 
 
 @router.get("", operation_id="getTenant")
@@ -65,7 +59,7 @@ async def put_settings(
     async with gateway.records.tenant(caller.tenant_id) as tx:
         await tenants.lock(tx)
         before = await tenants.get_settings(tx)
-        _check_match(if_match, _tag(before))
+        check_match(if_match, _tag(before))
         fields = [name for name in TenantSettings.model_fields if getattr(before, name) != getattr(body, name)]
         if fields:
             await tenants.put_settings(tx, body)
@@ -75,42 +69,5 @@ async def put_settings(
     return SettingsOut(settings=body)
 
 
-@router.get("/policy", operation_id="getPolicy")
-async def get_policy(response: Response, gateway: InGateway, caller: Signed) -> PolicyOut:
-    """The policy in force: topics that go to a person, and topics answered by rule."""
-    async with gateway.records.tenant(caller.tenant_id) as tx:
-        version, policy = await tenants.get_policy_version(tx)
-    response.headers["ETag"] = _version_tag(version)
-    return PolicyOut(version=version, policy=policy)
-
-
-@router.put("/policy", operation_id="putPolicy", responses=CONDITIONAL)
-async def put_policy(
-    body: Policy, request: Request, response: Response, gateway: InGateway, caller: Signed, if_match: IfMatch = None
-) -> PolicyOut:
-    """Put a new version in force. The earlier ones are kept."""
-    async with gateway.records.tenant(caller.tenant_id) as tx:
-        await tenants.lock(tx)
-        before, _ = await tenants.get_policy_version(tx)
-        _check_match(if_match, _version_tag(before))
-        version = await tenants.put_policy(tx, body)
-        by = actor(request, caller)
-        await audit.record(tx, by, AuditAction.POLICY_CHANGED, caller.tenant_id, version=version)
-    response.headers["ETag"] = _version_tag(version)
-    return PolicyOut(version=version, policy=body)
-
-
 def _tag(settings: TenantSettings) -> str:
     return f'"{hashlib.sha256(settings.model_dump_json().encode()).hexdigest()[:32]}"'
-
-
-def _version_tag(version: int) -> str:
-    return f'"{version}"'
-
-
-def _check_match(given: str | None, current: str) -> None:
-    """Raises ProblemError: 428 nothing given, 412 somebody else was quicker."""
-    if given is None:
-        raise ProblemError(428, "Send the ETag of what you read in If-Match, so that nobody's change is lost.")
-    if given not in ("*", current):
-        raise ProblemError(412, "Somebody has changed it since you read it. Read it again.", headers={"ETag": current})

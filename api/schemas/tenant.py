@@ -1,20 +1,16 @@
 """The tenant itself, and what becomes of it."""
 
-from typing import Annotated
 from uuid import UUID
 
 from pydantic import Field, model_validator
 
 from api.schemas.base import Instant, Name, Request, Response
 from models.contracts.enums import Language
-from models.contracts.policy import Policy
 from models.contracts.settings import TenantSettings
 from models.contracts.tenant_life import DeletionStatus, ExportStatus
 from models.repositories.tenant_deletion import Deletion
 from models.repositories.tenant_exports import Export
 from models.repositories.tenants import Profile
-
-EntityTag = Annotated[str, Field(pattern=r'^(\*|(W/)?"[!#-~]{1,128}")$', max_length=140)]
 
 
 class TenantOut(Response):
@@ -52,13 +48,6 @@ class SettingsOut(Response):
     """Everything that a tenant can tune. Write the whole of it back, with the `ETag` that came with it."""
 
     settings: TenantSettings
-
-
-class PolicyOut(Response):
-    """The policy in force. Version 0 is that of a tenant that has never written one."""
-
-    version: int = Field(ge=0)
-    policy: Policy
 
 
 class ExportOut(Response):

@@ -13,6 +13,7 @@ from models.contracts.enums import (
     EscalationReason,
     EscalationStatus,
     Language,
+    Occasion,
     ReplyKind,
     Role,
 )
@@ -85,6 +86,10 @@ class Standing(BaseModel):
     opt_outs: int = 0
     opted_out_at: datetime | None = None
     muted_until: datetime | None = None
+    spoke_at: datetime | None = None
+    """When a customer or a manager wrote last. None: not since this is noted."""
+    slowed: bool = False
+    """The customer was asked to write slower, and the bot is silent until they do."""
     escalation: EscalationRef | None = None
     """The open escalation, or the last one: a late command is told who finished it."""
 
@@ -93,7 +98,8 @@ class Reply(Frozen):
     """What to tell the customer, by reference: the text is made where it is written down.
 
     `passages` are quoted (kind quote) or cited (kind answer, whose text is the draft); `rule` names a policy's
-    canned text; `mute` is how long the bot will be silent.
+    canned text; `mute` is how long the bot will be silent; `people_at` when people come again, where the reply promises
+    one in quiet hours.
     """
 
     kind: ReplyKind
@@ -103,6 +109,8 @@ class Reply(Frozen):
     confidence: float | None = None
     rule: str | None = None
     mute: timedelta | None = None
+    occasion: Occasion | None = None
+    people_at: datetime | None = None
 
 
 class Record(Frozen):

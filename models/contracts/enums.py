@@ -110,6 +110,18 @@ class ReplyKind(StrEnum):
     """A code was sent; the customer is asked for it."""
     WRONG_CODE = "wrong_code"
     VERIFIED = "verified"
+    SLOW_DOWN = "slow_down"
+    """Messages come faster than anybody could read them."""
+
+
+class Occasion(StrEnum):
+    """How a turn follows on what was said before in its conversation."""
+
+    FIRST = "first"
+    GOES_ON = "goes_on"
+    AGAIN = "again"
+    RETURNED = "returned"
+    """After so long that the earlier matter may be over."""
 
 
 class SendStatus(StrEnum):

@@ -1,6 +1,6 @@
 """The steps of a turn: what the activities of a conversation take and give. No text crosses here."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -37,8 +37,12 @@ class TurnRules(Frozen):
     mute: timedelta = timedelta(minutes=30)
     mute_again: timedelta = timedelta(hours=24)
     opt_out_memory: timedelta = timedelta(hours=24)
-    clarifications: int = 1
+    clarifications: int = 2
     """Times in a row that the bot asks back before it asks for a person."""
+    goes_on: timedelta = timedelta(minutes=30)
+    """A conversation that was silent for less goes on without a greeting."""
+    returns: timedelta = timedelta(hours=24)
+    """After a longer silence the bot greets first."""
 
 
 MOST_TOGETHER = 200
@@ -72,6 +76,10 @@ class Prepared(Frozen):
     rules: TurnRules = TurnRules()
     about: UUID | None = None
     """Of a code: the message for which it was sent, and which a person is to see first."""
+    flooding: bool = False
+    """The customer writes faster than the policy lets them; nothing else was looked at."""
+    people_at: datetime | None = None
+    """When people come again, in quiet hours."""
 
 
 class GenerateInput(Frozen):
@@ -92,6 +100,8 @@ class Outcome(StrEnum):
     WRITTEN = "written"
     NO_ANSWER = "no_answer"
     UNGROUNDED = "ungrounded"
+    FORBIDDEN = "forbidden"
+    """It makes a claim that the tenant's policy forbids."""
     FAILED = "failed"
 
 

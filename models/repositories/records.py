@@ -36,11 +36,12 @@ APPLY = sa.text(
         UPDATE conversations SET
             state = :state, language = :language, version = :version, run = :run, turn = :turn, unsure = :unsure,
             opt_outs = :opt_outs, opted_out_at = :opted_out_at, muted_until = :muted_until,
+            spoke_at = :spoke_at, slowed = :slowed,
             closed_at = CASE WHEN :state = 'closed' THEN now() END, updated_at = now()
         WHERE tenant_id = :tenant AND id = :conversation AND version < :version
         RETURNING id
     ), handled AS (
-        UPDATE messages SET status = 'handled', turn = :turn, language = :language, updated_at = now()
+        UPDATE messages SET status = 'handled', turn = :turn, language = :language, flooded = :slowed, updated_at = now()
         WHERE tenant_id = :tenant AND id = ANY(:handled) AND status = 'stored' AND EXISTS (SELECT FROM advanced)
     ), written AS (
         INSERT INTO messages (tenant_id, id, conversation_id, direction, author, status, kind, text, language,
@@ -64,7 +65,8 @@ APPLY = sa.text(
         for name in ("state", "language", "run", "kind", "text", "reply_language", "key")
     ),
     *(sa.bindparam(name, type_=sa.Integer()) for name in ("turn", "unsure", "opt_outs")),
-    *(sa.bindparam(name, type_=sa.DateTime(timezone=True)) for name in ("opted_out_at", "muted_until")),
+    *(sa.bindparam(name, type_=sa.DateTime(timezone=True)) for name in ("opted_out_at", "muted_until", "spoke_at")),
+    sa.bindparam("slowed", type_=sa.Boolean()),
     sa.bindparam("version", type_=sa.BigInteger()),
     sa.bindparam("handled", type_=ARRAY(sa.Uuid())),
     sa.bindparam("citations", type_=JSONB()),

@@ -70,6 +70,8 @@ def standing_of(row: sa.RowMapping) -> Standing:
         opt_outs=row["opt_outs"],
         opted_out_at=row["opted_out_at"],
         muted_until=row["muted_until"],
+        spoke_at=row["spoke_at"],
+        slowed=row["slowed"],
         escalation=None
         if row["escalation_id"] is None
         else EscalationRef(

@@ -56,6 +56,10 @@ conversations = tenant_table(
     Column("opt_outs", sa.Integer, nullable=False, server_default="0"),
     instant("opted_out_at"),
     instant("muted_until"),
+    # When a customer or a manager wrote last, by the workflow's clock.
+    instant("spoke_at"),
+    # The customer was asked to write slower, and is not answered until they do.
+    Column("slowed", sa.Boolean, nullable=False, server_default=sa.false()),
     instant("last_message_at"),
     instant("closed_at"),
     within_tenant("channel_account_id", "channel_accounts"),
@@ -64,6 +68,7 @@ conversations = tenant_table(
     sa.UniqueConstraint("tenant_id", "channel_account_id", "chat_id"),
     sa.CheckConstraint("(state = 'closed') = (closed_at IS NOT NULL)", name="closed_has_a_time"),
     sa.Index("ix_conversations_recent", "tenant_id", sa.text("last_message_at DESC")),
+    sa.Index("ix_conversations_customer", "tenant_id", "customer_id"),
 )
 
 messages = tenant_table(
@@ -82,6 +87,8 @@ messages = tenant_table(
     Column("confidence", sa.Float),
     # The turn that handled an inbound message, or that wrote an outbound one.
     Column("turn", sa.Integer),
+    # Left unanswered because the customer wrote too much within a minute.
+    Column("flooded", sa.Boolean, nullable=False, server_default=sa.false()),
     # How often, and when last, reconcile handed an unaccepted message over again.
     Column("handovers", sa.Integer, nullable=False, server_default="0"),
     instant("handed_over_at"),

@@ -34,6 +34,12 @@ policies = tenant_table(
     "policies",
     Column("version", sa.Integer, nullable=False),
     Column("body", JSONB, nullable=False),
+    # Who put it in force; null for an operator, and for versions from before this was noted.
+    reference("member_id", nullable=True),
+    Column("note", sa.Text),
+    # The version that was put in force again.
+    Column("restores", sa.Integer),
+    within_tenant("member_id", "members"),
     sa.UniqueConstraint("tenant_id", "version"),
 )
 

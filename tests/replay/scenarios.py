@@ -187,7 +187,7 @@ async def answered(desk: Desk) -> Handle:
 
 @outcome(CONVERSATION)
 async def clarified_then_escalated(desk: Desk) -> Handle:
-    for _ in range(2):
+    for _ in range(3):
         await desk.handled(await desk.say(coverage=Coverage.UNSURE))
     return desk.handle
 

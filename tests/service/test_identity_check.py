@@ -16,7 +16,7 @@ from llmock.testing import LLMockServer
 
 from models.contracts.enums import Language
 from models.contracts.policy import Policy, Topic
-from models.repositories import tenants
+from models.repositories import policies, tenants
 from models.tables import identity_codes
 from runtime.database import Database
 from runtime.embedded import Servers
@@ -60,7 +60,7 @@ async def altyn(servers: Servers, database: Database, model_server: LLMockServer
         embedding_dimension=1536,
     ) as altyn:
         async with database.tenant(altyn.id) as tx:
-            await tenants.put_policy(tx, POLICY)
+            await policies.put(tx, POLICY)
         yield altyn
 
 

@@ -129,8 +129,8 @@ async def test_with_a_model_that_does_not_recover_the_page_is_quoted_in_time(
 async def test_a_model_that_knows_no_answer_asks_back_and_then_a_person_is_asked(altyn: Company, model: LLMock) -> None:
     model.add(Reply(text="NO_ANSWER", times=None, match=STREAMS))
     conversation = await altyn.opened()
-    kinds = [(await altyn.said(conversation, QUESTION))["reply"]["kind"] for _ in range(2)]
-    assert kinds == ["clarify", "escalated"]
+    kinds = [(await altyn.said(conversation, QUESTION))["reply"]["kind"] for _ in range(3)]
+    assert kinds == ["clarify", "clarify", "escalated"]
     assert (await open_escalation(altyn, conversation))["reason"] == "unsure"
 
 

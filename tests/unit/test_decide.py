@@ -23,6 +23,8 @@ situations = st.builds(
     opt_outs=st.integers(0, 5),
     one_shot=st.booleans(),
     degraded=st.booleans(),
+    flooding=st.booleans(),
+    slowed=st.booleans(),
     rules=st.builds(TurnRules, clarifications=st.integers(0, 3)),
 )
 
@@ -40,6 +42,8 @@ def situation(**changes: object) -> Situation:
         "opt_outs": 0,
         "one_shot": False,
         "degraded": False,
+        "flooding": False,
+        "slowed": False,
         "rules": TurnRules(),
     }
     return Situation(**{**plain, **changes})  # type: ignore[arg-type]  # a table of overrides
@@ -80,11 +84,30 @@ def test_a_promise_of_a_person_and_an_escalation_come_together(any_: Situation) 
 
 
 @given(situations)
-def test_policy_comes_before_everything(any_: Situation) -> None:
-    if any_.verdict is not Verdict.NONE:
+def test_policy_comes_before_everything_but_a_flood(any_: Situation) -> None:
+    if any_.flooding and any_.verdict is not Verdict.VERIFIED:
+        assert strongest(any_) is Signal.FLOOD
+    elif any_.verdict is not Verdict.NONE:
         assert strongest(any_) is Signal(any_.verdict.value)
-    if any_.verdict is Verdict.PERSON and any_.state is ConversationState.BOT_ACTIVE:
-        assert decide(any_).escalate is EscalationReason.POLICY
+        if any_.verdict is Verdict.PERSON and any_.state is ConversationState.BOT_ACTIVE:
+            assert decide(any_).escalate is EscalationReason.POLICY
+
+
+@given(situations)
+def test_a_flood_is_told_once_and_moves_nothing(any_: Situation) -> None:
+    decision = decide(any_)
+    if strongest(any_) is Signal.FLOOD:
+        assert decision.escalate is None
+        assert not decision.cancel
+        assert decision.mute is None
+        assert decision.reply in (None, ReplyKind.SLOW_DOWN)
+        assert (decision.unsure, decision.opt_outs) == (any_.unsure, any_.opt_outs)
+        assert decision.forward == (any_.state in (ConversationState.PENDING, ConversationState.MANAGER_ACTIVE))
+    if decision.reply is ReplyKind.SLOW_DOWN:
+        assert any_.flooding
+        assert decision.slowed
+        assert not any_.slowed
+    assert decision.slowed <= any_.flooding
 
 
 @given(situations)
@@ -133,11 +156,13 @@ def test_an_opt_out_with_a_question_asks_to_go_on() -> None:
     assert (decision.reply, decision.mute) == (ReplyKind.REENGAGE, None)
 
 
-def test_unsure_twice_is_a_person() -> None:
+def test_two_clarifications_at_most_and_then_a_person() -> None:
     first = decide(situation(coverage=Coverage.UNSURE))
     assert (first.reply, first.unsure) == (ReplyKind.CLARIFY, 1)
     second = decide(situation(coverage=Coverage.UNSURE, unsure=first.unsure))
-    assert (second.escalate, second.unsure) == (EscalationReason.UNSURE, 0)
+    assert (second.reply, second.unsure) == (ReplyKind.CLARIFY, 2)
+    third = decide(situation(coverage=Coverage.UNSURE, unsure=second.unsure))
+    assert (third.escalate, third.unsure) == (EscalationReason.UNSURE, 0)
     assert decide(situation(coverage=Coverage.UNSURE, one_shot=True)).escalate is EscalationReason.UNSURE
 
 

@@ -10,7 +10,14 @@ from activities import phrases
 from activities.understanding.language import detect
 from models.contracts.enums import Language, ReplyKind
 
-WRITTEN_ELSEWHERE = {ReplyKind.ANSWER, ReplyKind.QUOTE, ReplyKind.MUTED, ReplyKind.RULE, ReplyKind.MANAGER}
+WRITTEN_ELSEWHERE = {
+    ReplyKind.ANSWER,
+    ReplyKind.QUOTE,
+    ReplyKind.GREETING,
+    ReplyKind.MUTED,
+    ReplyKind.RULE,
+    ReplyKind.MANAGER,
+}
 
 
 def test_each_kind_of_reply_is_spoken_or_written_elsewhere() -> None:

@@ -196,10 +196,11 @@ async def test_what_the_model_cannot_ground_is_quoted_and_what_it_does_not_know_
     assert desk.replies == [ReplyKind.QUOTE, ReplyKind.QUOTE, ReplyKind.CLARIFY]
 
 
-async def test_unsure_twice_in_a_row_is_a_person(desk: Desk) -> None:
-    await desk.handled(await desk.say(coverage=Coverage.UNSURE))
+async def test_two_questions_back_in_a_row_and_then_a_person(desk: Desk) -> None:
+    for _ in range(2):
+        await desk.handled(await desk.say(coverage=Coverage.UNSURE))
     record = await desk.handled(await desk.say(coverage=Coverage.UNSURE))
-    assert desk.replies == [ReplyKind.CLARIFY, ReplyKind.ESCALATED]
+    assert desk.replies == [ReplyKind.CLARIFY, ReplyKind.CLARIFY, ReplyKind.ESCALATED]
     assert record.opens
 
 

@@ -33,6 +33,7 @@ KINDS = {
     "export_id": "export_id",
     "reindex_id": "reindex_id",
     "cursor": "conversation_id",
+    "version": "version",
 }
 # Bodies with which a request is right but for whose things it names.
 BODIES: dict[str, dict[str, Any]] = {
@@ -46,6 +47,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "createChannelAccount": {"kind": "api", "name": "Mine"},
     "createKey": {"name": "mine"},
     "deleteTenant": {"slug": "wrong"},
+    "checkPolicy": {"topics": []},
     "putPolicy": {"topics": []},
     "putSettings": {},
     "removeTotp": {"password": "wrong", "code": "000000"},
@@ -70,7 +72,7 @@ BODIES: dict[str, dict[str, Any]] = {
 # Nobody is signed in there, so no tenant can reach another; what they give away is tested where they are.
 PUBLIC = {name for name, rule in ROUTES.items() if rule.permission is None}
 # Names that each tenant gives its own things: under theirs there is, or will be, a thing of ours.
-OWN_NAMES = {"putSecret", "removeSecret"}
+OWN_NAMES = {"comparePolicyVersions", "getPolicyVersion", "putSecret", "removeSecret", "restorePolicy"}
 # What would end the very session or company that the requests are made with.
 ENDS_US = {"logout", "logoutEverywhere"}
 # Requests that are no JSON; their routes take no ids.

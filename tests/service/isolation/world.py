@@ -95,7 +95,8 @@ async def fill(database: Database, side: Side) -> None:
             Usage(provider="embedded", model=side.marker),
         )
         ids["draft_id"] = str(draft)
-        await policies.put(tx, Policy(topics=(Topic(name="fraud", phrases=(f"{side.marker} fraud",)),)))
+        rules = Policy(topics=(Topic(name="fraud", phrases=(f"{side.marker} fraud",)),))
+        ids["version"] = str((await policies.put(tx, rules, note=f"{side.marker} note")).version)
 
 
 async def sign_in(database: Database, side: Side) -> None:
