@@ -13,10 +13,10 @@ import structlog
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities import chunking
 from activities.embedding.spaces import Spaces
 from activities.provider.errors import ProviderError
-from activities.splitting import Chunk, split
-from activities.understanding.language import detect
+from activities.splitting import Chunk, Markup
 from models.contracts.ingest import (
     EMBED,
     PUBLISH,
@@ -29,7 +29,7 @@ from models.contracts.ingest import (
     SplitInput,
 )
 from models.repositories import ingestion
-from models.repositories.ingestion import NewChunk, Unembedded, Unsplit
+from models.repositories.ingestion import Unembedded
 from models.repositories.knowledge import MARKDOWN
 from runtime.database import Database
 from runtime.outages import is_outage
@@ -40,8 +40,6 @@ STORED_TOGETHER = 16
 """Chunks embedded between two commits and two heartbeats: what a killed worker loses, about five seconds' work."""
 GIVE_UP_AFTER = 5
 """Attempts at a step that is broken here before the job is failed. Outages are waited out for ever."""
-LANGUAGE_CHARACTERS = 4_000
-"""A document's beginning tells its language."""
 
 
 class Ingest:
@@ -78,31 +76,16 @@ async def split_documents(database: Database, spaces: Spaces, given: SplitInput,
             document = await ingestion.next_unsplit(tx, given.source_id)
             if document is None:
                 break
-            chunks = await asyncio.to_thread(chunks_of, document)
-            await ingestion.put_chunks(tx, document.id, chunks)
-            await ingestion.reuse_vectors(tx, document.id)
+            markup: Markup = "markdown" if document.media_type == MARKDOWN else "text"
+            pieces = await asyncio.to_thread(chunking.cut, document.text, markup, document.language)
+            chunks = await chunking.write(tx, document.id, pieces)
         done += 1
-        written += len(chunks)
+        written += chunks.chunks
         beat()
     async with database.tenant(given.tenant_id) as tx:
         remaining = await ingestion.count_unsplit(tx, given.source_id)
         await ingestion.report_progress(tx, given.source_id, await spaces.wanted(tx))
     return Split(documents=done, chunks=written, remaining=remaining)
-
-
-def chunks_of(document: Unsplit) -> list[NewChunk]:
-    """A document's chunks, each in the language that the document states, or else in its own."""
-    whole = document.language or detect(document.text[:LANGUAGE_CHARACTERS])
-    return [
-        NewChunk(
-            ordinal=chunk.ordinal,
-            heading=chunk.heading,
-            text=chunk.text,
-            language=document.language or detect(chunk.text, previous=whole),
-            content_hash=chunk.content_hash,
-        )
-        for chunk in split(document.text, "markdown" if document.media_type == MARKDOWN else "text")
-    ]
 
 
 async def embed_chunks(database: Database, spaces: Spaces, given: EmbedInput, beat: Callable[[], None]) -> Embedded:

@@ -11,7 +11,9 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from models.contracts.enums import FileStatus
+from models.contracts.enums import EventType, FileStatus, IngestStatus
+from models.repositories import events
+from models.repositories.ingestion import progress_step
 from models.tables import documents, ingest_files, ingest_jobs
 from runtime.database import TenantTx
 from runtime.ids import new_id
@@ -147,20 +149,44 @@ async def claim(tx: TenantTx, file: UUID) -> bool:
 
 
 async def settle(tx: TenantTx, file: UUID, outcome: Outcome) -> None:
-    """Write what became of a claimed file, and drop its bytes."""
+    """Write what became of a claimed file, drop its bytes, and tell subscribers where a step of its job is reached."""
     job = await tx.connection.scalar(
         sa.update(ingest_files)
         .where(ingest_files.c.tenant_id == tx.tenant_id, ingest_files.c.id == file)
         .values(content=None, **(asdict(outcome) | {"notes": list(outcome.notes)}))
         .returning(ingest_files.c.job_id)
     )
-    if job is not None:
-        await _count(
+    assert job is not None, "a claimed file is there"
+    progress = (
+        await tx.connection.execute(
+            sa.update(ingest_jobs)
+            .where(ingest_jobs.c.tenant_id == tx.tenant_id, ingest_jobs.c.id == job)
+            .values(
+                status=sa.case(
+                    (ingest_jobs.c.status == IngestStatus.QUEUED, IngestStatus.RUNNING.value),
+                    else_=ingest_jobs.c.status,
+                ),
+                **_added(
+                    files_done=1,
+                    files_failed=int(outcome.status is FileStatus.FAILED),
+                    documents_changed=int(outcome.status is FileStatus.READ),
+                ),
+            )
+            .returning(ingest_jobs.c.source_id, ingest_jobs.c.files_done, ingest_jobs.c.files_total)
+        )
+    ).one()
+    done, total = progress.files_done, progress.files_total
+    if progress_step(done - 1, total) != progress_step(done, total):
+        figures = {"files": done, "files_total": total}
+        await events.append(
             tx,
-            job,
-            files_done=1,
-            files_failed=int(outcome.status is FileStatus.FAILED),
-            documents_changed=int(outcome.status is FileStatus.READ),
+            EventType.INGEST,
+            {
+                "source_id": str(progress.source_id),
+                "job_ids": [str(job)],
+                "status": IngestStatus.RUNNING.value,
+                **figures,
+            },
         )
 
 
@@ -231,9 +257,13 @@ async def _insert(tx: TenantTx, source: UUID, job: UUID, file: NewFile, **values
     )
 
 
-async def _count(tx: TenantTx, job: UUID, **added: int) -> None:
+async def _count(tx: TenantTx, job: UUID, **figures: int) -> None:
     await tx.connection.execute(
         sa.update(ingest_jobs)
         .where(ingest_jobs.c.tenant_id == tx.tenant_id, ingest_jobs.c.id == job)
-        .values({name: ingest_jobs.c[name] + number for name, number in added.items() if number})
+        .values(**_added(**figures))
     )
+
+
+def _added(**figures: int) -> dict[str, sa.ColumnElement[int]]:
+    return {name: ingest_jobs.c[name] + number for name, number in figures.items()}

@@ -13,9 +13,9 @@ import sqlalchemy as sa
 from models.contracts.enums import EventType, IngestStatus, Language
 from models.contracts.ingest import Published
 from models.contracts.reindex import EMBEDDED_TEXT_VERSION
-from models.repositories import events, vocabulary
+from models.repositories import events, likenesses, staging, vocabulary
 from models.repositories.knowledge import STAGED, among
-from models.tables import chunks, documents, embeddings, ingest_jobs, sources
+from models.tables import chunk_bands, chunks, documents, embeddings, ingest_jobs
 from runtime.database import TenantTx
 from runtime.ids import new_id
 
@@ -41,6 +41,9 @@ class NewChunk:
     text: str
     language: Language
     content_hash: str
+    # What others that say the same have too, and what those are found by (see activities/likeness.py).
+    likeness: str | None = None
+    bands: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,22 +98,27 @@ async def count_unsplit(tx: TenantTx, source: UUID) -> int:
 
 async def put_chunks(tx: TenantTx, document: UUID, new: Sequence[NewChunk]) -> None:
     """Write a document's chunks, all at once."""
+    ids = [new_id() for _ in new]
     if new:
         await tx.connection.execute(
             sa.insert(chunks),
             [
                 {
                     "tenant_id": tx.tenant_id,
-                    "id": new_id(),
+                    "id": id_,
                     "document_id": document,
                     "ordinal": chunk.ordinal,
                     "heading": chunk.heading,
                     "text": chunk.text,
                     "language": chunk.language,
                     "content_hash": chunk.content_hash,
+                    "likeness": chunk.likeness,
                 }
-                for chunk in new
+                for id_, chunk in zip(ids, new, strict=True)
             ],
+        )
+        await likenesses.put_bands(
+            tx, [(id_, band) for id_, chunk in zip(ids, new, strict=True) for band in chunk.bands]
         )
     await tx.connection.execute(
         sa.update(documents)
@@ -126,11 +134,12 @@ REUSE_VECTORS = sa.text(
     SELECT fresh.tenant_id, fresh.id, e.space_id, e.embedding, e.version
     FROM documents d
     JOIN chunks fresh ON fresh.tenant_id = d.tenant_id AND fresh.document_id = d.id
-    JOIN documents before ON before.tenant_id = d.tenant_id AND before.source_id = d.source_id
-        AND before.name = d.name AND before.is_current AND before.title = d.title
     JOIN LATERAL (
         SELECT c.id FROM chunks c
-        WHERE c.tenant_id = before.tenant_id AND c.document_id = before.id AND c.content_hash = fresh.content_hash
+        JOIN documents k ON k.tenant_id = c.tenant_id AND k.id = c.document_id
+            AND k.archived_at IS NULL AND k.title = d.title
+        WHERE c.tenant_id = fresh.tenant_id AND c.content_hash = fresh.content_hash AND c.id <> fresh.id
+            AND EXISTS (SELECT FROM embeddings v WHERE v.tenant_id = c.tenant_id AND v.chunk_id = c.id)
         LIMIT 1
     ) known ON true
     JOIN embeddings e ON e.tenant_id = d.tenant_id AND e.chunk_id = known.id
@@ -141,7 +150,8 @@ REUSE_VECTORS = sa.text(
 
 
 async def reuse_vectors(tx: TenantTx, document: UUID) -> None:
-    """Copy the vectors of those chunks that the current version has too: an edit costs what it changed."""
+    """Copy the vectors of those chunks that the current version, or another document of this title, has too: an edit
+    costs what it changed, and a copy nothing."""
     await tx.connection.execute(REUSE_VECTORS, {"tenant": tx.tenant_id, "document": document})
 
 
@@ -240,9 +250,9 @@ async def report_progress(tx: TenantTx, source: UUID, spaces: Sequence[int]) -> 
         .where(ingest_jobs.c.tenant_id == tx.tenant_id, among(ingest_jobs.c.id, [job.id for job in jobs]))
         .values(status=IngestStatus.RUNNING, chunks_total=counted.total, chunks_embedded=counted.embedded, error=None)
     )
-    reached = _step(counted.embedded, counted.total)
+    reached = progress_step(counted.embedded, counted.total)
     if any(
-        job.status is not IngestStatus.RUNNING or _step(job.chunks_embedded, job.chunks_total) != reached
+        job.status is not IngestStatus.RUNNING or progress_step(job.chunks_embedded, job.chunks_total) != reached
         for job in jobs
     ):
         await _tell(
@@ -251,7 +261,8 @@ async def report_progress(tx: TenantTx, source: UUID, spaces: Sequence[int]) -> 
     return int(counted.remaining)
 
 
-def _step(done: int, total: int) -> int:
+def progress_step(done: int, total: int) -> int:
+    """Which of PROGRESS_STEPS is reached: subscribers are told when another is."""
     return PROGRESS_STEPS * done // total if total else 0
 
 
@@ -275,9 +286,9 @@ async def publish(tx: TenantTx, source: UUID, spaces: Sequence[int]) -> Publishe
     """Make every staged version current that is complete in all `spaces` and archive the one before it, in this one
     transaction.
 
-    Jobs are done when nothing of the source is left staged. A source that is gone has nothing to publish.
+    Jobs are done when nothing of the source is left staged and their files are read. A source that is gone has nothing to publish.
     """
-    if not await _lock(tx, source):
+    if not await staging.lock(tx, source):
         return Published(documents=0, chunks=0, remaining=0)
     live, without_vector = _live_chunks(tx, source, spaces)
     ready = (
@@ -307,21 +318,12 @@ async def publish(tx: TenantTx, source: UUID, spaces: Sequence[int]) -> Publishe
 
 async def fail(tx: TenantTx, source: UUID, kind: str) -> None:
     """End the source's open jobs as failed. What is current stays so; what is staged waits for the next run."""
-    if await _lock(tx, source):
+    if await staging.lock(tx, source):
         await _finish(tx, source, IngestStatus.FAILED, kind)
 
 
-async def _lock(tx: TenantTx, source: UUID) -> bool:
-    found = await tx.connection.scalar(
-        sa.select(sources.c.id)
-        .where(sources.c.tenant_id == tx.tenant_id, sources.c.id == source)
-        .with_for_update(key_share=True)
-    )
-    return found is not None
-
-
 async def _archive(tx: TenantTx, source: UUID, names: Sequence[str]) -> None:
-    """Archived chunks stay readable for answers that cite them; their vectors go."""
+    """Archived chunks stay readable for answers that cite them; their vectors and bands go."""
     archived = (
         await tx.connection.scalars(
             sa.update(documents)
@@ -339,11 +341,12 @@ async def _archive(tx: TenantTx, source: UUID, names: Sequence[str]) -> None:
         return
     old = (chunks.c.tenant_id == tx.tenant_id, among(chunks.c.document_id, archived))
     await tx.connection.execute(sa.update(chunks).where(*old).values(is_current=False))
-    await tx.connection.execute(
-        sa.delete(embeddings).where(
-            embeddings.c.tenant_id == tx.tenant_id, embeddings.c.chunk_id.in_(sa.select(chunks.c.id).where(*old))
+    for table in (embeddings, chunk_bands):
+        await tx.connection.execute(
+            sa.delete(table).where(
+                table.c.tenant_id == tx.tenant_id, table.c.chunk_id.in_(sa.select(chunks.c.id).where(*old))
+            )
         )
-    )
 
 
 async def _make_current(tx: TenantTx, live: Sequence[UUID], withdrawn: Sequence[UUID]) -> None:
@@ -367,10 +370,12 @@ async def _make_current(tx: TenantTx, live: Sequence[UUID], withdrawn: Sequence[
 
 
 async def _finish(tx: TenantTx, source: UUID, status: IngestStatus, error: str | None, **figures: int) -> None:
+    # A file that came during the run is for its next round, or for the next run.
+    waits = ingest_jobs.c.files_done < ingest_jobs.c.files_total
     finished = (
         await tx.connection.scalars(
             sa.update(ingest_jobs)
-            .where(_open_jobs(tx, source))
+            .where(_open_jobs(tx, source), sa.true() if status is IngestStatus.FAILED else ~waits)
             .values(status=status, error=error)
             .returning(ingest_jobs.c.id)
         )
