@@ -1,0 +1,1 @@
+"""Web pages: what a visitor sees of them becomes Markdown."""

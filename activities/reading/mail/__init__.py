@@ -1,0 +1,1 @@
+"""Letters that were saved as files."""

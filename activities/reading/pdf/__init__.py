@@ -1,0 +1,1 @@
+"""PDF: words where they are seen, rows and columns where they are drawn or aligned, paragraphs elsewhere."""

@@ -1,0 +1,90 @@
+"""Lines become headings, paragraphs and list items."""
+
+import re
+from collections import Counter
+
+from activities.reading.markdown import Markdown, escaped
+from activities.reading.pdf.geometry import Line
+
+LARGER = 1.12
+"""Times the size of most letters, from which a short line is a heading."""
+HEADING_CHARACTERS = 150
+HEADING_LEVELS = 4
+PARAGRAPH_GAP = 0.6
+"""Heights of the font between two lines of different paragraphs."""
+FULL = 0.85
+"""Part of its column's width from which a line was ended by the margin."""
+
+_BULLET = re.compile(r"[•‣◦▪●○■□➢➤✓✔·]\s*|[-–—*]\s+")
+_NUMBER = re.compile(r"(\d{1,3})[.)]\s+(?=\S)")
+_HYPHENATED = re.compile(r"[^\W\d_]-$")
+
+
+class Prose:
+    """Writes the pages of one document. `sizes` counts the letters of each size in all of it."""
+
+    def __init__(self, out: Markdown, sizes: Counter[float]):
+        body = max(sizes, key=lambda size: (sizes[size], -size), default=0.0)
+        larger = sorted((size for size in sizes if size > LARGER * body), reverse=True)
+        self._levels = {size: min(level, HEADING_LEVELS) for level, size in enumerate(larger, start=1)}
+        self._out = out
+
+    def write(self, lines: list[Line]) -> None:
+        """Write one page's lines in their order."""
+        paragraph: list[Line] = []
+        for line in lines:
+            if paragraph and not self._goes_on(paragraph, line):
+                self._write(paragraph)
+                paragraph = []
+            if line.table is not None:
+                self._out.table([[escaped(cell) for cell in row] for row in line.table])
+            else:
+                paragraph.append(line)
+        if paragraph:
+            self._write(paragraph)
+
+    def _goes_on(self, paragraph: list[Line], line: Line) -> bool:
+        last = paragraph[-1]
+        if line.table is not None or _BULLET.match(line.text) or _NUMBER.match(line.text):
+            return False
+        if self._level(last) != self._level(line):
+            return False
+        return -line.size < line.box.top - last.box.bottom < PARAGRAPH_GAP * line.size
+
+    def _level(self, line: Line) -> int | None:
+        return self._levels.get(rounded(line.size)) if len(line.text) <= HEADING_CHARACTERS else None
+
+    def _write(self, lines: list[Line]) -> None:
+        level = self._level(lines[0])
+        text = _joined(lines)
+        if level is not None and len(text) <= HEADING_CHARACTERS:
+            self._out.heading(level, text)
+        elif mark := _BULLET.match(lines[0].text):
+            with self._out.item("-"):
+                self._out.paragraph(_joined(lines, skip=mark.end()))
+        elif number := _NUMBER.match(lines[0].text):
+            with self._out.item(f"{number[1]}."):
+                self._out.paragraph(_joined(lines, skip=number.end()))
+        else:
+            self._out.paragraph(text)
+
+
+def rounded(size: float) -> float:
+    """Sizes that differ by less than half a point are one."""
+    return round(size * 2) / 2
+
+
+def _joined(lines: list[Line], skip: int = 0) -> str:
+    """Lines that the margin ended are one, words that it divided too."""
+    left, right = min(line.box.left for line in lines), max(line.box.right for line in lines)
+    text = ""
+    for place, line in enumerate(lines):
+        words = line.text[skip:] if place == 0 else line.text
+        if place > 0:
+            above = lines[place - 1].box
+            if _HYPHENATED.search(text) and words[:1].islower():
+                text = text[:-1]
+            else:
+                text += " " if above.right - left >= FULL * (right - left) else "\n"
+        text += escaped(words)
+    return text
