@@ -1,8 +1,8 @@
-"""The first step of ingestion: files become staged documents with their chunks, one by one, and a report.
+"""The first step of ingestion: files become staged documents with their chunks, a few at a time, and a report.
 
 Each file is read in a process of its own, which may die (see activities/reading), and settled in one transaction:
 its document, its chunks, its line in the report and the end of its bytes. What is done shows in the rows, so a step
-that died goes on with the file at hand. A file that cannot be read holds up no other.
+that died goes on with the files at hand. A file that cannot be read holds up no other.
 """
 
 import asyncio
@@ -29,6 +29,8 @@ from runtime.outages import is_outage
 
 log = structlog.get_logger(__name__)
 
+AT_ONCE = 2
+"""Files in memory, and processes that read."""
 BEAT_SECONDS = 5.0
 """A large file takes longer than a worker may be silent; how long it may take in all is the reader's business."""
 KNOWLEDGE_FULL = "knowledge_full"
@@ -67,12 +69,12 @@ async def read_files(
     done = failed = 0
     while done < given.limit:
         async with database.tenant(given.tenant_id) as tx:
-            file = await ingest_files.next_unread(tx, given.source_id)
-        if file is None:
+            files = await ingest_files.next_unread(tx, given.source_id, min(AT_ONCE, given.limit - done))
+        if not files:
             break
-        outcome = await _take_in(database, reader, room, given, file, beat)
-        done += 1
-        failed += outcome.status is FileStatus.FAILED
+        outcomes = await asyncio.gather(*(_take_in(database, reader, room, given, file, beat) for file in files))
+        done += len(outcomes)
+        failed += sum(outcome.status is FileStatus.FAILED for outcome in outcomes)
         beat()
     async with database.tenant(given.tenant_id) as tx:
         remaining = await ingest_files.count_unread(tx, given.source_id)

@@ -21,6 +21,9 @@ from activities.learn import Learn
 from activities.mail.choice import mailer_for
 from activities.mail.send import SendMail
 from activities.prepare import Prepare
+from activities.read_files import ReadFiles, Room
+from activities.reading.port import Limits
+from activities.reading.process import ProcessReader
 from activities.record import Recorder
 from activities.reindex import ReindexSteps
 from activities.reranking.choice import reranker_for
@@ -119,6 +122,13 @@ async def workers(settings: Settings, tools: Tools) -> list[Worker]:
     prepare = Prepare(database, Consider(database, tools.embedder, classifier, retriever), write, tools.vault)
     ladder = Ladder(database)
     ingest = Ingest(database, tools.spaces)
+    read = ReadFiles(
+        database,
+        ProcessReader(
+            Limits(unpacked_bytes=200 << 20, pages=2000, seconds=60, memory_bytes=768 << 20, characters=2_000_000)
+        ),
+        Room(bytes=settings.kb_tenant_mib << 20, chunks=settings.kb_tenant_chunks),
+    )
     reindex = ReindexSteps(database, tools.spaces)
     mail_url = settings.mail_url
     mailer = mailer_for(mail_url.get_secret_value() if mail_url else None, Home.at(settings.data_dir).mail)
@@ -143,6 +153,7 @@ async def workers(settings: Settings, tools: Tools) -> list[Worker]:
             task_queue=KNOWLEDGE_QUEUE,
             workflows=[IngestWorkflow, ReindexWorkflow],
             activities=[
+                read.read_files,
                 ingest.split_documents,
                 ingest.embed_chunks,
                 ingest.publish_documents,

@@ -114,17 +114,15 @@ async def refuse(tx: TenantTx, source: UUID, job: UUID, file: NewFile, *, size: 
     )
 
 
-async def next_unread(tx: TenantTx, source: UUID) -> Unread | None:
-    """The source's next file to read, in the order in which they came."""
-    row = (
-        await tx.connection.execute(
-            sa.select(*(ingest_files.c[name] for name in Unread.__dataclass_fields__))
-            .where(*_queued(tx, source))
-            .order_by(ingest_files.c.id)
-            .limit(1)
-        )
-    ).one_or_none()
-    return None if row is None else Unread(**row._mapping)
+async def next_unread(tx: TenantTx, source: UUID, limit: int) -> list[Unread]:
+    """The source's next files to read, in the order in which they came."""
+    rows = await tx.connection.execute(
+        sa.select(*(ingest_files.c[name] for name in Unread.__dataclass_fields__))
+        .where(*_queued(tx, source))
+        .order_by(ingest_files.c.id)
+        .limit(limit)
+    )
+    return [Unread(**row._mapping) for row in rows]
 
 
 async def count_unread(tx: TenantTx, source: UUID) -> int:

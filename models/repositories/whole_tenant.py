@@ -11,6 +11,7 @@ NOT_DELETED: Mapping[str, str] = {"tenant_deletions": "tells that the tenant was
 
 NOT_EXPORTED: Mapping[str, str] = {
     "audit_heads": "only the last entry of audit_log, kept against tampering",
+    "chunk_bands": "numbers computed from chunks, to find those that are alike",
     "credentials": "hashes of passwords",
     "data_keys": "encryption keys",
     "embeddings": "numbers computed from chunks, by a model",
@@ -34,6 +35,7 @@ COLUMNS_NOT_EXPORTED: Mapping[str, str] = {
     "chunks.words": "the text once more, as an index",
     "identity_codes.hash": "proof of a code",
     "identity_codes.sealed_key": "encryption key of a code",
+    "ingest_files.content": "a file that waits to be read; what it says is exported once it is",
     "tenant_secrets.sealed": "what was given to be kept secret",
 }
 """Columns that an export leaves out, and why. What proves the audit log (its hashes) is exported."""

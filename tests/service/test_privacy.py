@@ -259,6 +259,7 @@ RECORD = {
     "documents": {"body", "title"},
     "drafts": {"text"},
     "idempotency_keys": {"body"},
+    "ingest_files": {"name", "uri"},
     "learned_answers": {"answer", "question"},
     "messages": {"citations", "text"},
     "sources": {"name"},

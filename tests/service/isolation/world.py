@@ -129,6 +129,13 @@ async def know(side: Side) -> None:
     staged = await created(side, "/v1/kb/sources", {"name": f"{side.marker} source", "documents": [page]})
     side.ids |= {"source_id": staged["source_id"], "job_id": staged["job_id"]}
     await eventually(lambda: job_is_done(side.company, staged["job_id"]), 60)
+    file = ("delivery.txt", PAGE.format(city="Almaty", marker=side.marker).encode())
+    sent = await side.company.http.post("/v1/kb/upload", data={"name": f"{side.marker} files"}, files={"files": file})
+    assert sent.is_success, sent.text
+    await eventually(lambda: job_is_done(side.company, sent.json()["job_id"]), 60)
+    (report,) = (await side.company.get(f"/v1/kb/jobs/{sent.json()['job_id']}/files")).json()["items"]
+    assert report["status"] == "read", report
+    side.ids["file_id"] = report["id"]
     documents = (await side.company.get("/v1/kb/documents")).json()["items"]
     side.ids["document_id"] = documents[0]["id"]
     reindex = await created(side, "/v1/kb/reindex", {})
