@@ -22,20 +22,20 @@ def heart(page: LexborHTMLParser) -> LexborNode | None:
 
 
 def is_boilerplate(node: LexborNode) -> bool:
-    """Whether an element is about the site. A header with the page's heading is not."""
+    """Whether an element is about the site. A header with the page's heading is not, but for its lists."""
     attributes = node.attributes
+    if node.tag == "ul" and _within(node, "header"):
+        return True
     if node.tag == "nav" or attributes.get("role") in _ROLES:
         return True
     if node.tag in ("header", "footer"):
-        return not _inside_article(node) and node.css_first("h1") is None
+        return not _within(node, "article", "main", "section", "blockquote") and node.css_first("h1") is None
     named = f"{attributes.get('id') or ''} {attributes.get('class') or ''}"
     return bool(_CONSENT.search(named)) and len(node.text(deep=True, strip=True)) < _CONSENT_CHARACTERS
 
 
-def _inside_article(node: LexborNode) -> bool:
+def _within(node: LexborNode, *tags: str) -> bool:
     above = node.parent
-    while above is not None:
-        if above.tag in ("article", "main", "section", "blockquote"):
-            return True
+    while above is not None and above.tag not in tags:
         above = above.parent
-    return False
+    return above is not None

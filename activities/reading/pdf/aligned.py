@@ -6,6 +6,10 @@ from activities.reading.pdf.geometry import Box, Line, Word, around
 
 CELL_GAP = 0.85
 """A gap of so many heights of the font divides cells; words of a sentence stand closer, even when it is justified."""
+ALIGNED = 3.0
+"""Points by which cells of one column may differ in where they begin."""
+LARGER = 1.12
+"""Times the size of the row above, from which a line is the heading of what follows."""
 ROW_GAP = 2.2
 """Heights of the font between two rows beyond which a table has ended."""
 
@@ -31,22 +35,35 @@ def with_tables(lines: list[Line]) -> list[Line]:
 def _end_of_rows(lines: list[Line], start: int) -> int:
     """Where the rows end that begin at `start`: after the last line of several parts that follows closely.
 
-    A row may have a single cell, but not two of them one after the other, and not in the place of a new paragraph.
+    A row may have a single cell, but not two of them one after the other; and a wide one only if rows go on below it.
     """
     if len(cells_of(lines[start])) < 2:
         return start
     end, single = start + 1, False
     for place in range(start + 1, len(lines)):
         line = lines[place]
-        if line.table is not None or line.box.top - lines[place - 1].box.bottom > ROW_GAP * line.size:
+        above = lines[place - 1]
+        if line.table is not None or line.box.top - above.box.bottom > ROW_GAP * line.size:
+            break
+        if line.size > LARGER * above.size:  # a heading
             break
         if len(cells_of(line)) >= 2:
             end, single = place + 1, False
-        elif single or line.box.width > 0.5 * lines[start].box.width:
+        elif single or (line.box.width > 0.5 * lines[start].box.width and not _resumes(lines, place + 1, lines[start])):
             break
         else:
             single = True
     return end
+
+
+def _resumes(lines: list[Line], place: int, first: Line) -> bool:
+    """Whether the line at `place` has its cells below those of the first row."""
+    if place >= len(lines) or lines[place].table is not None:
+        return False
+    starts = [cell.left for cell in cells_of(first)]
+    cells = cells_of(lines[place])
+    below = sum(any(abs(cell.left - start) <= ALIGNED for start in starts) for cell in cells)
+    return len(cells) >= 2 and below >= 0.6 * len(cells)
 
 
 def cells_of(line: Line) -> list[Box]:

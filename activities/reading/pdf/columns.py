@@ -1,5 +1,6 @@
 """The order in which the columns of a page are read."""
 
+from activities.reading.pdf.aligned import cells_of
 from activities.reading.pdf.geometry import Line, around
 from activities.reading.pdf.words import lines_of
 
@@ -60,7 +61,8 @@ def _is_prose(lines: list[Line], gutter: float) -> bool:
     for side in _halves(lines, gutter):
         if len(side) < FEWEST_LINES:
             return False
-        if sum(len(line.words) for line in side) < WORDS_OF_PROSE * len(side):
+        parts = sum(len(cells_of(line)) for line in side)
+        if parts > 1.3 * len(side) or sum(len(line.words) for line in side) < WORDS_OF_PROSE * parts:
             return False
         width = around(line.box for line in side).width
         if sum(line.box.width > 0.6 * width for line in side) < 0.5 * len(side):

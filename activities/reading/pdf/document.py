@@ -142,7 +142,8 @@ def _drop_running_titles(pages: list[Page]) -> None:
     counts = Counter(name for page in pages for name in {key(page, line) for line in page.lines})
     often = max(REPEATED, len(pages) // 2)
     for page in pages:
-        page.lines = [line for line in page.lines if (name := key(page, line)) is None or counts[name] < often]
+        own = [line for line in page.lines if (name := key(page, line)) is None or counts[name] < often]
+        page.lines = own or page.lines
 
 
 def _notes(pages: list[Page], silent: list[int]) -> list[str]:

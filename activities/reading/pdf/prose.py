@@ -9,11 +9,13 @@ from activities.reading.pdf.geometry import Line
 LARGER = 1.12
 """Times the size of most letters, from which a short line is a heading."""
 HEADING_CHARACTERS = 150
+MOST_HEADING_LINES = 2
+"""More short lines of a larger size are an address, a slogan or a form."""
 HEADING_LEVELS = 4
 PARAGRAPH_GAP = 0.6
 """Heights of the font between two lines of different paragraphs."""
-FULL = 0.85
-"""Part of its column's width from which a line was ended by the margin."""
+INDENT = 24.0
+"""Points by which lines of one column may differ in where they begin."""
 
 _BULLET = re.compile(r"[•‣◦▪●○■□➢➤✓✔·]\s*|[-–—*]\s+")
 _NUMBER = re.compile(r"(\d{1,3})[.)]\s+(?=\S)")
@@ -28,9 +30,11 @@ class Prose:
         larger = sorted((size for size in sizes if size > LARGER * body), reverse=True)
         self._levels = {size: min(level, HEADING_LEVELS) for level, size in enumerate(larger, start=1)}
         self._out = out
+        self._margins: dict[int, float] = {}
 
     def write(self, lines: list[Line]) -> None:
         """Write one page's lines in their order."""
+        self._margins = _right_margins(lines)
         paragraph: list[Line] = []
         for line in lines:
             if paragraph and not self._goes_on(paragraph, line):
@@ -56,35 +60,47 @@ class Prose:
 
     def _write(self, lines: list[Line]) -> None:
         level = self._level(lines[0])
-        text = _joined(lines)
-        if level is not None and len(text) <= HEADING_CHARACTERS:
+        text = self._joined(lines)
+        if level is not None and text.count("\n") < MOST_HEADING_LINES:
             self._out.heading(level, text)
         elif mark := _BULLET.match(lines[0].text):
             with self._out.item("-"):
-                self._out.paragraph(_joined(lines, skip=mark.end()))
+                self._out.paragraph(self._joined(lines, skip=mark.end()))
         elif number := _NUMBER.match(lines[0].text):
             with self._out.item(f"{number[1]}."):
-                self._out.paragraph(_joined(lines, skip=number.end()))
+                self._out.paragraph(self._joined(lines, skip=number.end()))
         else:
             self._out.paragraph(text)
 
 
-def rounded(size: float) -> float:
-    """Sizes that differ by less than half a point are one."""
-    return round(size * 2) / 2
-
-
-def _joined(lines: list[Line], skip: int = 0) -> str:
-    """Lines that the margin ended are one, words that it divided too."""
-    left, right = min(line.box.left for line in lines), max(line.box.right for line in lines)
-    text = ""
-    for place, line in enumerate(lines):
-        words = line.text[skip:] if place == 0 else line.text
-        if place > 0:
-            above = lines[place - 1].box
-            if _HYPHENATED.search(text) and words[:1].islower():
+    def _joined(self, lines: list[Line], skip: int = 0) -> str:
+        """Lines that the margin ended are one, words that it divided too."""
+        text = ""
+        for above, line in zip([None, *lines], lines, strict=False):
+            words = line.text if above else line.text[skip:]
+            if above and _HYPHENATED.search(text) and words[:1].islower():
                 text = text[:-1]
-            else:
-                text += " " if above.right - left >= FULL * (right - left) else "\n"
-        text += escaped(words)
-    return text
+            elif above:
+                room = self._margins[_column(line)] - above.box.right - 0.3 * line.size
+                text += " " if room < line.words[0].box.width else "\n"
+            text += escaped(words)
+        return text
+
+
+def rounded(size: float) -> float:
+    """Sizes that differ by less than a point are one."""
+    return float(round(size))
+
+
+def _right_margins(lines: list[Line]) -> dict[int, float]:
+    """By column, how far its lines go to the right."""
+    margins: dict[int, float] = {}
+    for line in lines:
+        if line.table is None:
+            for column in (_column(line) - 1, _column(line), _column(line) + 1):
+                margins[column] = max(margins.get(column, 0.0), line.box.right)
+    return margins
+
+
+def _column(line: Line) -> int:
+    return int(line.box.left // INDENT)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pypdfium2.raw as pdfium
 
+from activities.reading.pdf.aligned import cells_of
 from activities.reading.pdf.geometry import Box, Line, Matrix, Word, around
 from activities.reading.pdf.words import lines_of
 
@@ -19,6 +20,10 @@ STRAIGHT = 1.0
 SHORTEST = 6.0
 NEAR = 3.0
 """Points by which lines that are meant to meet may miss each other."""
+MOST_DIVIDED = 0.15
+"""Part of the cells that may look like several, side by side. Where more do, the lines are ornaments."""
+MAX_RULINGS = 3_000
+"""A page with more of them is a drawing."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +105,7 @@ def ruled_tables(rulings: list[Ruling], words: list[Word]) -> tuple[list[Line], 
         frame = Box(down[0], across[0], down[-1], across[-1])
         inside = [word for word in words if frame.contains(word.box.middle)]
         rows = _filled(group, across, down, inside)
-        if sum(1 for row in rows for cell in row if cell) < 2:
+        if rows is None:
             continue
         tables.append(Line([], rows, around([frame, *(word.box for word in inside)])))
         words = [word for word in words if not frame.contains(word.box.middle)]
@@ -109,7 +114,7 @@ def ruled_tables(rulings: list[Ruling], words: list[Word]) -> tuple[list[Line], 
 
 def _groups(rulings: list[Ruling]) -> list[list[Ruling]]:
     """Lines that meet, directly or through others."""
-    rulings = _merged(rulings)
+    rulings = _merged(rulings) if len(rulings) <= MAX_RULINGS else []
     groups: list[list[Ruling]] = []
     waiting = set(rulings)
     while waiting:
@@ -144,8 +149,11 @@ def _places(group: list[Ruling], *, across: bool) -> list[float]:
     return places
 
 
-def _filled(group: list[Ruling], across: list[float], down: list[float], words: list[Word]) -> list[list[str]]:
-    """The text of each cell. Where no line is drawn between two cells they are one, above or to the left."""
+def _filled(group: list[Ruling], across: list[float], down: list[float], words: list[Word]) -> list[list[str]] | None:
+    """The text of each cell. Where no line is drawn between two cells they are one, above or to the left.
+
+    None if the lines frame and divide other things than cells: these hold one text each.
+    """
     cells: dict[tuple[int, int], list[Word]] = {}
     for word in words:
         x, y = word.box.middle
@@ -156,7 +164,14 @@ def _filled(group: list[Ruling], across: list[float], down: list[float], words: 
         while row > 0 and not _is_drawn(group, True, across[row], x):
             row -= 1
         cells.setdefault((max(row, 0), max(column, 0)), []).append(word)
-    text = {place: " ".join(line.text for line in lines_of(inside)) for place, inside in cells.items()}
+    text = {}
+    divided = 0
+    for place, inside in cells.items():
+        lines = lines_of(inside)
+        divided += any(len(cells_of(line)) > 1 for line in lines)
+        text[place] = " ".join(line.text for line in lines)
+    if len(text) < 2 or divided > MOST_DIVIDED * len(text):
+        return None
     return [[text.get((row, column), "") for column in range(len(down) - 1)] for row in range(len(across) - 1)]
 
 
