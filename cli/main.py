@@ -21,10 +21,12 @@ from cli import (
     demo,
     doctor,
     escalations,
+    evaluate,
     kb,
     keys,
     member,
     migrate,
+    policy,
     tenant,
     up,
     worker,
@@ -45,6 +47,7 @@ app.command()(worker.worker)
 app.command()(migrate.migrate)
 app.command()(doctor.doctor)
 app.command()(demo.demo)
+app.command("eval")(evaluate.evaluate)
 app.command()(ask.ask)
 app.command()(chat.chat)
 app.add_typer(tenant.app, name="tenant")
@@ -52,6 +55,7 @@ app.add_typer(customers.app, name="customers")
 app.add_typer(member.app, name="member")
 app.add_typer(apikey.app, name="apikey")
 app.add_typer(escalations.app, name="escalations")
+app.add_typer(policy.app, name="policy")
 app.add_typer(kb.app, name="kb")
 app.add_typer(audit.app, name="audit")
 app.add_typer(keys.app, name="keys")
