@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy.exc import IntegrityError
 
 from models.contracts.enums import Language, Role
-from models.repositories import tenants
+from models.repositories import api_keys, tenants
 from runtime.database import Database
 from runtime.ids import new_id
 from runtime.settings import Settings
@@ -67,7 +67,7 @@ async def found(database: Database, slug: str) -> Company:
         for name, role in people.items():
             member = await tenants.add_member(tx, name=name, role=role)
             members[name] = str(member.id)
-            keys[name] = await tenants.issue_key(tx, member.id, name="sample")
+            keys[name] = (await api_keys.create(tx, member.id, name="sample"))[1]
     return Company(slug, keys, members)
 
 

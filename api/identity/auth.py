@@ -14,7 +14,7 @@ from api.identity.tokens import Access, Tokens
 from api.permissions import ROLES, ROUTES, Permission, granted
 from api.problems import ProblemError
 from api.records import Records
-from models.repositories import sessions, tenants
+from models.repositories import api_keys, sessions, tenants
 from models.repositories.tenants import Caller
 
 # How long a caller is remembered, should the announcement of a change be lost; and how many are.
@@ -53,8 +53,8 @@ class Authenticator:
 
     async def proof(self, token: str) -> Proof | None:
         """What a bearer token proves; None when it is neither a key nor a good access token."""
-        if token.startswith(tenants.KEY_PREFIX):
-            return Key(tenants.hash_key(token))
+        if token.startswith(api_keys.KEY_PREFIX):
+            return Key(api_keys.hash_key(token))
         return await self._tokens.read_access(token)
 
     async def caller(self, proof: Proof) -> Caller | None:

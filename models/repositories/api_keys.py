@@ -1,5 +1,6 @@
 """API keys of members: made, listed, rotated, revoked. Only hashes are kept."""
 
+import hashlib
 import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -9,11 +10,11 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from models.contracts.enums import Role
-from models.repositories.tenants import KEY_PREFIX, hash_key
 from models.tables import api_keys, members
 from runtime.database import SystemTx, TenantTx
 from runtime.ids import new_id
 
+KEY_PREFIX = "msk_"
 SHOWN = 6
 """Characters of a key that are kept, so that people can tell keys apart."""
 
@@ -126,6 +127,10 @@ async def revoke(tx: TenantTx, key_id: UUID) -> None:
 async def note_uses(tx: SystemTx, key_ids: Collection[UUID]) -> None:
     """The keys were used just now. Written only where that was not known for a minute."""
     await tx.connection.execute(sa.text("SELECT note_key_uses(:used)"), {"used": list(key_ids)})
+
+
+def hash_key(key: str) -> bytes:
+    return hashlib.sha256(key.encode()).digest()
 
 
 def _new() -> str:

@@ -1,7 +1,5 @@
 """Tenants, members, keys, and a tenant's own rules."""
 
-import hashlib
-import secrets
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -11,11 +9,9 @@ from sqlalchemy.dialects.postgresql import insert
 
 from models.contracts.enums import ChannelKind, Language, Role
 from models.contracts.settings import Masking, TenantSettings
-from models.tables import api_keys, branches, channel_accounts, members, tenant_settings, tenants
+from models.tables import branches, channel_accounts, members, tenant_settings, tenants
 from runtime.database import SystemTx, TenantTx
 from runtime.ids import new_id
-
-KEY_PREFIX = "msk_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +59,6 @@ class Caller:
     scopes: frozenset[str] | None = None
     # Signed in, but the tenant asks for a second factor and there is none: may only see to that (and to themselves).
     lacks_second_factor: bool = False
-
-
-def hash_key(key: str) -> bytes:
-    return hashlib.sha256(key.encode()).digest()
 
 
 async def authenticate(tx: SystemTx, hashed: bytes) -> Caller | None:
@@ -183,22 +175,6 @@ async def get_member(tx: TenantTx, member_id: UUID) -> Member | None:
         )
     ).one_or_none()
     return None if row is None else Member(row.id, row.name, row.email, Role(row.role))
-
-
-async def issue_key(tx: TenantTx, member_id: UUID, *, name: str) -> str:
-    """A new API key of a member. This is the only time that it can be read: only its hash is kept."""
-    key = KEY_PREFIX + secrets.token_urlsafe(32)
-    await tx.connection.execute(
-        sa.insert(api_keys).values(
-            tenant_id=tx.tenant_id,
-            id=new_id(),
-            member_id=member_id,
-            name=name,
-            prefix=key[: len(KEY_PREFIX) + 6],
-            hash=hash_key(key),
-        )
-    )
-    return key
 
 
 async def get_settings(tx: TenantTx) -> TenantSettings:

@@ -14,6 +14,7 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from api.answering import OpenAnswerer
 from api.app import create_app
 from api.search import OpenSearcher
 from api.server import Server, configuration
@@ -22,7 +23,7 @@ from models.contracts.escalation import CLIMB, LEARN, PLAN, Climbed, ClimbInput,
 from models.contracts.knowledge import Understanding
 from models.contracts.routing import CONVERSATIONS_QUEUE
 from models.contracts.turn import PREPARE, RECORD, Prepared, PrepareInput, Recorded, RecordInput
-from models.repositories import messages, records, tenants
+from models.repositories import api_keys, messages, records, tenants
 from models.repositories.records import Outgoing
 from models.repositories.tenants import Member
 from runtime.crypto.roots import new_root
@@ -58,9 +59,11 @@ def settings_of(servers: Servers, **changes: Any) -> Settings:
 
 
 @asynccontextmanager
-async def serving(settings: Settings, open_searcher: OpenSearcher | None = None) -> AsyncIterator[tuple[str, Server]]:
+async def serving(
+    settings: Settings, open_searcher: OpenSearcher | None = None, open_answerer: OpenAnswerer | None = None
+) -> AsyncIterator[tuple[str, Server]]:
     """The gateway on a free port; its URL, and the server to stop it by."""
-    app = create_app(settings, open_searcher=open_searcher)
+    app = create_app(settings, open_searcher=open_searcher, open_answerer=open_answerer)
     server = Server(app, configuration(app, settings))
     task = asyncio.create_task(server.serve())
     while not server.started:
@@ -221,7 +224,7 @@ async def company(database: Database, url: str) -> AsyncIterator[Company]:
         await tenants.create(tx, slug=slug, name="A company", language=Language.EN)
         for name, role in people.items():
             members[name] = await tenants.add_member(tx, name=name.title(), role=role)
-            keys[name] = await tenants.issue_key(tx, members[name].id, name="test")
+            keys[name] = (await api_keys.create(tx, members[name].id, name="test"))[1]
     headers = {"Authorization": f"Bearer {keys['owner']}"}
     limits = httpx.Limits(max_connections=100)
     async with httpx.AsyncClient(base_url=url, headers=headers, timeout=60, limits=limits, trust_env=False) as http:

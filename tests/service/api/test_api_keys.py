@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from api.permissions import Permission
-from models.repositories import tenants
+from models.repositories.api_keys import hash_key
 from models.tables import api_keys
 from runtime.database import Database
 from tests.service.api.house import Company
@@ -140,7 +140,7 @@ async def test_an_expired_key_is_refused(acme: Company, database: Database) -> N
     async with database.tenant(acme.id) as tx:
         await tx.connection.execute(
             sa.update(api_keys)
-            .where(api_keys.c.hash == tenants.hash_key(key["secret"]))
+            .where(api_keys.c.hash == hash_key(key["secret"]))
             .values(expires_at=sa.func.now() - sa.text("interval '1 second'"))
         )
     assert await works(acme, key["secret"]) == 401

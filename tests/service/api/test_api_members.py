@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from models.contracts.audit import AuditAction
 from models.contracts.enums import Role
-from models.repositories import tenants
+from models.repositories import api_keys, tenants
 from models.tables import audit_log
 from runtime.database import Database
 from tests.service.api.house import Company
@@ -25,7 +25,7 @@ async def added(company: Company, database: Database, name: str, role: Role) -> 
     async with database.tenant(company.id) as tx:
         member = await tenants.add_member(tx, name=name.title(), role=role, email=f"{name}@{company.slug}.example")
         company.members[name] = member
-        company.keys[name] = await tenants.issue_key(tx, member.id, name="test")
+        company.keys[name] = (await api_keys.create(tx, member.id, name="test"))[1]
     return member.id
 
 

@@ -16,7 +16,7 @@ import pytest
 from api.permissions import ROUTES, Permission, granted
 from cli.search import searching
 from models.contracts.enums import Role
-from models.repositories import tenants
+from models.repositories import api_keys, tenants
 from runtime.database import Database
 from runtime.embedded import Servers
 from tests.service.api.house import PERSON, Company, company, serving, settings_of
@@ -221,7 +221,7 @@ async def filled(database: Database, tenant: Company, document: Any) -> Side:
     marker = f"marked-{uuid4().hex}"
     async with database.tenant(tenant.id) as tx:
         tenant.members["admin"] = await tenants.add_member(tx, name=f"Admin {marker}", role=Role.ADMIN)
-        tenant.keys["admin"] = await tenants.issue_key(tx, tenant.members["admin"].id, name="test")
+        tenant.keys["admin"] = (await api_keys.create(tx, tenant.members["admin"].id, name="test"))[1]
     email = await give_password(database, tenant, "owner")
     # Several sessions, of which the last is used, and is the first to be ended.
     _, _, signed_in = [await log_in(tenant.http, email) for _ in range(3)]

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from models.contracts.enums import Role
 from models.contracts.settings import TenantSettings
-from models.repositories import second_factors, tenants
+from models.repositories import api_keys, second_factors, tenants
 from models.repositories.second_factors import RECOVERY_CODES, STEP_SECONDS, WRONG_CODES, Factor
 from models.repositories.vault import Vault
 from models.tables import metadata
@@ -200,7 +200,7 @@ async def test_steps_are_used_forwards_only(acme: Company, database: Database, v
 async def test_an_admin_takes_away_what_was_lost_but_not_upwards(acme: Company, database: Database) -> None:
     async with database.tenant(acme.id) as tx:
         dana = await tenants.add_member(tx, name="Dana", role=Role.ADMIN)
-        acme.members["dana"], acme.keys["dana"] = dana, await tenants.issue_key(tx, dana.id, name="test")
+        acme.members["dana"], acme.keys["dana"] = dana, (await api_keys.create(tx, dana.id, name="test"))[1]
     logins = {name: await log_in(acme.http, email_of(acme, name)) for name in ("owner", "boris")}
     for login in logins.values():
         await added(acme, login)
