@@ -34,10 +34,10 @@ def likeness(read: str, expected: str) -> float:
     return Indel.normalized_similarity(words(read), words(expected))
 
 
-async def main(folder: Path) -> None:
+async def main(paths: list[Path]) -> None:
     reader = ProcessReader(LIMITS)
     found = []
-    for path in sorted(path for path in folder.iterdir() if not path.name.endswith(".expected.md")):
+    for path in paths:
         start = time.perf_counter()
         try:
             reading = await reader.read(path.read_bytes(), path.name)
@@ -50,7 +50,9 @@ async def main(folder: Path) -> None:
         if expected.exists():
             found.append(likeness(reading.text, expected.read_text()))
             score = f"likeness {found[-1]:.3f}"
-        print(f"{path.name:48} {reading.media_type[:40]:40} {len(reading.text):8} characters {seconds * 1000:6.0f} ms {score}")
+        print(
+            f"{path.name:48} {reading.media_type[:40]:40} {len(reading.text):8} characters {seconds * 1000:6.0f} ms {score}"
+        )
     if found:
         print(f"likeness on average {sum(found) / len(found):.3f} of {len(found)}")
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss >> 10
@@ -59,4 +61,4 @@ async def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1])))
+    asyncio.run(main(sorted(path for path in Path(sys.argv[1]).iterdir() if not path.name.endswith(".expected.md"))))

@@ -3,8 +3,6 @@
 import codecs
 import re
 
-from charset_normalizer import from_bytes
-
 from activities.reading.port import Reason, UnreadableError
 
 MARKS = (
@@ -72,5 +70,7 @@ def _code_page(data: bytes) -> str | None:
     strange = sum(byte > 0x7F for byte in sample)
     if sum(map(len, _CYRILLIC.findall(text))) >= 0.75 * strange:
         return data.decode(name, errors="replace")
+    from charset_normalizer import from_bytes  # noqa: PLC0415 -- few files need it, and it loads slower than they are read
+
     best = from_bytes(sample, cp_isolation=CODE_PAGES).best()
     return None if best is None else data.decode(best.encoding, errors="replace")

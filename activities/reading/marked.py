@@ -1,6 +1,7 @@
 """Markdown, which may have HTML in it."""
 
 import re
+from itertools import pairwise
 
 from markdown_it import MarkdownIt
 
@@ -29,5 +30,5 @@ def read_markdown(text: str, limits: Limits) -> Reading:
         return Reading(page.text, "text/markdown", title or page.title, notes=page.notes)
     if len(source) > limits.characters:
         raise UnreadableError(Reason.TOO_LARGE, "The file has more text than one file may. Split it.")
-    heading = next((after for token, after in zip(tokens, tokens[1:], strict=False) if token.type == "heading_open"), None)
+    heading = next((after for token, after in pairwise(tokens) if token.type == "heading_open"), None)
     return Reading(source, "text/markdown", title or (heading.content or None if heading else None))

@@ -8,7 +8,9 @@ MAIN_CHARACTERS = 200
 """A `<main>` with so much text is what the page is about."""
 
 _ROLES = {"navigation", "banner", "contentinfo", "search", "complementary"}
-_CONSENT = re.compile(r"(?i)(?:^|[\s_-])(?:cookie|cookies|gdpr|consent)(?:$|[\s_-])|cookie-?(?:banner|consent|notice|bar)")
+_CONSENT = re.compile(
+    r"(?i)(?:^|[\s_-])(?:cookie|cookies|gdpr|consent)(?:$|[\s_-])|cookie-?(?:banner|consent|notice|bar)"
+)
 _CONSENT_CHARACTERS = 3_000
 """What has more text under such a name is a page about cookies."""
 

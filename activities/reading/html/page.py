@@ -27,7 +27,9 @@ BLOCKS = {
 HEADINGS = {"h1": 1, "h2": 2, "h3": 3, "h4": 4, "h5": 5, "h6": 6}
 HIDDEN = "hidden text left out"
 
-_NESTING = re.compile(r"<(/?)(?:div|span|section|article|table|ul|ol|dl|blockquote|font|center|form|a|b|i)\b", re.IGNORECASE)
+_NESTING = re.compile(
+    r"<(/?)(?:div|span|section|article|table|ul|ol|dl|blockquote|font|center|form|a|b|i)\b", re.IGNORECASE
+)
 
 
 def read_html(text: str, limits: Limits, *, whole: bool = False) -> Reading:

@@ -12,7 +12,10 @@ def read_eml(data: bytes, limits: Limits) -> Reading:
     """Read a letter. A part in an unknown encoding is read with replacements."""
     message = BytesParser(policy=policy.default).parsebytes(data)
     letter = Letter(
-        *(str(message.get(name, "")) for name in ("subject", "from", "to", "date")),
+        subject=str(message.get("subject", "")),
+        sender=str(message.get("from", "")),
+        to=str(message.get("to", "")),
+        sent=str(message.get("date", "")),
         text=_body(message, "plain"),
         html=_body(message, "html"),
         attachments=sum(1 for _ in message.iter_attachments()) if message.is_multipart() else 0,

@@ -28,7 +28,9 @@ def read_compound(data: bytes, limits: Limits) -> Reading:
     try:
         file = olefile.OleFileIO(io.BytesIO(data))
     except OSError:
-        raise UnreadableError(Reason.DAMAGED, "The file is damaged. Save it anew in the program it came from.") from None
+        raise UnreadableError(
+            Reason.DAMAGED, "The file is damaged. Save it anew in the program it came from."
+        ) from None
     if file.exists("EncryptedPackage") or file.exists("EncryptionInfo"):
         raise UnreadableError(Reason.ENCRYPTED, "The file is protected by a password. Save it without one.")
     for stream, advice in OLD.items():

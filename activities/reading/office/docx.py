@@ -11,7 +11,20 @@ from activities.reading.port import Limits, Reading
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 MAX_LEVEL = 8
 
-_TRANSPARENT = {"sdt", "sdtContent", "customXml", "smartTag", "ins", "moveTo", "fldSimple", "dir", "bdo", "Choice", "oMath", "oMathPara"}
+_TRANSPARENT = {
+    "sdt",
+    "sdtContent",
+    "customXml",
+    "smartTag",
+    "ins",
+    "moveTo",
+    "fldSimple",
+    "dir",
+    "bdo",
+    "Choice",
+    "oMath",
+    "oMathPara",
+}
 _DELETED = {"del", "moveFrom"}
 
 
@@ -171,6 +184,8 @@ class _Writer:
                     self._boxes.extend(element.iter("txbxContent"))
                 case "footnoteReference" | "endnoteReference":
                     parts.append(self._footnote(element.tag.removesuffix("Reference"), element.get("id", "")))
+                case _:
+                    pass
         text = "".join(parts)
         if look.hidden:
             self._hidden |= bool(text.strip())

@@ -1,8 +1,8 @@
 """Which kind of office document a package is."""
 
+from activities.reading.office.docx import read_docx
 from activities.reading.office.package import Package
 from activities.reading.office.pptx import read_pptx
-from activities.reading.office.docx import read_docx
 from activities.reading.office.xlsx import read_xlsx
 from activities.reading.port import Limits, Reading, Reason, UnreadableError
 
@@ -18,10 +18,13 @@ def read_package(data: bytes, limits: Limits) -> Reading:
             return read_xlsx(package, main, limits)
         case "presentation":
             return read_pptx(package, main, limits)
+        case _:
+            raise UnreadableError(Reason.UNSUPPORTED, _advice(package))
+
+
+def _advice(package: Package) -> str:
     if "META-INF/manifest.xml" in package or "mimetype" in package:
-        advice = "This is an OpenDocument file or an e-book. Save it as DOCX, XLSX or PDF."
-    elif "xl/workbook.bin" in package:
-        advice = "This is a binary workbook. Save it as XLSX."
-    else:
-        advice = "This is an archive, or an office document without its main part. Add the files in it one by one."
-    raise UnreadableError(Reason.UNSUPPORTED, advice)
+        return "This is an OpenDocument file or an e-book. Save it as DOCX, XLSX or PDF."
+    if "xl/workbook.bin" in package:
+        return "This is a binary workbook. Save it as XLSX."
+    return "This is an archive, or an office document without its main part. Add the files in it one by one."

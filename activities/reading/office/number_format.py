@@ -4,10 +4,31 @@ import re
 from datetime import datetime, timedelta
 
 BUILT_IN = {
-    **{1: "0", 2: "0.00", 3: "#,##0", 4: "#,##0.00", 9: "0%", 10: "0.00%", 11: "0.00E+00"},
-    **{14: "yyyy-mm-dd", 15: "d-mmm-yy", 16: "d-mmm", 17: "mmm-yy", 18: "h:mm", 19: "h:mm:ss", 20: "h:mm"},
-    **{21: "h:mm:ss", 22: "yyyy-mm-dd h:mm", 37: "#,##0", 38: "#,##0", 39: "#,##0.00", 40: "#,##0.00"},
-    **{44: "#,##0.00", 45: "mm:ss", 46: "h:mm:ss", 47: "mm:ss"},
+    0: "",
+    1: "0",
+    2: "0.00",
+    3: "#,##0",
+    4: "#,##0.00",
+    9: "0%",
+    10: "0.00%",
+    11: "0.00E+00",
+    14: "yyyy-mm-dd",
+    15: "yyyy-mm-dd",
+    16: "d-mmm",
+    17: "mmm-yy",
+    18: "h:mm",
+    19: "h:mm:ss",
+    20: "h:mm",
+    21: "h:mm:ss",
+    22: "yyyy-mm-dd h:mm",
+    37: "#,##0",
+    38: "#,##0",
+    39: "#,##0.00",
+    40: "#,##0.00",
+    44: "#,##0.00",
+    45: "mm:ss",
+    46: "h:mm:ss",
+    47: "mm:ss",
 }
 """Formats that files name by number alone (ECMA-376 part 1, 18.8.30), dates as ISO 8601 writes them."""
 
@@ -20,7 +41,7 @@ def shown(value: str, code: str, *, epoch_1904: bool = False) -> str:
         number = float(value)
     except ValueError:
         return value
-    section = code.split(";")[0]
+    section = code.split(";", 1)[0]
     literals = "".join(match[4] or "" for match in _TOKEN.finditer(section)).lower()
     if section.lower() not in ("", "general") and re.search(r"[ymdhs]", literals.replace("general", "")):
         return _date(number, literals, epoch_1904=epoch_1904)
@@ -55,7 +76,9 @@ def _number(number: float, section: str) -> str:
         return _plain(number)
     whole, _, fraction = digits.partition(".")
     percent = "%" in digits
-    amount = f"{number * 100 if percent else number:{',' if ',' in whole else ''}.{len(re.findall('[0#?]', fraction))}f}"
+    amount = (
+        f"{number * 100 if percent else number:{',' if ',' in whole else ''}.{len(re.findall('[0#?]', fraction))}f}"
+    )
     return f"{before}{amount}{'%' if percent else ''}{after}".strip()
 
 

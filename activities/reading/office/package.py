@@ -14,7 +14,10 @@ MAX_ENTRIES = 20_000
 BLOCK = 1 << 16
 
 _DAMAGED = "The file is damaged. Open it in the program that it was made with and save it anew."
-_LINKS = ("http://schemas.openxmlformats.org/officeDocument/2006/relationships", "http://purl.oclc.org/ooxml/officeDocument/relationships")
+_LINKS = (
+    "http://schemas.openxmlformats.org/officeDocument/2006/relationships",
+    "http://purl.oclc.org/ooxml/officeDocument/relationships",
+)
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,7 @@ class Package:
 class Target:
     """What an XML parser tells of. Names come without their namespaces, attributes that are references as `r:id`."""
 
-    def doctype(self, name: str, public: str | None, system: str | None) -> None:
+    def doctype(self, *_: str | None) -> None:
         """Office documents declare no types; who does wants entities expanded or fetched."""
         raise UnreadableError(Reason.DAMAGED, _DAMAGED)
 
@@ -116,7 +119,7 @@ class Target:
     def data(self, text: str) -> None:
         """Text, perhaps in several pieces."""
 
-    def begin(self, tag: str, attributes: dict[str, str]) -> None:
+    def begin(self, tag: str, attributes: dict[str, str], /) -> None:
         """An element begins."""
 
     def finish(self, tag: str) -> None:
@@ -132,7 +135,7 @@ class Tree(Target):
     def __init__(self) -> None:
         self._builder = TreeBuilder()
 
-    def begin(self, tag: str, attributes: dict[str, str]) -> None:
+    def begin(self, tag: str, attributes: dict[str, str], /) -> None:
         self._builder.start(tag, attributes)
 
     def finish(self, tag: str) -> None:

@@ -68,7 +68,12 @@ class Styles:
         self._styles = {style.get("styleId", ""): style for style in root.iter("style")}
         self._defaults = root.find("docDefaults/rPrDefault/rPr")
         self._default_paragraph = next(
-            (key for key, style in self._styles.items() if style.get("type") == "paragraph" and style.get("default") == "1"), ""
+            (
+                key
+                for key, style in self._styles.items()
+                if style.get("type") == "paragraph" and style.get("default") == "1"
+            ),
+            "",
         )
 
     def look(self, paragraph_style: str, ground: Look) -> Look:

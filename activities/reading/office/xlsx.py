@@ -87,7 +87,7 @@ class _Strings(Target):
         self._parts: list[str] | None = None
         self._phonetic = 0
 
-    def begin(self, tag: str, attributes: dict[str, str]) -> None:
+    def begin(self, tag: str, _: dict[str, str], /) -> None:
         if tag == "si":
             self.texts.append("")
         elif tag == "rPh":
@@ -115,7 +115,7 @@ class _Formats:
     """By number of a cell's style: how it shows numbers, and whether it shows anything."""
 
     def __init__(self, root: Element):
-        custom = {format.get("numFmtId", ""): format.get("formatCode", "") for format in root.iter("numFmt")}
+        custom = {form.get("numFmtId", ""): form.get("formatCode", "") for form in root.iter("numFmt")}
         white = [_is_white_font(font) for font in root.iterfind("fonts/font")]
         filled = [fill.find("patternFill[@patternType='solid']") is not None for fill in root.iterfind("fills/fill")]
         self.codes: list[str] = []
@@ -147,7 +147,7 @@ class _Sheet(Target):
         self._parts: list[str] | None = None
         self._value = ""
 
-    def begin(self, tag: str, attributes: dict[str, str]) -> None:
+    def begin(self, tag: str, attributes: dict[str, str], /) -> None:
         match tag:
             case "col" if attributes.get("hidden") in ("1", "true") or attributes.get("width") == "0":
                 first, last = _number(attributes.get("min"), 1), _number(attributes.get("max"), MAX_COLUMN)
@@ -163,6 +163,8 @@ class _Sheet(Target):
                 self._value = ""
             case "v" | "t":
                 self._parts = []
+            case _:
+                pass
 
     def data(self, text: str) -> None:
         if self._parts is not None:

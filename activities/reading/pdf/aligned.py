@@ -112,7 +112,9 @@ def _columns(rows: list[list[Box]]) -> list[tuple[float, float]]:
     columns: list[tuple[float, float]] = []
     for box in sorted((box for row in rows for box in row), key=lambda box: box.width):
         met = [column for column in columns if _meet(box, column)]
-        if len(met) > 1 and any(sum(_meet(cell, column) for column in met for cell in row) > 1 for row in rows if box not in row):
+        if len(met) > 1 and any(
+            sum(_meet(cell, column) for column in met for cell in row) > 1 for row in rows if box not in row
+        ):
             continue
         columns = [column for column in columns if column not in met]
         columns.append((min([box.left, *(left for left, _ in met)]), max([box.right, *(right for _, right in met)])))

@@ -43,7 +43,9 @@ def _widest_band(lines: list[Line]) -> tuple[int, int, float] | None:
 
 def _gaps(line: Line) -> list[float]:
     pairs = zip(line.words, line.words[1:], strict=False)
-    return [(one.box.right + two.box.left) / 2 for one, two in pairs if two.box.left - one.box.right > GUTTER * one.size]
+    return [
+        (one.box.right + two.box.left) / 2 for one, two in pairs if two.box.left - one.box.right > GUTTER * one.size
+    ]
 
 
 def _crosses(line: Line, gutter: float) -> bool:

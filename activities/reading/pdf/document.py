@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 import pypdfium2 as pdfium
-import pypdfium2.raw as raw
+from pypdfium2 import raw
 
 from activities.reading.clean import clean
 from activities.reading.markdown import Markdown
@@ -92,7 +92,9 @@ def _read_page(document: pdfium.PdfDocument, index: int) -> Page:
         drawn = list(drawn_words(text_page.raw, shown))
         seen, turned = _seen(page, drawn, Box(0, 0, width, height))
         tables, loose = ruled_tables(rulings_of(page.raw, shown), seen)
-        lines = sorted([*lines_of(loose), *tables], key=lambda line: line.box.middle[1] if not line.table else line.box.top)
+        lines = sorted(
+            [*lines_of(loose), *tables], key=lambda line: line.box.middle[1] if not line.table else line.box.top
+        )
         ordered = with_tables(in_reading_order(lines))
         return Page(
             height,
@@ -122,7 +124,8 @@ def _seen(page: pdfium.PdfPage, drawn: list[Drawn], frame: Box) -> tuple[list[Wo
     if not drawn:
         return [], []
     sight = Sight.of(page, [word.ink.handle for word in drawn])
-    upright, turned = [], []
+    upright: list[Word] = []
+    turned: list[Word] = []
     for word in drawn:
         whole = word.word()
         if frame.contains(whole.box.middle) and sight.shows(word):

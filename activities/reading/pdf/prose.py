@@ -72,7 +72,6 @@ class Prose:
         else:
             self._out.paragraph(text)
 
-
     def _joined(self, lines: list[Line], skip: int = 0) -> str:
         """Lines that the margin ended are one, words that it divided too."""
         text = ""

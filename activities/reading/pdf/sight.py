@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import pypdfium2 as pdfium
-import pypdfium2.raw as raw
+from pypdfium2 import raw
 
 from activities.reading.pdf.geometry import Box
 from activities.reading.pdf.words import TINY_POINTS, Drawn
@@ -74,7 +74,13 @@ def _differ(one: bytes, other: bytes) -> bool:
 
 
 def _drawn(page: pdfium.PdfPage, scale: float) -> tuple[bytes, int, int, int]:
-    bitmap = page.render(scale=scale, may_draw_forms=False, draw_annots=False, rev_byteorder=False, force_bitmap_format=raw.FPDFBitmap_BGR)
+    bitmap = page.render(
+        scale=scale,
+        may_draw_forms=False,
+        draw_annots=False,
+        rev_byteorder=False,
+        force_bitmap_format=raw.FPDFBitmap_BGR,
+    )
     try:
         return bytes(bitmap.buffer), bitmap.stride, bitmap.width, bitmap.height
     finally:

@@ -84,7 +84,9 @@ def _follows(word: Drawn, ink: Ink, box: Box) -> bool:
     if ink.invisible != word.ink.invisible or ink.colour != word.ink.colour or ink.upright != word.ink.upright:
         return False
     if not ink.upright:
-        return abs(box.middle[0] - last.middle[0]) + abs(box.middle[1] - last.middle[1]) < 2 * max(box.width, box.height)
+        return abs(box.middle[0] - last.middle[0]) + abs(box.middle[1] - last.middle[1]) < 2 * max(
+            box.width, box.height
+        )
     gap = box.left - last.right
     level = last.top <= box.middle[1] <= last.bottom or box.top <= last.middle[1] <= box.bottom
     return level and -last.height < gap < BLANK * max(last.height, box.height)
