@@ -42,9 +42,13 @@ class IdempotentRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def handler(request: Request) -> Response:
-            if request.method != "POST" or HEADER not in request.headers:
-                return await handle(request)
-            return await _once(request, handle)
+            try:
+                if request.method != "POST" or HEADER not in request.headers:
+                    return await handle(request)
+                return await _once(request, handle)
+            finally:
+                # Whoever read a form, here or in the route: what is large of it lies on disk.
+                await request.close()
 
         return handler
 
