@@ -120,6 +120,14 @@ class Settings(BaseSettings):
     kb_tenant_chunks: int = Field(
         200_000, ge=1, le=100_000_000, description="Passages that a tenant's knowledge may have."
     )
+    reading_processes: int = Field(2, ge=1, le=64, description="Files that one worker reads at a time.")
+    reading_seconds: int = Field(60, ge=1, le=3600, description="Longest time that reading one file may take.")
+    reading_memory_mib: int = Field(
+        768, ge=256, le=16_384, description="Most memory that reading one file may take, in MiB."
+    )
+    reading_unpacked_mib: int = Field(200, ge=1, le=10_000, description="What one file may unpack to, in MiB.")
+    reading_pages: int = Field(2000, ge=1, le=100_000, description="Pages, sheets or slides that one file may have.")
+    reading_max_chars: int = Field(2_000_000, ge=1000, le=50_000_000, description="Longest text of one file.")
     body_max_bytes: int = Field(1_048_576, ge=1024, le=104_857_600, description="Largest request body.")
 
     mail_url: SecretStr | None = Field(

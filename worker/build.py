@@ -125,7 +125,14 @@ async def workers(settings: Settings, tools: Tools) -> list[Worker]:
     read = ReadFiles(
         database,
         ProcessReader(
-            Limits(unpacked_bytes=200 << 20, pages=2000, seconds=60, memory_bytes=768 << 20, characters=2_000_000)
+            Limits(
+                unpacked_bytes=settings.reading_unpacked_mib << 20,
+                pages=settings.reading_pages,
+                seconds=settings.reading_seconds,
+                memory_bytes=settings.reading_memory_mib << 20,
+                characters=settings.reading_max_chars,
+            ),
+            at_once=settings.reading_processes,
         ),
         Room(bytes=settings.kb_tenant_mib << 20, chunks=settings.kb_tenant_chunks),
     )
