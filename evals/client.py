@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 
@@ -15,6 +15,9 @@ INGEST_SECONDS = 600
 POLL_SECONDS = 0.2
 PAGE = 200
 BATCH_DOCUMENTS = 200
+
+Rules = Literal["settings", "policy"]
+RULES: dict[Rules, str] = {"settings": "/v1/tenant/settings", "policy": "/v1/policy"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +59,13 @@ class Client:
         for source in await self.every("/v1/kb/sources"):
             await self._call("DELETE", f"/v1/kb/sources/{source['id']}")
 
-    async def put(self, what: str, value: Any) -> None:
-        """Replace the tenant's `settings` or `policy`."""
-        await self._call("PUT", f"/v1/tenant/{what}", json=value, headers={"If-Match": "*"})
+    async def put(self, what: Rules, value: Any) -> None:
+        """Replace the tenant's settings or policy."""
+        await self._call("PUT", RULES[what], json=value, headers={"If-Match": "*"})
 
-    async def get(self, what: str) -> Any:
-        """The tenant's `settings` or `policy`."""
-        return (await self._call("GET", f"/v1/tenant/{what}"))[what]
+    async def get(self, what: Rules) -> Any:
+        """The tenant's settings or policy."""
+        return (await self._call("GET", RULES[what]))[what]
 
     async def names(self) -> dict[str, str]:
         """Documents' names by their ids."""

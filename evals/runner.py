@@ -82,8 +82,8 @@ class Runner:
         if self._client is None:
             return
         head, said = self._suite.head, _slipped_in(self._suite)
-        await self._api.put("settings", head.settings.model_dump(mode="json"))
-        await self._api.put("policy", head.policy.model_dump(mode="json"))
+        await self._api.put("settings", head.settings.model_dump(mode="json", exclude_unset=True))
+        await self._api.put("policy", head.policy.model_dump(mode="json", exclude_unset=True))
         # A tool has no way of its own yet: what it returned is found as a document is.
         for source, documents in {"knowledge": self._suite.knowledge, **said}.items():
             await self._api.teach(source, documents)
