@@ -4,7 +4,7 @@ import asyncio
 
 from temporalio import activity
 
-from activities.generation.port import GenerateRequest, Message
+from activities.generation.port import Message
 from activities.masking import mask
 from activities.metering import metered
 from activities.write import Write
@@ -39,18 +39,10 @@ class Generate:
         def masked(text: str) -> str:
             return mask(text, settings.masking, spoken)
 
-        request = GenerateRequest(
-            question=masked(question),
-            language=given.language,
-            passages=tuple(passages),
-            history=tuple(
-                Message("user" if author is Author.CUSTOMER else "assistant", masked(text)) for author, text in before
-            ),
-            instructions=chosen.instructions(given.language),
-            deadline_seconds=self._write.turn_seconds,
-            temperature=chosen.assistant.temperature,
-            max_tokens=chosen.assistant.max_tokens,
-        )
+        history = [
+            Message("user" if author is Author.CUSTOMER else "assistant", masked(text)) for author, text in before
+        ]
+        request = self._write.request(masked(question), given.language, passages, chosen, history)
         spender = Spender(tenant_id=given.tenant_id, conversation_id=given.conversation_id, assistant_id=chosen.id)
         beating = asyncio.create_task(heartbeat())
         try:

@@ -8,6 +8,8 @@ from activities import quiet_hours
 from activities.understanding.language import detect
 from models.contracts.enums import Intent, Language
 from models.contracts.knowledge import Understanding
+from models.contracts.policy import Policy
+from models.contracts.settings import TenantSettings
 from models.contracts.turn import Prepared, TurnRules
 from models.repositories.messages import Burst
 
@@ -17,22 +19,26 @@ def known(burst: Burst) -> Prepared:
     settings, policy = burst.settings, burst.policy
     return Prepared(
         message_ids=burst.ids,
-        rules=TurnRules(
-            mute=settings.mute,
-            mute_again=settings.mute_again,
-            opt_out_memory=settings.opt_out_memory,
-            clarifications=settings.clarifications,
-            goes_on=policy.greetings.goes_on,
-            returns=policy.greetings.returns,
-        ),
+        rules=rules_of(settings, policy),
         people_at=quiet_hours.people_at(policy.quiet_hours, settings.business_hours, datetime.now(UTC)),
+    )
+
+
+def rules_of(settings: TenantSettings, policy: Policy) -> TurnRules:
+    return TurnRules(
+        mute=settings.mute,
+        mute_again=settings.mute_again,
+        opt_out_memory=settings.opt_out_memory,
+        clarifications=settings.clarifications,
+        goes_on=policy.greetings.goes_on,
+        returns=policy.greetings.returns,
     )
 
 
 def flooding(burst: Burst) -> bool:
     """Whether the customer has written more within the last minute than the policy lets them."""
     limit = burst.policy.flood
-    return limit is not None and (burst.recent > limit.messages_per_minute or burst.repeats > limit.repeats_per_minute)
+    return limit is not None and limit.exceeded_by(burst.recent, burst.repeats)
 
 
 def unread(burst: Burst, previous: Language | None) -> Prepared:

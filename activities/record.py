@@ -11,7 +11,7 @@ from models.contracts.conversation import Record, Reply
 from models.contracts.enums import Occasion, ReplyKind
 from models.contracts.knowledge import Passage
 from models.contracts.turn import RECORD, Recorded, RecordInput
-from models.repositories import drafts, knowledge, messages, policies, records, standings, tenants
+from models.repositories import assistants, drafts, knowledge, messages, policies, records, standings, tenants
 from models.repositories.records import Outgoing
 from runtime.database import Database, TenantTx
 from runtime.outages import is_refusal
@@ -37,7 +37,7 @@ class Recorder:
         """
         try:
             async with self._database.tenant(given.tenant_id) as tx:
-                reply = await compose(tx, given.record, given.record.reply) if given.record.reply else None
+                reply = await compose(tx, given, given.record.reply) if given.record.reply else None
                 return await records.apply(tx, given.conversation_id, given.run, given.record, reply)
         except Exception as error:
             command = given.record.command
@@ -48,8 +48,9 @@ class Recorder:
             return Recorded(standing=await standings.standing(tx, given.conversation_id))
 
 
-async def compose(tx: TenantTx, record: Record, reply: Reply) -> Outgoing:
+async def compose(tx: TenantTx, given: RecordInput, reply: Reply) -> Outgoing:
     """The words of a reply."""
+    record = given.record
     now = record.standing.spoke_at or datetime.now(UTC)
     match reply.kind:
         case ReplyKind.QUOTE | ReplyKind.ANSWER:
@@ -58,6 +59,10 @@ async def compose(tx: TenantTx, record: Record, reply: Reply) -> Outgoing:
                 return found
             zone = (await tenants.get_settings(tx)).business_hours.time_zone
             return Outgoing(wording.greeted(found.text, reply, zone, now), found.citations)
+        case ReplyKind.GREETING if reply.occasion is not Occasion.GOES_ON and (
+            own := (await assistants.of_conversation(tx, given.conversation_id)).greeting(reply.language)
+        ):
+            return Outgoing(own, [])
         case _:
             policy = await policies.in_force(tx)
             zone = (await tenants.get_settings(tx)).business_hours.time_zone

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -9,12 +10,15 @@ import structlog
 from activities import claims
 from activities.embedding.port import Embedder
 from activities.generation.extractive import ExtractiveGenerator
-from activities.generation.port import Answer, GenerateRequest, Generator, NoAnswerError
+from activities.generation.port import Answer, GenerateRequest, Generator, Message, NoAnswerError
 from activities.generation.written import WritingGenerator
 from activities.grounding import check
 from activities.metering import meter
 from activities.provider.errors import ProviderError
 from activities.routes.build import Routes
+from models.contracts.assistants import Chosen
+from models.contracts.enums import Language
+from models.contracts.knowledge import Passage
 from models.contracts.policy import Claims
 from models.contracts.turn import Outcome
 from models.contracts.usage import Purpose
@@ -39,11 +43,31 @@ class Write:
     def __init__(self, embedder: Embedder, routes: Routes, turn_seconds: float) -> None:
         self._embedder = embedder
         self._routes = routes
-        self.turn_seconds = turn_seconds
+        self._turn_seconds = turn_seconds
 
     def writes(self, route: str) -> bool:
         """Whether a model writes on this route; otherwise the best passage is quoted."""
         return self._routes.chat(Purpose.ANSWER, route) is not None
+
+    def request(
+        self,
+        question: str,
+        language: Language,
+        passages: Sequence[Passage],
+        chosen: Chosen,
+        history: Sequence[Message] = (),
+    ) -> GenerateRequest:
+        """What `chosen` would have a model write. `question` and `history` are what a model may see of them."""
+        return GenerateRequest(
+            question=question,
+            language=language,
+            passages=tuple(passages),
+            history=tuple(history),
+            instructions=chosen.instructions(language),
+            deadline_seconds=self._turn_seconds,
+            temperature=chosen.assistant.temperature,
+            max_tokens=chosen.assistant.max_tokens,
+        )
 
     async def write(self, request: GenerateRequest, route: str, question: str, allowed: Claims) -> Written:
         """Write and check. Every failure of the model is an outcome, not an error: the turn goes on without.
@@ -55,7 +79,7 @@ class Write:
         generator: Generator = ExtractiveGenerator() if chat is None else WritingGenerator(chat)
         answer = None
         try:
-            async with asyncio.timeout(self.turn_seconds):
+            async with asyncio.timeout(self._turn_seconds):
                 answer = await self._answer(generator, request)
                 grounding = await check(
                     answer.text, request.passages, question, language=request.language, embedder=self._embedder
@@ -80,7 +104,7 @@ class Write:
         """Try until it works or time is up. A provider that names a time is not asked sooner."""
         pause = FIRST_PAUSE
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + self.turn_seconds
+        deadline = loop.time() + self._turn_seconds
         while True:
             try:
                 async for piece in generator.generate(request):

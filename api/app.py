@@ -10,6 +10,7 @@ from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp
 
 from api import openapi, problems, uploads
+from api.answering import OpenAnswerer
 from api.edge import behind_the_edge
 from api.edge.body_limit import BodyLimit
 from api.edge.origins import Origins
@@ -32,6 +33,7 @@ from api.readiness import Readiness
 from api.records import Records
 from api.routes import (
     agent,
+    assistants,
     audit,
     branches,
     channel_accounts,
@@ -51,6 +53,7 @@ from api.routes import (
     secrets,
     tenant,
     tenant_life,
+    usage,
     webhooks,
 )
 from api.routes import auth as signing_in
@@ -85,8 +88,14 @@ class Application(FastAPI):
         return Observe(behind_the_edge(super().build_middleware_stack(), self._settings), self._metrics)
 
 
-def create_app(settings: Settings | None = None, *, open_searcher: OpenSearcher | None = None) -> FastAPI:
-    """The gateway. `open_searcher` gives it the means to search knowledge; without, /v1/kb/search answers 503.
+def create_app(
+    settings: Settings | None = None,
+    *,
+    open_searcher: OpenSearcher | None = None,
+    open_answerer: OpenAnswerer | None = None,
+) -> FastAPI:
+    """The gateway. `open_searcher` gives it the means to search knowledge, `open_answerer` to answer from it; without,
+    /v1/kb/search and /v1/agent/ask answer 503.
 
     Starting needs neither Postgres nor Temporal to be there. Raises OperatorError if no database or root key is
     configured, or a secret is none.
@@ -96,7 +105,7 @@ def create_app(settings: Settings | None = None, *, open_searcher: OpenSearcher 
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with _opened(settings, metrics, open_searcher) as gateway:
+        async with _opened(settings, metrics, open_searcher, open_answerer) as gateway:
             app.state.gateway = gateway
             yield
 
@@ -124,6 +133,8 @@ def create_app(settings: Settings | None = None, *, open_searcher: OpenSearcher 
         knowledge,
         reindex,
         agent,
+        assistants,
+        usage,
         people,
         second_factor,
         members,
@@ -146,7 +157,9 @@ def create_app(settings: Settings | None = None, *, open_searcher: OpenSearcher 
 
 
 @asynccontextmanager
-async def _opened(settings: Settings, metrics: Metrics, open_searcher: OpenSearcher | None) -> AsyncIterator[Gateway]:
+async def _opened(
+    settings: Settings, metrics: Metrics, open_searcher: OpenSearcher | None, open_answerer: OpenAnswerer | None
+) -> AsyncIterator[Gateway]:
     if settings.database_url is None:
         raise OperatorError("MAINSTAY_DATABASE_URL is not set, and no embedded Postgres runs here: `mainstay up`")
     check(settings)
@@ -155,6 +168,10 @@ async def _opened(settings: Settings, metrics: Metrics, open_searcher: OpenSearc
         database = Database(settings.database_url.get_secret_value(), pool_size=settings.database_pool_size)
         stack.push_async_callback(database.close)
         searcher = None if open_searcher is None else await stack.enter_async_context(open_searcher(database))
+        answerer = None
+        if open_answerer is not None:
+            answerer = await stack.enter_async_context(open_answerer(database, metrics.model_called))
+            metrics.show_circuits(answerer.health)
         records = Records(database)
         limiter = Limiter(database)
         encryption = await stack.enter_async_context(encrypting(settings))
@@ -202,6 +219,7 @@ async def _opened(settings: Settings, metrics: Metrics, open_searcher: OpenSearc
             metrics=metrics,
             readiness=Readiness(database.url, processes, listener),
             searcher=searcher,
+            answerer=answerer,
         )
 
 

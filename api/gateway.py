@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from api.answering import Answerer
 from api.edge.origins import Origins
 from api.edge.rate_limits import Limiter
 from api.edge.traffic import Gate
@@ -53,6 +54,7 @@ class Gateway:
     metrics: Metrics
     readiness: Readiness
     searcher: Searcher | None
+    answerer: Answerer | None
 
 
 async def gateway_of(request: Request) -> Gateway:

@@ -9,9 +9,10 @@ from api.problems import ProblemError, invalid, not_found
 from api.schemas.base import MessageOut
 from api.schemas.conversations import CustomerIn, MessageReceipt
 from api.wakeups import Subscription
+from models.contracts.assistants import DEFAULT_ASSISTANT
 from models.contracts.conversation import InboundMessage
 from models.contracts.enums import ChannelKind, ConversationState
-from models.repositories import conversations, intake, messages
+from models.repositories import assistants, conversations, intake, messages
 from models.repositories.intake import Accepted
 from models.repositories.messages import Message
 from runtime.database import TenantTx
@@ -27,8 +28,15 @@ async def open_conversation(
     *,
     one_shot: bool = False,
     account: UUID | None = None,
+    assistant: str | None = None,
 ) -> tuple[UUID, bool]:
-    """A customer's conversation, and whether it is new. Raises ProblemError (422) when the channel is not set up."""
+    """A customer's conversation, and whether it is new.
+
+    Raises ProblemError (422) when the channel is not set up, or no assistant has the slug.
+    """
+    chosen = None if assistant is None else await assistants.called(tx, assistant)
+    if chosen is None and assistant not in (None, DEFAULT_ASSISTANT):
+        raise invalid("assistant", "there is no assistant with this slug")
     try:
         return await conversations.open_(
             tx,
@@ -38,6 +46,7 @@ async def open_conversation(
             language=customer.language,
             one_shot=one_shot,
             account=account,
+            assistant=chosen,
         )
     except LookupError:
         raise invalid("channel", f"no account of channel {channel} is set up") from None

@@ -2,6 +2,8 @@
 
 import re
 import time
+from collections.abc import Callable
+from functools import partial
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -13,6 +15,8 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.edge.client_address import client_network
+from models.contracts.model_health import RouteHealth
+from models.contracts.usage import ModelCall
 from models.repositories.tenants import Caller
 from runtime.ids import new_id
 from runtime.telemetry import correlated
@@ -51,6 +55,42 @@ class Metrics:
             "Listening connections made; more than one: reconnected.",
             registry=self.registry,
         )
+
+
+        labels = ["endpoint", "purpose", "outcome"]
+        self.model_calls = Histogram(
+            "mainstay_model_call_seconds",
+            "Time to the end of a call of a model.",
+            labels,
+            buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
+            registry=self.registry,
+        )
+        self.model_tokens = Counter(
+            "mainstay_model_tokens", "Tokens of questions and answers.", labels, registry=self.registry
+        )
+        self.model_cost = Counter(
+            "mainstay_model_cost_millionths",
+            "Cost, in millionths of the prices' currency.",
+            labels,
+            registry=self.registry,
+        )
+
+    def model_called(self, call: ModelCall) -> None:
+        """Note a call of a model. Not by tenant: that would be a series each."""
+        labels = (call.endpoint, call.purpose.value, call.outcome.value)
+        self.model_calls.labels(*labels).observe(call.milliseconds / 1000)
+        self.model_tokens.labels(*labels).inc(call.tokens)
+        self.model_cost.labels(*labels).inc(call.cost)
+
+    def show_circuits(self, health: Callable[[], tuple[RouteHealth, ...]]) -> None:
+        """Show of each endpoint whether it can be asked, at the moment of each scrape."""
+        usable = Gauge("mainstay_model_endpoint_usable", "1: would be asked.", ["endpoint"], registry=self.registry)
+        for endpoint in {endpoint.name for route in health() for endpoint in route.endpoints}:
+            usable.labels(endpoint).set_function(partial(_usable, health, endpoint))
+
+
+def _usable(health: Callable[[], tuple[RouteHealth, ...]], name: str) -> float:
+    return float(any(each.usable for route in health() for each in route.endpoints if each.name == name))
 
 
 class Observe:

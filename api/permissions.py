@@ -22,6 +22,11 @@ class Permission(StrEnum):
     KNOWLEDGE_READ = "knowledge:read"
     KNOWLEDGE_WRITE = "knowledge:write"
     AGENT_ASK = "agent:ask"
+    # See why a question is answered as it is: passages, prompt, scores.
+    AGENT_EXPLAIN = "agent:explain"
+    ASSISTANTS_READ = "assistants:read"
+    ASSISTANTS_MANAGE = "assistants:manage"
+    USAGE_READ = "usage:read"
     EVENTS_READ = "events:read"
     CUSTOMERS_READ = "customers:read"
     CUSTOMERS_VERIFY = "customers:verify"
@@ -50,6 +55,7 @@ _AGENT = frozenset(
         P.ESCALATIONS_WORK,
         P.KNOWLEDGE_READ,
         P.AGENT_ASK,
+        P.ASSISTANTS_READ,
         P.EVENTS_READ,
         P.CUSTOMERS_READ,
         P.CUSTOMERS_VERIFY,
@@ -60,6 +66,9 @@ _AGENT = frozenset(
 _ADMIN = _AGENT | {
     P.ESCALATIONS_DELEGATE,
     P.KNOWLEDGE_WRITE,
+    P.AGENT_EXPLAIN,
+    P.ASSISTANTS_MANAGE,
+    P.USAGE_READ,
     P.CUSTOMERS_ERASE,
     P.TENANT_MANAGE,
     P.MEMBERS_MANAGE,
@@ -161,6 +170,16 @@ ROUTES: Mapping[str, Rule] = {
     # Agent
     "ask": Rule(P.AGENT_ASK, Traffic.MODEL),
     "getAgentHealth": _read(P.AGENT_ASK),
+    "listAssistants": _read(P.ASSISTANTS_READ),
+    "getAssistant": _read(P.ASSISTANTS_READ),
+    "createAssistant": _write(P.ASSISTANTS_MANAGE),
+    "putAssistant": _write(P.ASSISTANTS_MANAGE),
+    "removeAssistant": _write(P.ASSISTANTS_MANAGE),
+    "listPrompts": _read(P.ASSISTANTS_READ),
+    "addPrompt": _write(P.ASSISTANTS_MANAGE),
+    "activatePrompt": _write(P.ASSISTANTS_MANAGE),
+    "listAssistantStarters": _read(P.ASSISTANTS_READ),
+    "getUsage": _read(P.USAGE_READ),
     # Signing in
     "register": _SIGN_IN,
     "confirmEmail": _SIGN_IN,

@@ -16,6 +16,7 @@ def api(
     """Serve the HTTP API until SIGTERM or Ctrl-C."""
     from api.app import create_app
     from api.server import Server, configuration
+    from cli.answering import answering
     from cli.search import searching
     from runtime import secrets, telemetry
 
@@ -24,7 +25,7 @@ def api(
     settings = settings.model_copy(update=given)
     telemetry.configure(settings)
     secrets.check(settings)
-    app = create_app(settings, open_searcher=searching(settings))
+    app = create_app(settings, open_searcher=searching(settings), open_answerer=answering(settings))
     server = Server(app, configuration(app, settings))
     try:
         server.run()

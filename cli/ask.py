@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.context import FAILED, AsJson, DataDir, console, print_json
+from cli.context import AsJson, DataDir, console, print_json
 from cli.options import KeyOption, TenantOption, UrlOption
 from models.contracts.enums import Language
 
@@ -12,34 +12,35 @@ from models.contracts.enums import Language
 def ask(
     question: Annotated[str, typer.Argument(help="What a customer would write.")],
     language: Annotated[Language | None, typer.Option(help="To answer in. Default: that of the question.")] = None,
+    assistant: Annotated[str | None, typer.Option(help="Slug of the assistant. Default: the default one.")] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Say why: passages, scores, prompt, timings.")] = False,
     tenant: TenantOption = None,
     url: UrlOption = None,
     key: KeyOption = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Ask one question: prints the answer with its sources, or says that a person was asked."""
+    """Ask one question: prints the answer with its sources, or says that a person is needed. Nobody is called."""
     from cli.http import connected
 
-    body = {"question": question} | ({} if language is None else {"language": language.value})
+    given = {"language": None if language is None else language.value, "assistant": assistant, "explain": explain}
+    body = {"question": question} | {name: value for name, value in given.items() if value}
     with connected(tenant, url, key, data_dir) as api, console.status("Asking"):
         answer = api.post("/v1/agent/ask", body)
     if as_json:
         print_json(answer)
-    else:
-        print_answer(answer)
-    if answer["status"] == "pending":
-        raise typer.Exit(FAILED)
+        return
+    print_answer(answer)
+    if answer["explanation"] is not None:
+        print_explanation(answer["explanation"])
 
 
 def print_answer(answer: dict[str, Any]) -> None:
-    if answer["reply"] is not None:
-        print_reply(answer["reply"])
-    if answer["status"] == "pending":
-        console.print("No answer in time; the question is stored and will be answered. Does a worker run?")
-    elif answer["status"] == "escalated":
-        reason = answer["escalation"]["reason"].replace("_", " ")
-        console.print(f"(A person was asked for: {reason}. `mainstay escalations list` shows who waits.)")
+    if answer["text"] is not None:
+        print_reply(answer)
+    if answer["decision"] == "escalate":
+        reason = answer["reason"].replace("_", " ")
+        console.print(f"(A person is needed: {reason}. In a conversation one would be asked.)")
 
 
 def print_reply(reply: dict[str, Any]) -> None:
@@ -48,3 +49,28 @@ def print_reply(reply: dict[str, Any]) -> None:
     for citation in reply["citations"]:
         place = " - ".join(part for part in (citation.get("title"), citation.get("uri")) if part)
         console.print(f"  source: {place}", style="dim", markup=False)
+
+
+def print_explanation(why: dict[str, Any]) -> None:
+    """Everything that led to the answer, in the order in which it was found out."""
+    from rich.table import Table
+
+    meaning = why["understanding"]
+    console.print(f"\n{why['why']}", style="bold", markup=False)
+    console.print(f"intents: {', '.join(meaning['intents'])} ({meaning['confidence']:.2f}), in {meaning['language']}")
+    console.print(f"thresholds: answers from {why['answer_at']}, asks a person below {why['unsure_at']}")
+    console.print("features: " + ", ".join(f"{name} {value:.3f}" for name, value in why["features"].items()))
+    passages = Table("passage", "similarity", "score", box=None)
+    for passage in why["passages"]:
+        place = " > ".join(part for part in (passage["title"], passage["heading"]) if part)
+        passages.add_row(place, f"{passage['similarity']:.3f}", f"{passage['score']:.4f}")
+    console.print(passages)
+    for message in why["prompt"]:
+        console.print(f"--- {message['role']}", style="dim")
+        console.print(message["text"], markup=False)
+    for call in why["calls"]:
+        tokens = f"{call['prompt_tokens']} + {call['completion_tokens']} tokens"
+        console.print(
+            f"{call['purpose']}: {call['endpoint']} ({call['model']}) {call['outcome']}, {tokens}, {call['milliseconds']} ms"
+        )
+    console.print("milliseconds: " + ", ".join(f"{step} {taken}" for step, taken in why["milliseconds"].items()))

@@ -18,12 +18,13 @@ from activities.embedding.spaces import configured
 from activities.provider.errors import ProviderError
 from cli.context import found_settings
 from models.contracts.routing import QUEUES
-from runtime import secrets
+from runtime import models_file, secrets
 from runtime.database import driver_url
 from runtime.embedded.postgres import PGVECTOR_MINIMUM, parse_version
 from runtime.errors import OperatorError
 from runtime.home import Home
 from runtime.migrate import inspect
+from runtime.models_file import EndpointConfig
 from runtime.settings import Settings, SettingsError
 from runtime.temporal import connect, missing_search_attributes, pollers
 
@@ -277,9 +278,14 @@ async def _workers(client: Client) -> str:
 
 async def _models(settings: Settings) -> list[Check]:
     checks = [await _check("embeddings", _embeddings(settings))]
-    if settings.llm_url is None:
-        return [*checks, Check(name="model", status="ok", found="none set: answers quote the best passage")]
-    return [*checks, await _check("model", _model(settings.llm_url))]
+    try:
+        models = models_file.configured(settings)
+    except SettingsError as error:
+        return [*checks, Check(name="models", status="failed", found=str(error), remedy="correct the file")]
+    if models is None:
+        return [*checks, Check(name="models", status="ok", found="none set: answers quote the best passage")]
+    found = [_check(f"model {name}", _model(each)) for name, each in models.file.endpoints.items()]
+    return [*checks, *await asyncio.gather(*found)]
 
 
 async def _embeddings(settings: Settings) -> str:
@@ -297,13 +303,13 @@ async def _embeddings(settings: Settings) -> str:
     return embedder.space.name
 
 
-async def _model(url: str) -> str:
-    """Reachable at all; whether it answers well is what `mainstay eval` measures."""
+async def _model(endpoint: EndpointConfig) -> str:
+    """Reachable at all; whether it answers, `mainstay models --check` finds out."""
     try:
-        async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS) as client:
-            response = await client.get(url)
+        async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS, proxy=endpoint.proxy) as client:
+            response = await client.get(endpoint.url)
     except httpx.HTTPError as error:
         raise Finding(
-            f"unreachable: {type(error).__name__}", "start the model server, or correct MAINSTAY_LLM_URL"
+            f"unreachable: {type(error).__name__}", "start the model server, or correct its URL where models are set"
         ) from None
     return f"answers ({response.status_code})"

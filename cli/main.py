@@ -14,6 +14,7 @@ from cli import (
     api,
     apikey,
     ask,
+    assistant,
     audit,
     chat,
     codec,
@@ -26,9 +27,11 @@ from cli import (
     keys,
     member,
     migrate,
+    models,
     policy,
     tenant,
     up,
+    usage,
     worker,
 )
 from cli.context import OK, describe_failure
@@ -50,6 +53,8 @@ app.command()(demo.demo)
 app.command("eval")(evaluate.evaluate)
 app.command()(ask.ask)
 app.command()(chat.chat)
+app.command()(usage.usage)
+app.command()(models.models)
 app.add_typer(tenant.app, name="tenant")
 app.add_typer(customers.app, name="customers")
 app.add_typer(member.app, name="member")
@@ -57,6 +62,7 @@ app.add_typer(apikey.app, name="apikey")
 app.add_typer(escalations.app, name="escalations")
 app.add_typer(policy.app, name="policy")
 app.add_typer(kb.app, name="kb")
+app.add_typer(assistant.app, name="assistant")
 app.add_typer(audit.app, name="audit")
 app.add_typer(keys.app, name="keys")
 app.add_typer(codec.app, name="codec")

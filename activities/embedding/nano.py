@@ -33,8 +33,6 @@ class NanoEmbedder:
 
     def __init__(self, *, threads: int = 2) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="embed")
-        self._loading = threading.Lock()
-        self._model: E5 | None = None
         self._seen: OrderedDict[str, Vector] = OrderedDict()
 
     async def warm(self) -> None:
@@ -68,12 +66,19 @@ class NanoEmbedder:
         return [await loop.run_in_executor(self._pool, self._embed, text, query) for text in texts]
 
     def _embed(self, text: str, query: bool) -> Vector:
-        vector: Vector = self._loaded().encode(text, is_query=query).tolist()
+        vector: Vector = _model().encode(text, is_query=query).tolist()
         return vector
 
-    def _loaded(self) -> E5:
-        with self._loading:
-            if self._model is None:
-                # One OpenMP thread must be asked for before the library is loaded, and this is where it is.
-                self._model = E5(num_threads=1)
-            return self._model
+
+_LOADING = threading.Lock()
+_loaded: E5 | None = None
+
+
+def _model() -> E5:
+    """One a process, whoever embeds in it: its weights are the larger part of what a gateway needs."""
+    global _loaded  # noqa: PLW0603  # that is what one a process means
+    with _LOADING:
+        if _loaded is None:
+            # One OpenMP thread must be asked for before the library is loaded, and this is where it is.
+            _loaded = E5(num_threads=1)
+        return _loaded

@@ -10,7 +10,7 @@ import re
 import unicodedata
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from models.contracts.policy import Matching
@@ -52,6 +52,11 @@ def tokens(text: str) -> list[str]:
     return _TOKEN.findall(plain)
 
 
+@lru_cache(maxsize=20_000)
+def _wanted(phrase: str) -> tuple[str, ...]:
+    return tuple(tokens(phrase))
+
+
 class Words:
     """The words of a text, to be asked for phrases. # stands for any number."""
 
@@ -61,15 +66,16 @@ class Words:
             found.add("#")
         self._sorted = sorted(found)
         self._stems = {stem for word in found for stem in stems(word)} if matching.inflections else set()
-        self._long: dict[str, list[str]] = defaultdict(list)
+        self._by_part: dict[tuple[int, str], list[str]] = defaultdict(list)
         if matching.typos:
             for word in found:
                 if len(word) >= FORGIVING - 1:
-                    self._long[word[0]].append(word)
+                    for part in _parts(word):
+                        self._by_part[part].append(word)
 
     def have(self, phrase: str) -> bool:
         """Whether all words of the phrase are there, in whatever order."""
-        wanted = tokens(phrase)
+        wanted = _wanted(phrase)
         return bool(wanted) and all(map(self._has, wanted))
 
     def have_one_of(self, phrases: Iterable[str]) -> bool:
@@ -81,7 +87,21 @@ class Words:
             return True
         if not self._stems.isdisjoint(stems(wanted)):
             return True
-        return len(wanted) >= FORGIVING and any(begins_nearly(word, wanted) for word in self._long.get(wanted[0], ()))
+        return len(wanted) >= FORGIVING and any(begins_nearly(word, wanted) for word in self._near(wanted))
+
+    def _near(self, wanted: str) -> Iterator[str]:
+        """The only words that can begin with `wanted` but for one letter: what is before the slip is the same, or what
+        is behind it, as far aside as the slip has moved it."""
+        yield from self._by_part.get((0, wanted[:4]), ())
+        for place in (4, 5, 6):
+            yield from self._by_part.get((place, wanted[0] + wanted[5:8]), ())
+
+
+def _parts(word: str) -> Iterator[tuple[int, str]]:
+    """The first four letters; three letters from each of three places on, with the first letter."""
+    yield 0, word[:4]
+    for place in (4, 5, 6):
+        yield place, word[0] + word[place : place + 3]
 
 
 @lru_cache(maxsize=20_000)

@@ -44,6 +44,10 @@ class Routes:
         found = name if name in self._routes else DEFAULT_ROUTE
         return RoutedChat(found, purpose, self._routes[found], self._observe)
 
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        return tuple(endpoint for endpoint, _ in self._endpoints)
+
     def health(self) -> tuple[RouteHealth, ...]:
         return tuple(
             RouteHealth(name=name, endpoints=tuple(endpoint.health() for endpoint in endpoints))

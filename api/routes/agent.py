@@ -1,68 +1,74 @@
-"""One question, one answer: a conversation that is never asked back."""
+"""One question, one answer, without a conversation: the playground, and whoever only wants to know."""
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter
 
-from api import intake
-from api.gateway import InGateway
+from api.gateway import Gateway, InGateway
 from api.idempotency import IdempotentRoute
-from api.identity.auth import Signed
+from api.identity.auth import Signed, may
 from api.limits import check_length
-from api.problems import documented
+from api.permissions import Permission
+from api.problems import ProblemError, documented, unavailable
 from api.processes import OUTAGES
-from api.schemas.agent import AgentHealth, AskIn, AskOut
-from api.schemas.conversations import CustomerIn
-from api.schemas.escalations import EscalationOut
-from models.contracts.enums import ChannelKind
-from models.repositories import escalations
+from api.schemas.agent import AgentHealth, AskIn, AskOut, EndpointOut, RouteOut
+from models.contracts.answering import Question
+from models.contracts.assistants import DEFAULT_ROUTE
+from models.repositories import usage
+from models.repositories.tenants import Caller
 
 router = APIRouter(
     prefix="/v1/agent", tags=["agent"], route_class=IdempotentRoute, responses=documented(401, 403, 422, 503)
 )
 
-ASK_SECONDS = 30.0
 
+@router.post("/ask", operation_id="ask", responses=documented(400, 409, 413))
+async def ask(body: AskIn, gateway: InGateway, caller: Signed) -> AskOut:
+    """Answer a question as a conversation's turn would, and keep nothing of it but what it cost.
 
-@router.post(
-    "/ask",
-    operation_id="ask",
-    responses={202: {"model": AskOut, "description": "Not answered in time"}, **documented(400, 409, 413)},
-)
-async def ask(body: AskIn, response: Response, gateway: InGateway, caller: Signed) -> AskOut:
-    """Answer a question from knowledge, or ask for a person. Waits up to 30 seconds for that."""
+    Nobody is called: to have a person asked, open a conversation.
+    """
     check_length("question", body.question, gateway.settings.message_max_chars)
-    async with gateway.records.tenant(caller.tenant_id) as tx:
-        customer = CustomerIn(language=body.language)
-        conversation, _ = await intake.open_conversation(tx, ChannelKind.API, customer, one_shot=True)
-        accepted = await intake.store(tx, conversation, body.question, None)
-    receipt = await intake.deliver(gateway, accepted, ASK_SECONDS)
-    if receipt.reply is None and receipt.state is None:
-        response.status_code = 202
-        return AskOut(status="pending", conversation_id=conversation, message_id=receipt.message_id)
-    async with gateway.records.tenant(caller.tenant_id) as tx:
-        escalation = await escalations.latest(tx, conversation)
-    return AskOut(
-        status="answered" if escalation is None else "escalated",
-        conversation_id=conversation,
-        message_id=receipt.message_id,
-        reply=receipt.reply,
-        escalation=None if escalation is None else EscalationOut.of(escalation),
-    )
+    if body.explain and not may(caller, Permission.AGENT_EXPLAIN):
+        raise ProblemError(403, "Only an owner or an admin may see why: leave explain out.")
+    if gateway.answerer is None:
+        raise unavailable("This gateway has no means to answer.")
+    question = Question(text=body.question, language=body.language, assistant=body.assistant, explain=body.explain)
+    return AskOut.of(await gateway.answerer.ask(caller.tenant_id, question))
 
 
 @router.get("/health", operation_id="getAgentHealth")
-async def agent_health(gateway: InGateway, caller: Signed) -> AgentHealth:  # noqa: ARG001  # the key is what counts
-    """What answers are made with, and how many workers are there to make them."""
+async def agent_health(gateway: InGateway, caller: Signed) -> AgentHealth:
+    """What answers are made with: workers, models, their circuits and keys as this gateway has found them."""
     settings = gateway.settings
     try:
         pollers = await gateway.processes.pollers()
     except OUTAGES:
         pollers = {}
+    routes = await _routes(gateway, caller)
+    first = next((route.endpoints[0] for route in routes if route.name == DEFAULT_ROUTE), None)
+    answering = all(any(endpoint.usable for endpoint in route.endpoints) for route in routes)
     return AgentHealth(
-        status="ok" if pollers and all(pollers.values()) else "degraded",
+        status="ok" if pollers and all(pollers.values()) and answering else "degraded",
         embedding_provider=settings.embedding_provider,
         embedding_model=settings.embedding_model,
-        answerer=settings.llm_provider,
-        llm_model=settings.llm_model,
+        answerer=settings.llm_provider if first is None else first.provider,
+        llm_model=None if first is None else first.model,
         temporal=bool(pollers),
         pollers=pollers,
+        routes=routes,
+    )
+
+
+async def _routes(gateway: Gateway, caller: Caller) -> tuple[RouteOut, ...]:
+    if gateway.answerer is None:
+        return ()
+    async with gateway.records.tenant(caller.tenant_id) as tx:
+        lately = {row.endpoint: row for row in await usage.lately(tx)}
+
+    def shown(endpoint: EndpointOut) -> EndpointOut:
+        row = lately.get(endpoint.name)
+        return endpoint if row is None else endpoint.model_copy(update={"calls": row.calls, "failed": row.failed})
+
+    return tuple(
+        RouteOut(name=route.name, endpoints=tuple(shown(EndpointOut(**dict(each))) for each in route.endpoints))
+        for route in gateway.answerer.health()
     )

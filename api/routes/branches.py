@@ -8,10 +8,11 @@ from api.audit import actor
 from api.gateway import InGateway
 from api.idempotency import IdempotentRoute
 from api.identity.auth import Signed
-from api.problems import ProblemError, documented, not_found
+from api.problems import ProblemError, documented, invalid, not_found
 from api.schemas.branches import BranchChanges, BranchesOut, BranchIn, BranchOut
 from models.contracts.audit import AuditAction
-from models.repositories import audit, branches, tenants
+from models.repositories import assistants, audit, branches, tenants
+from runtime.database import TenantTx
 
 router = APIRouter(
     prefix="/v1/branches", tags=["tenant"], route_class=IdempotentRoute, responses=documented(401, 403, 422, 503)
@@ -36,7 +37,14 @@ async def create_branch(body: BranchIn, request: Request, gateway: InGateway, ca
         await tenants.lock(tx)
         if await branches.count(tx) >= AT_MOST:
             raise ProblemError(409, f"A tenant has {AT_MOST} branches at most.", kind="too-many-branches")
-        made = await branches.create(tx, slug=body.slug, name=body.name, knowledge_tag=body.knowledge_tag)
+        await _check_assistant(tx, body.assistant_id)
+        made = await branches.create(
+            tx,
+            slug=body.slug,
+            name=body.name,
+            knowledge_tag=body.knowledge_tag,
+            assistant_id=body.assistant_id,
+        )
         if made is None:
             raise ProblemError(409, f"There is a branch {body.slug} already.", kind="slug-taken")
         await audit.record(tx, actor(request, caller), AuditAction.BRANCH_CREATED, made.id)
@@ -50,6 +58,7 @@ async def update_branch(
     """Change what is given."""
     changes = body.model_dump(exclude_unset=True)
     async with gateway.records.tenant(caller.tenant_id) as tx:
+        await _check_assistant(tx, body.assistant_id)
         changed = await branches.update(tx, branch_id, changes)
         if changed is None:
             raise not_found("branch")
@@ -74,3 +83,8 @@ async def remove_branch(branch_id: UUID, request: Request, gateway: InGateway, c
             )
         await branches.remove(tx, branch_id)
         await audit.record(tx, actor(request, caller), AuditAction.BRANCH_REMOVED, branch_id)
+
+
+async def _check_assistant(tx: TenantTx, assistant_id: UUID | None) -> None:
+    if assistant_id is not None and await assistants.get(tx, assistant_id) is None:
+        raise invalid("assistant_id", "there is no such assistant")

@@ -54,7 +54,7 @@ async def open_conversation(
         check_length("text", body.text, gateway.settings.message_max_chars)
     async with gateway.records.tenant(caller.tenant_id) as tx:
         conversation, created = await intake.open_conversation(
-            tx, ChannelKind(body.channel), body.customer, one_shot=body.one_shot
+            tx, ChannelKind(body.channel), body.customer, one_shot=body.one_shot, assistant=body.assistant
         )
         accepted = None if body.text is None else await intake.store(tx, conversation, body.text, None)
     if accepted is not None:

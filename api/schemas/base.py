@@ -91,6 +91,7 @@ class MessageOut(Response):
     language: Language | None = None
     citations: list[Citation] = []
     confidence: float | None = Field(None, description="0..1, of an answer from knowledge.")
+    flooded: bool = Field(False, description="Left unanswered: the customer wrote too much within a minute.")
     created_at: Instant
 
     @classmethod
@@ -105,5 +106,6 @@ class MessageOut(Response):
             language=message.language,
             citations=[Citation.model_validate(citation) for citation in message.citations],
             confidence=message.confidence,
+            flooded=message.flooded,
             created_at=message.created_at,
         )

@@ -24,6 +24,7 @@ class BranchOut(Response):
     slug: str
     name: str
     knowledge_tag: str | None
+    assistant_id: UUID | None = Field(None, description="Who answers there; null: the tenant's default assistant.")
     created_at: Instant
 
     @classmethod
@@ -33,6 +34,7 @@ class BranchOut(Response):
             slug=found.slug,
             name=found.name,
             knowledge_tag=found.knowledge_tag,
+            assistant_id=found.assistant_id,
             created_at=found.created_at,
         )
 
@@ -47,18 +49,20 @@ class BranchIn(Request):
     slug: Slug = Field(description="Short and lasting name, unique in the tenant.")
     name: Name
     knowledge_tag: Tag | None = Field(None, description="Of the sources that are for this branch.")
+    assistant_id: UUID | None = Field(None, description="Who answers there.")
 
 
 class BranchChanges(Request):
-    """What is left out stays as it is; a `knowledge_tag` of null is taken away."""
+    """What is left out stays as it is; a `knowledge_tag` or an `assistant_id` of null is taken away."""
 
     name: Name | None = None
     knowledge_tag: Tag | None = None
+    assistant_id: UUID | None = None
 
     @model_validator(mode="after")
     def _something(self) -> "BranchChanges":
         if not self.model_fields_set:
-            raise ValueError("give at least one of name and knowledge_tag")
+            raise ValueError("give at least one of name, knowledge_tag and assistant_id")
         if "name" in self.model_fields_set and self.name is None:
             raise ValueError("name cannot be null")
         return self

@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import ConfigDict, Field, StrictBool
 
 from api.schemas.base import ExternalId, Instant, MessageOut, Name, PageQuery, Request, Response, Text
+from api.schemas.branches import Slug
 from models.contracts.enums import ChannelKind, ConversationState, Language
 from models.repositories.conversations import Conversation
 
@@ -29,6 +30,9 @@ class ConversationIn(Request):
 
     channel: Literal["api", "web"] = "api"
     customer: CustomerIn = CustomerIn()
+    assistant: Slug | None = Field(
+        None, description="Slug of who answers; left out, the branch's or the default one does."
+    )
     text: Text | None = None
     one_shot: StrictBool = Field(
         False, description="A single question: it is answered or goes to a person, and is never asked back."

@@ -241,6 +241,9 @@ class SearchIn(Request):
 
     query: Text
     language: Language | None = Field(None, description="Of the query; found out from it, if left out.")
+    tags: list[Tag] | None = Field(
+        None, max_length=20, description="Only sources with one of these tags, and those without any. Left out: all."
+    )
     limit: StrictInt = Field(5, ge=1, le=20)
 
 

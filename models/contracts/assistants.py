@@ -101,3 +101,7 @@ class Chosen(Frozen):
             instructions=self.assistant.instructions,
             language=_LANGUAGE_NAMES[language],
         ).strip()
+
+    def greeting(self, language: Language) -> str | None:
+        """What it says to a greeting; None: what every bot says."""
+        return self.assistant.greeting.get(language)

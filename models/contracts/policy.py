@@ -158,6 +158,9 @@ class Flood(Strict):
     # The same words again and again.
     repeats_per_minute: Annotated[StrictInt, Field(ge=2, le=200)] = 10
 
+    def exceeded_by(self, messages: int, repeats: int) -> bool:
+        return messages > self.messages_per_minute or repeats > self.repeats_per_minute
+
 
 class Claims(Strict):
     """What an answer that a model has written may not say; the customer then gets a quote, or a person."""

@@ -100,8 +100,6 @@ class Outcome(StrEnum):
     WRITTEN = "written"
     NO_ANSWER = "no_answer"
     UNGROUNDED = "ungrounded"
-    FORBIDDEN = "forbidden"
-    """It makes a claim that the tenant's policy forbids."""
     FAILED = "failed"
 
 

@@ -18,6 +18,7 @@ class Branch:
     slug: str
     name: str
     knowledge_tag: str | None
+    assistant_id: UUID | None
     created_at: datetime
 
 
@@ -41,17 +42,24 @@ async def count(tx: TenantTx) -> int:
     )
 
 
-async def create(tx: TenantTx, *, slug: str, name: str, knowledge_tag: str | None) -> Branch | None:
-    """None when there is a branch with this slug."""
+async def create(
+    tx: TenantTx, *, slug: str, name: str, knowledge_tag: str | None, assistant_id: UUID | None = None
+) -> Branch | None:
+    """None when there is a branch with this slug. `assistant_id` is that of an assistant of the tenant."""
     statement = insert(branches).values(
-        tenant_id=tx.tenant_id, id=new_id(), slug=slug, name=name, knowledge_tag=knowledge_tag
+        tenant_id=tx.tenant_id,
+        id=new_id(),
+        slug=slug,
+        name=name,
+        knowledge_tag=knowledge_tag,
+        assistant_id=assistant_id,
     )
     row = (await tx.connection.execute(statement.on_conflict_do_nothing().returning(*COLUMNS))).one_or_none()
     return None if row is None else Branch(**row._mapping)
 
 
-async def update(tx: TenantTx, branch_id: UUID, changes: dict[str, str | None]) -> Branch | None:
-    """Set `name` or `knowledge_tag`, whichever is in `changes`. None when there is no such branch."""
+async def update(tx: TenantTx, branch_id: UUID, changes: dict[str, str | UUID | None]) -> Branch | None:
+    """Set `name`, `knowledge_tag` or `assistant_id`, whichever is in `changes`. None when there is no such branch."""
     row = (
         await tx.connection.execute(sa.update(branches).where(*_of(tx, branch_id)).values(changes).returning(*COLUMNS))
     ).one_or_none()

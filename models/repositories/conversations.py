@@ -68,12 +68,13 @@ async def open_(
     language: Language | None = None,
     one_shot: bool = False,
     account: UUID | None = None,
+    assistant: UUID | None = None,
 ) -> tuple[UUID, bool]:
     """The conversation of a customer on `account`, else on the channel's default one, and whether it is new.
 
     A customer with an external id has one conversation per account, however many open it at once (a unique
-    index decides); without one, each call is a new, anonymous customer. Raises LookupError
-    when there is no such account that takes messages.
+    index decides); without one, each call is a new, anonymous customer. `assistant` answers from now on, in a
+    conversation that was there already, too. Raises LookupError when there is no such account that takes messages.
     """
     accounts = sa.select(channel_accounts.c.id).where(
         channel_accounts.c.tenant_id == tx.tenant_id,
@@ -96,6 +97,7 @@ async def open_(
             chat_id=external_id or str(customer),
             language=language,
             one_shot=one_shot,
+            assistant_id=assistant,
         )
         .on_conflict_do_nothing()
         .returning(conversations.c.id)
@@ -110,6 +112,12 @@ async def open_(
         )
     )
     assert existing is not None, "a conversation that conflicts exists"
+    if assistant is not None:
+        await tx.connection.execute(
+            sa.update(conversations)
+            .where(conversations.c.tenant_id == tx.tenant_id, conversations.c.id == existing)
+            .values(assistant_id=assistant)
+        )
     return existing, False
 
 

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from cli.answering import answering
 from cli.search import searching
 from models.payload_keys import connected
 from runtime.database import Database
@@ -40,7 +41,7 @@ async def system(servers: Servers, *, learns: bool = True, **changes: Any) -> As
         held = await stack.enter_async_context(tools(settings, client))
         for worker in await workers(settings, held):
             await stack.enter_async_context(worker)
-        url, _ = await stack.enter_async_context(serving(settings, searching(settings)))
+        url, _ = await stack.enter_async_context(serving(settings, searching(settings), answering(settings)))
         database = Database(servers.database_url)
         stack.push_async_callback(database.close)
         tenant = await stack.enter_async_context(company(database, url))
