@@ -7,15 +7,23 @@ from uuid import UUID
 from activities.embedding.port import Embedder
 from activities.embedding.spaces import Spaces
 from activities.ingest import embed_chunks, publish_documents, split_documents
+from activities.read_files import Room, read_files
+from activities.reading.port import Limits
+from activities.reading.process import ProcessReader
 from activities.understanding.language import detect
-from models.contracts.ingest import Embedded, EmbedInput, Published, PublishInput, Split, SplitInput
+from models.contracts.ingest import Embedded, EmbedInput, Published, PublishInput, Read, ReadInput, Split, SplitInput
 from models.contracts.knowledge import Passage
-from models.repositories import knowledge, retrieval, staging
+from models.repositories import ingest_files, knowledge, retrieval, staging
+from models.repositories.ingest_files import File, NewFile
 from models.repositories.knowledge import Job
 from models.repositories.staging import StagedDocument
 from runtime.database import Database
 
 SOURCE = "help"
+READER = ProcessReader(
+    Limits(unpacked_bytes=10_000_000, pages=100, seconds=20, memory_bytes=768 << 20, characters=100_000)
+)
+ROOM = Room(bytes=100_000_000, chunks=100_000)
 
 
 def page(name: str, text: str, title: str | None = None) -> StagedDocument:
@@ -46,6 +54,32 @@ class Library:
     ) -> tuple[UUID, UUID]:
         async with self.database.tenant(self.tenant) as tx:
             return await staging.stage(tx, source, tags, documents, keep=keep)
+
+    async def upload(
+        self, *files: NewFile, source: str = SOURCE, tags: Sequence[str] | None = None
+    ) -> tuple[UUID, UUID]:
+        async with self.database.tenant(self.tenant) as tx:
+            found, job = await staging.open_job(tx, source, tags)
+            for file in files:
+                await ingest_files.add(tx, found, job, file)
+            await staging.announce(tx, found, job)
+        return found, job
+
+    async def read(self, source: UUID, room: Room = ROOM, limit: int = 1000) -> Read:
+        given = ReadInput(tenant_id=self.tenant, source_id=source, limit=limit)
+        return await read_files(self.database, READER, room, given, quietly)
+
+    async def add_files(self, *files: NewFile, source: str = SOURCE, tags: Sequence[str] | None = None) -> list[File]:
+        """Upload files and make what they say current; the report."""
+        found, job = await self.upload(*files, source=source, tags=tags)
+        assert (await self.read(found)).remaining == 0
+        await self.embed(found)
+        assert (await self.publish(found)).remaining == 0
+        return await self.report(job)
+
+    async def report(self, job: UUID) -> list[File]:
+        async with self.database.tenant(self.tenant) as tx:
+            return await ingest_files.page(tx, job, limit=2000)
 
     async def split(self, source: UUID) -> Split:
         given = SplitInput(tenant_id=self.tenant, source_id=source)
