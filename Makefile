@@ -20,7 +20,7 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check audit bench chaos fmt lock hooks image test-model clean
+.PHONY: help run test check audit bench chaos eval fmt lock hooks image test-model clean
 .DELETE_ON_ERROR:
 
 help:  ## Show this list
@@ -45,6 +45,9 @@ audit: $(VENV)/.dev  ## Published vulnerabilities in the locked dependencies (AU
 
 bench: $(VENV)/.dev  ## Latency and throughput against a bare workflow -> build/bench.json
 	$(BIN)/python -m benchmarks --out build/bench.json
+
+eval: $(VENV)/.dev  ## Answer quality: every suite through the whole system -> build/eval.json, build/eval.html
+	$(BIN)/mainstay eval shop-en clinic-ru telecom-kk intents injection --json build/eval.json --html build/eval.html
 
 chaos: $(VENV)/.dev  ## The long chaos run -> build/chaos.json
 	$(BIN)/python -m tests.chaos --out build/chaos.json
