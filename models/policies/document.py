@@ -89,7 +89,11 @@ def read(source: bytes, format_: Format) -> Policy:
     try:
         return Policy.model_validate(value, context=NEW)
     except ValidationError as error:
-        raise InvalidPolicyError([_fault(each, places) for each in error.errors()]) from None
+        found = error.errors()
+        # Of a list with a wrong item, pydantic also says that it has too few.
+        around = {each["loc"][:-1] for each in found}
+        wrong = [each for each in found if each["type"] != "too_short" or each["loc"] not in around]
+        raise InvalidPolicyError([_fault(each, places) for each in wrong]) from None
 
 
 def write(given: Policy) -> str:

@@ -30,7 +30,7 @@ async def test_a_tenant_changes_its_name_and_not_its_slug(acme: Company, databas
 async def test_two_admins_cannot_overwrite_each_others_settings_unseen(acme: Company, database: Database) -> None:
     read = await acme.get("/v1/tenant/settings")
     settings = read.json()["settings"]
-    settings["clarifications"] = 2
+    settings["clarifications"] = 1
     blind = await acme.http.put("/v1/tenant/settings", json=settings)
     assert blind.status_code == 428
     first = await acme.http.put("/v1/tenant/settings", json=settings, headers={"If-Match": read.headers["ETag"]})
@@ -42,7 +42,7 @@ async def test_two_admins_cannot_overwrite_each_others_settings_unseen(acme: Com
     assert (await acme.get("/v1/tenant/settings")).json()["settings"] == settings
     assert await audited(database, acme, "tenant.settings_changed") == [{"fields": "clarifications"}]
     async with database.tenant(acme.id) as tx:
-        assert (await tenants.get_settings(tx)).clarifications == 2
+        assert (await tenants.get_settings(tx)).clarifications == 1
 
 
 async def test_wrong_settings_name_the_field_and_change_nothing(acme: Company) -> None:
@@ -56,18 +56,7 @@ async def test_wrong_settings_name_the_field_and_change_nothing(acme: Company) -
         refused = await acme.http.put("/v1/tenant/settings", json=wrong, headers={"If-Match": "*"})
         assert refused.status_code == 422, (wrong, refused.text)
         assert refused.json()["errors"][0]["field"] == field
-    assert (await acme.get("/v1/tenant/settings")).json()["settings"]["clarifications"] == 1
-
-
-async def test_a_policy_has_versions(acme: Company) -> None:
-    read = await acme.get("/v1/tenant/policy")
-    assert read.json() == {"version": 0, "policy": {"topics": []}}
-    policy = {"topics": [{"name": "refunds", "phrases": ["money back"], "action": "person", "text": {}}]}
-    first = await acme.http.put("/v1/tenant/policy", json=policy, headers={"If-Match": read.headers["ETag"]})
-    assert first.json() == {"version": 1, "policy": policy}
-    late = await acme.http.put("/v1/tenant/policy", json={"topics": []}, headers={"If-Match": read.headers["ETag"]})
-    assert late.status_code == 412
-    assert (await acme.get("/v1/tenant/policy")).json() == {"version": 1, "policy": policy}
+    assert (await acme.get("/v1/tenant/settings")).json()["settings"]["clarifications"] == 2
 
 
 async def test_branches(acme: Company, globex: Company, database: Database) -> None:
