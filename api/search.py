@@ -1,6 +1,6 @@
 """The port through which the gateway searches knowledge: it may not compute embeddings itself."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 from uuid import UUID
@@ -13,7 +13,9 @@ from runtime.database import Database
 class Searcher(Protocol):
     """Finds the passages that the bot would answer from. Must not block the event loop."""
 
-    async def __call__(self, tenant_id: UUID, query: str, *, language: Language | None, limit: int) -> Retrieval: ...
+    async def __call__(
+        self, tenant_id: UUID, query: str, *, language: Language | None, limit: int, tags: Sequence[str] | None = None
+    ) -> Retrieval: ...
 
 
 OpenSearcher = Callable[[Database], AbstractAsyncContextManager[Searcher]]

@@ -1,6 +1,6 @@
 """The gateway's means to search knowledge: the bot's own retrieval, put together above both rooms."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from uuid import UUID
 
@@ -33,13 +33,20 @@ class Search:
         self._reranker = reranker
         self._retriever: Retriever | None = None
 
-    async def __call__(self, tenant_id: UUID, query: str, *, language: Language | None, limit: int) -> Retrieval:
+    async def __call__(
+        self, tenant_id: UUID, query: str, *, language: Language | None, limit: int, tags: Sequence[str] | None = None
+    ) -> Retrieval:
         """The passages that the bot would find. Raises ProblemError (503) when something it needs is away."""
         async with self._records.tenant(tenant_id) as tx:
             masking, spoken = await tenants.masking(tx)
         try:
             return await (await self._opened()).find(
-                tenant_id, query, language or detect(query), outgoing=mask(query, masking, spoken), limit=limit
+                tenant_id,
+                query,
+                language or detect(query),
+                outgoing=mask(query, masking, spoken),
+                tags=tags,
+                limit=limit,
             )
         except ProviderError as error:
             raise unavailable("The embedding model cannot be reached now.") from error

@@ -223,5 +223,7 @@ async def search(body: SearchIn, gateway: InGateway, caller: Signed) -> SearchOu
     check_length("query", body.query, gateway.settings.message_max_chars)
     if gateway.searcher is None:
         raise unavailable("This process was started without the means to search.")
-    found = await gateway.searcher(caller.tenant_id, body.query, language=body.language, limit=body.limit)
+    found = await gateway.searcher(
+        caller.tenant_id, body.query, language=body.language, limit=body.limit, tags=body.tags
+    )
     return SearchOut(passages=list(found.passages), confidence=found.confidence)

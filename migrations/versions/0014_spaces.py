@@ -24,40 +24,52 @@ EXTENSION = """
     END $$
 """
 
-# Words that are like a question's: those that its tenant's pages do not have (mistyped), or, where `inflected`, every
-# one (Kazakh has no stemmer here). Trigrams of whole passages would match nearly anything; those of single words do
-# not, and a question without mistakes costs a look at a primary key. Neither % nor @@ is leakproof, so the tenant
-# predicate stands here: under row-level security no index would serve them.
-SIMILAR_WORDS = rf"""
-    CREATE FUNCTION search_similar_words(question text, inflected boolean, tags text[], at_most integer)
+# Postgres has no list of them. Of four letters and more; shorter words are not looked up.
+KAZAKH_STOP_WORDS = ",".join(
+    "айтыңызшы арқылы бересіз бересіздер болады бойы деген дейін екен емес істеймін істеуге кейін керек келеді маған менің "
+    "мүмкін неше олар осы өзім сізде сіздер сіздерде сіздерге сәлем сәлеметсіз туралы тұрады үшін қайда қайдан қалай қанша "
+    "қаншаға қашан қандай және".split()
+)
+
+# Neither % nor @@ is leakproof: under row-level security no index would serve them, so the tenant predicate stands here.
+SEARCH_WORDS = """
+    CREATE OR REPLACE FUNCTION search_words(question text, tags text[], at_most integer)
         RETURNS TABLE (chunk_id uuid, rank real)
         LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
-        WITH asked AS MATERIALIZED (
-            SELECT lexeme AS word FROM unnest(to_tsvector('simple', question))
-            WHERE lexeme ~ '^[[:alpha:]]{{4,32}}$' AND to_tsvector('russian', lexeme) <> ''
-            LIMIT 16
-        ),
-        meant AS MATERIALIZED (
-            SELECT any_word_of(string_agg(alike.word, ' ')) AS query
-            FROM asked, LATERAL (
-                SELECT v.word FROM vocabulary v
-                WHERE v.tenant_id = {CURRENT_TENANT} AND v.word % asked.word
-                GROUP BY v.word ORDER BY similarity(v.word, asked.word) DESC, v.word LIMIT 3
-            ) alike
-            WHERE inflected OR NOT EXISTS (
-                SELECT FROM vocabulary v WHERE v.tenant_id = {CURRENT_TENANT} AND v.word = asked.word)
-        )
-        SELECT c.id, ts_rank(c.words, meant.query, 1) AS rank
-        FROM meant JOIN chunks c ON c.words @@ meant.query
-        WHERE c.tenant_id = {CURRENT_TENANT} AND c.is_current
-            AND (search_similar_words.tags IS NULL OR c.document_id IN (
+        SELECT c.id, ts_rank(c.words, query, 1) AS rank
+        FROM chunks c, any_word_of({asked}) AS query
+        WHERE c.tenant_id = {tenant}
+            AND c.is_current AND c.words @@ query
+            AND (search_words.tags IS NULL OR c.document_id IN (
                 SELECT d.id FROM documents d JOIN sources s ON s.tenant_id = d.tenant_id AND s.id = d.source_id
-                WHERE d.tenant_id = {CURRENT_TENANT}
-                    AND d.is_current AND (s.tags = '{{}}' OR s.tags && search_similar_words.tags)))
+                WHERE d.tenant_id = {tenant}
+                    AND d.is_current AND (s.tags = '{{}}' OR s.tags && search_words.tags)))
         ORDER BY rank DESC, c.id LIMIT at_most
     $$
 """
-SIGNATURE = "search_similar_words(text, boolean, text[], integer)"
+
+# Words of the tenant's pages that are like the question's: like those that no page has (mistyped, or in another form),
+# and in Kazakh, which has no stemmer here, like every one. Trigrams of whole passages would match nearly anything; those
+# of single words do not, and a question of known words costs a look at a primary key each.
+SIMILAR_WORDS = """
+    CREATE FUNCTION similar_words(question text) RETURNS text
+        LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+        SELECT string_agg(alike.word, ' ')
+        FROM (
+            SELECT lexeme AS word FROM unnest(to_tsvector('simple', question))
+            WHERE lexeme ~ '^[[:alpha:]]{{4,32}}$' AND to_tsvector('russian', lexeme) <> ''
+                AND lexeme <> ALL ('{{{stop_words}}}')
+            LIMIT 16
+        ) asked, LATERAL (
+            SELECT v.word FROM vocabulary v
+            WHERE v.tenant_id = {tenant} AND v.word % asked.word AND similarity(v.word, asked.word) >= 0.45
+            GROUP BY v.word ORDER BY similarity(v.word, asked.word) DESC, v.word LIMIT 3
+        ) alike
+        WHERE lower(question) ~ '[әіңғүұқөһ]'
+            OR NOT EXISTS (SELECT FROM vocabulary v WHERE v.tenant_id = {tenant} AND v.word = asked.word)
+    $$
+"""
+SIGNATURE = "similar_words(text)"
 
 # The space that has most of a tenant's vectors is the one that it has been searched in.
 SETTLE = """
@@ -144,11 +156,14 @@ def upgrade() -> None:
     )
     for table in ("tenant_spaces", "reindexes", "vocabulary"):
         confine(table)
-    op.execute(SIMILAR_WORDS)
+    op.execute(SIMILAR_WORDS.format(tenant=CURRENT_TENANT, stop_words=KAZAKH_STOP_WORDS))
     hand_out(SIGNATURE)
+    asked = "concat_ws(' ', question, similar_words(question))"
+    op.execute(SEARCH_WORDS.format(asked=asked, tenant=CURRENT_TENANT))
 
 
 def downgrade() -> None:
+    op.execute(SEARCH_WORDS.format(asked="question", tenant=CURRENT_TENANT))
     op.execute(f"DROP FUNCTION {SIGNATURE}")
     for table in ("vocabulary", "reindexes", "tenant_spaces"):
         op.drop_table(table)

@@ -1,4 +1,4 @@
-"""Hybrid search: nearest vectors, matching words and words like them, fused by rank, in one statement.
+"""Hybrid search: nearest vectors, and words that match or are like those that do, fused by rank, in one statement.
 
 The figures behind the constants here are in docs/decisions/0016 and 0039.
 """
@@ -21,8 +21,6 @@ RANK_CONSTANT = 60
 """k of reciprocal rank fusion, as published: a first place counts 1/61, a second 1/62."""
 WORDS_WEIGHT = 0.5
 """A place among matching words counts half of one among vectors: Postgres does not know which words are rare."""
-SIMILAR_WEIGHT = 0.5
-"""The same for words that are like the question's, where its own are mistyped, or Kazakh."""
 SAME_LANGUAGE = 0.001
 """What a passage in the question's language gets on top: about four places among vectors. Enough to lead among
 translations of one page, too little to lift what neither half found."""
@@ -59,23 +57,28 @@ HYBRID = """
         UNION ALL
         SELECT chunk_id, :words_weight, row_number() OVER (ORDER BY rank DESC, chunk_id)
         FROM search_words(:question, CAST(:tags AS text[]), :candidates)
-        UNION ALL
-        SELECT chunk_id, :similar_weight, row_number() OVER (ORDER BY rank DESC, chunk_id)
-        FROM search_similar_words(:question, :inflected, CAST(:tags AS text[]), :candidates)
     ),
     fused AS (
         SELECT chunk_id, sum(weight / (:rank_constant + place)) AS score FROM places GROUP BY chunk_id
+    ),
+    scored AS (
+        SELECT c.id AS chunk_id, c.document_id, d.title, d.uri, c.heading, c.text, c.language,
+            coalesce((
+                SELECT 1 - (e.embedding::vector(:dimension) <=> (SELECT vector FROM asked))
+                FROM embeddings e WHERE e.tenant_id = :tenant AND e.chunk_id = c.id AND e.space_id = :space
+            ), 0) AS similarity,
+            f.score + CASE WHEN c.language = :language THEN :same_language ELSE 0 END AS score,
+            coalesce(c.likeness, c.id::text) AS likeness
+        FROM fused f
+        JOIN chunks c ON c.tenant_id = :tenant AND c.id = f.chunk_id
+        JOIN documents d ON d.tenant_id = c.tenant_id AND d.id = c.document_id
+    ),
+    -- Of passages that say the same, the one that fits the question best.
+    distinct_ones AS (
+        SELECT DISTINCT ON (likeness) * FROM scored ORDER BY likeness, score DESC, similarity DESC, chunk_id
     )
-    SELECT c.id AS chunk_id, c.document_id, d.title, d.uri, c.heading, c.text, c.language,
-        coalesce((
-            SELECT 1 - (e.embedding::vector(:dimension) <=> (SELECT vector FROM asked))
-            FROM embeddings e WHERE e.tenant_id = :tenant AND e.chunk_id = c.id AND e.space_id = :space
-        ), 0) AS similarity,
-        f.score + CASE WHEN c.language = :language THEN :same_language ELSE 0 END AS score
-    FROM fused f
-    JOIN chunks c ON c.tenant_id = :tenant AND c.id = f.chunk_id
-    JOIN documents d ON d.tenant_id = c.tenant_id AND d.id = c.document_id
-    ORDER BY score DESC, similarity DESC, c.id LIMIT :limit
+    SELECT chunk_id, document_id, title, uri, heading, text, language, similarity, score FROM distinct_ones
+    ORDER BY score DESC, similarity DESC, chunk_id LIMIT :limit
 """
 
 # A source without tags is for every assistant.
@@ -97,8 +100,6 @@ def _statement(*, exact: bool, tagged: bool) -> sa.TextClause:
         sa.bindparam("candidates", CANDIDATES, type_=sa.Integer),
         sa.bindparam("rank_constant", RANK_CONSTANT, type_=sa.Integer),
         sa.bindparam("words_weight", WORDS_WEIGHT, type_=sa.Double),
-        sa.bindparam("similar_weight", SIMILAR_WEIGHT, type_=sa.Double),
-        sa.bindparam("inflected", type_=sa.Boolean),
         sa.bindparam("same_language", SAME_LANGUAGE, type_=sa.Double),
     )
 
@@ -135,7 +136,6 @@ async def search(
             "dimension": len(vector),
             "space": space,
             "language": language,
-            "inflected": language is Language.KK,
             "tags": None if tags is None else list(tags),
             "limit": limit,
         },

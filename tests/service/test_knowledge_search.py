@@ -264,7 +264,6 @@ async def test_each_path_uses_the_plan_that_it_is_for(database: Database) -> Non
         "dimension": DIMENSION,
         "space": space,
         "language": None,
-        "inflected": False,
         "tags": None,
         "limit": 5,
     }
