@@ -57,6 +57,9 @@ async def running(**settings: str) -> AsyncIterator[System]:
             limits = httpx.Limits(max_connections=200, max_keepalive_connections=200)
             headers = {"Authorization": f"Bearer {key}"}
             async with httpx.AsyncClient(base_url=run.api_url, headers=headers, timeout=60, limits=limits) as api:
+                # One customer asks there more in a minute than a person could.
+                unlimited = await api.put("/v1/policy", json={"flood": None}, headers={"If-Match": "*"})
+                unlimited.raise_for_status()
                 await _teach(api)
                 yield System(run, tenant, api)
         finally:
