@@ -49,7 +49,7 @@ class Trail:
     """What was found out on the way to one answer, for whoever asks why."""
 
     seconds: dict[str, float] = field(default_factory=dict)
-    found: Retrieval = Retrieval()
+    found: Retrieval = field(default_factory=Retrieval)
     request: GenerateRequest | None = None
     written: Written | None = None
 

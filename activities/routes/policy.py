@@ -43,7 +43,7 @@ class Circuit:
             case "closed":
                 return now
             case "open":
-                return self.until
+                return max(self.until, self.probed_until)
             case "half_open":
                 return max(now, self.probed_until)
 
