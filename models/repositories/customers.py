@@ -123,7 +123,9 @@ async def export(tx: TenantTx, customer: UUID) -> dict[str, Any] | None:
             of_customer = table.c.customer_id == customer
         found[kind] = await _rows(tx, table, of_customer, withheld=withheld)
     asked = [each["id"] for each in found["escalations"]]
-    found["learned_answers"] = await _rows(tx, learned_answers, learned_answers.c.escalation_id.in_(asked))
+    found["learned_answers"] = await _rows(
+        tx, learned_answers, learned_answers.c.escalation_id.in_(asked), withheld=frozenset({"vector", "space_id"})
+    )
     pages = sa.and_(
         documents.c.name.in_([str(each) for each in asked]),
         documents.c.source_id.in_([each["source_id"] for each in found["learned_answers"]]),

@@ -33,9 +33,11 @@ COLUMNS_NOT_EXPORTED: Mapping[str, str] = {
     "api_keys.previous_hash": "proof of a key",
     "channel_secrets.sealed": "what providers and we sign with",
     "chunks.words": "the text once more, as an index",
+    "gap_questions.vector": "numbers computed from a message, by a model",
     "identity_codes.hash": "proof of a code",
     "identity_codes.sealed_key": "encryption key of a code",
     "ingest_files.content": "a file that waits to be read; what it says is exported once it is",
+    "learned_answers.vector": "numbers computed from the question, by a model",
     "tenant_secrets.sealed": "what was given to be kept secret",
 }
 """Columns that an export leaves out, and why. What proves the audit log (its hashes) is exported."""

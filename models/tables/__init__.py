@@ -9,7 +9,6 @@ from models.tables.conversations import (
     customers,
     drafts,
     escalations,
-    learned_answers,
     messages,
     notices,
     send_ledger,
@@ -28,6 +27,7 @@ from models.tables.knowledge import (
     tenant_spaces,
     vocabulary,
 )
+from models.tables.learning import contradictions, gap_questions, gaps, learned_answers
 from models.tables.limits import rate_limits
 from models.tables.people import mails, one_time_tokens
 from models.tables.privacy import erasures, identity_checks, identity_codes
@@ -57,6 +57,7 @@ __all__ = [
     "channel_secrets",
     "chunk_bands",
     "chunks",
+    "contradictions",
     "conversations",
     "credentials",
     "customers",
@@ -69,6 +70,8 @@ __all__ = [
     "escalations",
     "event_counters",
     "events",
+    "gap_questions",
+    "gaps",
     "idempotency_keys",
     "identity_checks",
     "identity_codes",

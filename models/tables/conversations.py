@@ -1,4 +1,4 @@
-"""What is said: customers, conversations, messages, escalations, drafts, sends and learned answers."""
+"""What is said: customers, conversations, messages, escalations, drafts and sends."""
 
 import sqlalchemy as sa
 from sqlalchemy import Column
@@ -12,7 +12,6 @@ from models.contracts.enums import (
     EscalationStatus,
     LadderStep,
     Language,
-    LearnedStatus,
     MessageStatus,
     ReplyKind,
     SendStatus,
@@ -108,6 +107,13 @@ messages = tenant_table(
         unique=True,
         postgresql_where=sa.text("direction = 'inbound'"),
     ),
+    # What answers cite is counted from here.
+    sa.Index(
+        "ix_messages_answers",
+        "tenant_id",
+        "created_at",
+        postgresql_where=sa.text("kind IN ('answer', 'quote')"),
+    ),
     sa.Index("ix_messages_conversation", "tenant_id", "conversation_id", "seq"),
     sa.Index(
         "ix_messages_stored", "tenant_id", "conversation_id", "seq", postgresql_where=sa.text("status = 'stored'")
@@ -181,19 +187,4 @@ send_ledger = tenant_table(
     sa.Index(
         "ix_send_ledger_unfinished", "status", "created_at", postgresql_where=sa.text("status IN ('queued', 'sending')")
     ),
-)
-
-learned_answers = tenant_table(
-    "learned_answers",
-    reference("escalation_id"),
-    Column("question", sa.Text, nullable=False),
-    Column("answer", sa.Text, nullable=False),
-    choice("language", Language),
-    choice("status", LearnedStatus),
-    reference("reviewed_by", nullable=True),
-    reference("source_id", nullable=True),
-    within_tenant("escalation_id", "escalations", ondelete="CASCADE"),
-    within_tenant("reviewed_by", "members"),
-    within_tenant("source_id", "sources"),
-    sa.UniqueConstraint("tenant_id", "escalation_id"),
 )
