@@ -248,10 +248,16 @@ async def test_no_answer_is_a_page(acme: Company, text: str) -> None:
         ("picture.md", b"\x89PNG\r\n\x1a\n\x00", "text/markdown"),
     ],
 )
-async def test_only_texts_are_uploaded(acme: Company, name: str, content: bytes, media_type: str) -> None:
-    refused = await acme.http.post("/v1/kb/upload", data={"name": "help"}, files={"files": (name, content, media_type)})
-    assert refused.status_code == 422, refused.text
-    assert (await acme.get("/v1/kb/sources")).json()["items"] == []
+async def test_an_upload_is_given_out_to_nobody(acme: Company, name: str, content: bytes, media_type: str) -> None:
+    """Not even to who uploaded it: there are its text, once it is read, and a report."""
+    files = {"files": (name, content, media_type)}
+    stored = await acme.http.post("/v1/kb/upload", data={"name": "help"}, files=files)
+    assert stored.status_code == 202, stored.text
+    report = await acme.get(f"/v1/kb/jobs/{stored.json()['job_id']}/files")
+    (line,) = report.json()["items"]
+    assert (line["name"], line["size"], line["media_type"]) == (name, len(content), None)
+    assert report.headers["content-type"] == "application/json"
+    assert not {"content", "data", "url"} & line.keys()
 
 
 @pytest.mark.parametrize(
