@@ -101,6 +101,14 @@ async def ingest_done(environment: WorkflowEnvironment) -> Handle:
         return found.handle
 
 
+async def ingest_files(environment: WorkflowEnvironment) -> Handle:
+    async with shelf(environment) as found:
+        found.during["publish"] = lambda: found.upload(0, files=1)
+        await found.upload(1, files=3)
+        await found.result()
+        return found.handle
+
+
 async def ingest_failed(environment: WorkflowEnvironment) -> Handle:
     def refuse() -> None:
         raise ApplicationError("refused", type="RejectedError", non_retryable=True)
@@ -172,6 +180,7 @@ SCENARIOS += [
     Scenario(f"{MAIL.name}.given_up", mail_given_up),
     Scenario(f"{INGEST.name}.done", ingest_done),
     Scenario(f"{INGEST.name}.failed", ingest_failed),
+    Scenario(f"{INGEST.name}.files", ingest_files),
     Scenario(f"{RECONCILE.name}.done", reconcile_done),
 ]
 

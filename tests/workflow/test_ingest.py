@@ -20,6 +20,7 @@ from models import processes
 from models.contracts.ingest import (
     EMBED,
     PUBLISH,
+    READ,
     SPLIT,
     Embedded,
     EmbedInput,
@@ -27,6 +28,8 @@ from models.contracts.ingest import (
     IngestInput,
     Published,
     PublishInput,
+    Read,
+    ReadInput,
     Split,
     SplitInput,
 )
@@ -39,12 +42,12 @@ SUGGESTED_AT = 60
 
 
 class Shelf:
-    """A source whose steps are scripted: two documents are split, three chunks embedded, at a time."""
+    """A source whose steps are scripted: two files are read, two documents split, three chunks embedded, at a time."""
 
     def __init__(self, environment: WorkflowEnvironment) -> None:
         self.client = environment.client
         self.tenant, self.source = uuid4(), uuid4()
-        self.staged = self.unembedded = self.ready = 0
+        self.unread = self.staged = self.unembedded = self.ready = 0
         self.steps: list[str] = []
         self.jobs_failed: list[str] = []
         self.during: dict[str, Callable[[], object]] = {}
@@ -56,6 +59,15 @@ class Shelf:
             result = event()
             if asyncio.iscoroutine(result):
                 await result
+
+    @activity.defn(name=READ.name)
+    async def read(self, given: ReadInput) -> Read:
+        assert (given.tenant_id, given.source_id) == (self.tenant, self.source)
+        await self._happens("read")
+        batch = min(2, self.unread)
+        self.unread -= batch
+        self.staged += batch
+        return Read(files=batch, failed=0, remaining=self.unread)
 
     @activity.defn(name=SPLIT.name)
     async def split(self, given: SplitInput) -> Split:
@@ -89,11 +101,12 @@ class Shelf:
     def handle(self) -> WorkflowHandle[object, object]:
         return self.client.get_workflow_handle(ingest_id(self.tenant, self.source))
 
-    async def upload(self, documents: int) -> WorkflowHandle[object, object]:
+    async def upload(self, documents: int, *, files: int | None = None) -> WorkflowHandle[object, object]:
+        """`files` None: as a release did that knew none."""
         self.staged += documents
-        return await processes.ingest(
-            self.client, IngestInput(tenant_id=self.tenant, source_id=self.source, job_id=uuid4())
-        )
+        self.unread += files or 0
+        start = IngestInput(tenant_id=self.tenant, source_id=self.source, job_id=uuid4(), reads_files=files is not None)
+        return await processes.ingest(self.client, start)
 
     async def result(self) -> Ingested:
         handle = self.client.get_workflow_handle(ingest_id(self.tenant, self.source), result_type=Ingested)
@@ -107,7 +120,7 @@ class Shelf:
             self.client,
             task_queue=KNOWLEDGE_QUEUE,
             workflows=[IngestWorkflow],
-            activities=[self.split, self.embed, self.publish],
+            activities=[self.read, self.split, self.embed, self.publish],
             max_cached_workflows=0,
         ):
             yield
@@ -225,3 +238,36 @@ async def test_a_long_run_continues_as_new_with_its_totals(shelf: Shelf) -> None
         assert await shelf.result() == Ingested(documents=documents, chunks=3 * documents)
         described = await shelf.handle.describe()
     assert described.run_id != first.first_execution_run_id
+
+
+async def test_files_are_read_before_all_else(shelf: Shelf) -> None:
+    async with shelf.worker():
+        await shelf.upload(1, files=3)
+        assert await shelf.result() == Ingested(documents=4, chunks=12)
+    assert shelf.steps[:4] == ["read", "read", "split", "split"]
+
+
+async def test_files_that_come_during_the_run_are_read_in_its_next_round(shelf: Shelf) -> None:
+    async with shelf.worker():
+        shelf.during["publish"] = lambda: shelf.upload(0, files=1)
+        await shelf.upload(0, files=1)
+        assert await shelf.result() == Ingested(documents=2, chunks=6)
+    assert shelf.steps == ["read", "split", "embed", "publish"] * 2
+
+
+async def test_a_run_of_a_release_without_files_reads_those_that_join_it(shelf: Shelf) -> None:
+    async with shelf.worker():
+        shelf.during["embed"] = lambda: shelf.upload(0, files=1)
+        await shelf.upload(1)
+        assert await shelf.result() == Ingested(documents=2, chunks=6)
+    assert shelf.steps == ["split", "embed", "publish", "read", "split", "embed", "publish"]
+
+
+async def test_a_long_reading_continues_as_new_and_goes_on_reading(shelf: Shelf) -> None:
+    files = 2 * SUGGESTED_AT
+    async with shelf.worker():
+        first = await shelf.upload(0, files=files)
+        assert await shelf.result() == Ingested(documents=files, chunks=3 * files)
+        described = await shelf.handle.describe()
+    assert described.run_id != first.first_execution_run_id
+    assert shelf.unread == 0
