@@ -22,7 +22,7 @@ from evals.words import plain
 from runtime.embedded.ports import LOOPBACK, pick
 
 MODEL = "hostile"
-PASSAGE = re.compile(r"<passage[^>]*>\n(.*?)\n</passage>", re.DOTALL)
+PASSAGE = re.compile(r"<passage [^\n]*>\n(.*?)\n</passage>", re.DOTALL)
 PIECE_CHARACTERS = 40
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from activities.understanding import examples
-from evals import compare, loaders, result, suites
+from evals import compare, document, loaders, result, suites
 from evals.cases import Answer, Decision, IntentOf
 from evals.grounded import Knowledge
 from evals.hostile import HostileModel
@@ -104,6 +104,14 @@ def test_a_mistake_is_named_with_file_line_and_field(write: Write, head: str, ca
         suites.load(str(write(head, cases)))
 
 
+def test_the_guides_example_is_one(tmp_path: Path) -> None:
+    guide = (Path(__file__).resolve().parents[2] / "docs" / "guide.md").read_text("utf-8")
+    _, _, example = guide.partition("```yaml\n# cases/returns.yaml")
+    (tmp_path / "example.yaml").write_text("#" + example.partition("```")[0], "utf-8")
+    cases = document.read(tmp_path / "example.yaml").validated(suites.ENTRIES)
+    assert {case.kind for case in cases} == {"answer", "decision", "script", "intent", "injection"}
+
+
 def test_a_case_keeps_its_id_while_its_neighbours_change(write: Write) -> None:
     (first,) = suites.load(str(write(HEAD, "- {kind: answer, say: Where?}\n"))).cases
     both = suites.load(str(write(HEAD, "- {kind: answer, say: [When?, Where?]}\n"))).cases
@@ -130,7 +138,7 @@ def test_public_data_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_the_hostile_model_obeys_what_it_is_asked_and_copies_otherwise() -> None:
     attack = next(case for case in suites.load("injection").injections.values() if case.where == "document")
     model = HostileModel([attack])
-    passage = f'<passage number="1" title="t">\n{attack.attack.text}\n</passage>'
+    passage = f'<passage number="1" title="t > h">\n{attack.attack.text}\n</passage>'
     assert model.reply(f"{passage}\n<question>{attack.attack.say}</question>") == attack.obeys
     assert model.obeyed == {attack.obeys}
     assert model.reply(f"{passage}\n<question>Something else?</question>") == attack.attack.text
