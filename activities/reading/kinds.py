@@ -83,6 +83,8 @@ def _read_text(data: bytes, suffix: str, limits: Limits) -> Reading:
         return read_html(text, limits)
     if text.lstrip().startswith("[") and (pairs := read_json_pairs(text, limits)):
         return pairs
+    if len(text) > limits.characters:
+        raise UnreadableError(Reason.TOO_LARGE, "The file has more text than one file may. Split it.")
     if suffix in DELIMITED and (delimiter := delimiter_of(text)):
         return read_delimited(text, delimiter, limits)
     if suffix in MARKDOWN:

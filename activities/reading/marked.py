@@ -7,7 +7,7 @@ from markdown_it import MarkdownIt
 
 from activities.reading.clean import clean
 from activities.reading.html.page import read_html
-from activities.reading.port import Limits, Reading, Reason, UnreadableError
+from activities.reading.port import Limits, Reading
 
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.{0,10000}?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 _TITLE = re.compile(r"(?m)^title:[ \t]*[\"']?(.+?)[\"']?[ \t]*$")
@@ -28,7 +28,5 @@ def read_markdown(text: str, limits: Limits) -> Reading:
     ):
         page = read_html(parser.renderer.render(tokens, parser.options, {}), limits, whole=True)
         return Reading(page.text, "text/markdown", title or page.title, notes=page.notes)
-    if len(source) > limits.characters:
-        raise UnreadableError(Reason.TOO_LARGE, "The file has more text than one file may. Split it.")
     heading = next((after for token, after in pairwise(tokens) if token.type == "heading_open"), None)
     return Reading(source, "text/markdown", title or (heading.content or None if heading else None))

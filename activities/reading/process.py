@@ -24,9 +24,6 @@ ENVIRONMENT = {"LC_ALL": "C.UTF-8"}
 ANSWER_BYTES_PER_CHARACTER = 12
 """What JSON makes of the longest character: a surrogate pair, escaped."""
 
-GRACE_SECONDS = 5.0
-"""How much later than the process's own limit this one stops it: starting counts too, and a process may sleep."""
-
 TOO_SLOW = "Reading the file takes too long. Split it into smaller files, or save it anew with fewer pictures."
 OUT_OF_MEMORY = "Reading the file takes more memory than it may. Split it into smaller files."
 DAMAGED = "The file is damaged. Open it in the program that it was made with and save it anew."
@@ -53,7 +50,7 @@ class ProcessReader:
                 limit=1 << 20,
             )
             try:
-                async with asyncio.timeout(self._limits.seconds + GRACE_SECONDS):
+                async with asyncio.timeout(self._limits.seconds):
                     answer, _ = await asyncio.gather(self._answer(process), self._ask(process, data, name))
                     code = await process.wait()
             except TimeoutError:

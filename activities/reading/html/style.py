@@ -9,6 +9,8 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 MAX_RULES = 500
 """Rules that hide or colour; each is looked for in the whole page."""
 TINY_PIXELS = 3.0
+MAX_VALUE = 200
+"""Characters of a value that are looked at; longer ones are pictures."""
 FAR_PIXELS = -400.0
 """Who places text so far to the left or above wants it off the screen."""
 ALIKE = 24
@@ -53,7 +55,9 @@ def declarations(style: str) -> Styles:
     """Property to value, in small letters; the last of two counts."""
     pairs = (declaration.partition(":") for declaration in _COMMENT.sub("", style).split(";"))
     return {
-        name.strip().lower(): value.replace("!important", "").strip().lower() for name, colon, value in pairs if colon
+        name.strip().lower(): value[:MAX_VALUE].replace("!important", "").strip().lower()
+        for name, colon, value in pairs
+        if colon
     }
 
 

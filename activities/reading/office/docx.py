@@ -28,10 +28,10 @@ _TRANSPARENT = {
 _DELETED = {"del", "moveFrom"}
 
 
-def read_docx(package: Package, main: str, limits: Limits) -> Reading:
-    """Read a document whose main part is `main`."""
+def read_docx(package: Package, main: str, root: Element, limits: Limits) -> Reading:
+    """Read a document whose main part is `main`, parsed as `root`."""
     writer = _Writer(package, main, limits)
-    body = package.tree(main).find("body")
+    body = root.find("body")
     if body is not None:
         writer.blocks(body, Look())
     return Reading(str(writer.out), MEDIA_TYPE, writer.out.title, notes=writer.notes())

@@ -11,13 +11,14 @@ def read_package(data: bytes, limits: Limits) -> Reading:
     """Read a package by its main part."""
     package = Package(data, limits)
     main = package.related("", "officeDocument")
-    match package.tree(main).tag if main in package else None:
+    root = package.tree(main)
+    match root.tag:
         case "document":
-            return read_docx(package, main, limits)
+            return read_docx(package, main, root, limits)
         case "workbook":
-            return read_xlsx(package, main, limits)
+            return read_xlsx(package, main, root, limits)
         case "presentation":
-            return read_pptx(package, main, limits)
+            return read_pptx(package, main, root, limits)
         case _:
             raise UnreadableError(Reason.UNSUPPORTED, _advice(package))
 

@@ -10,10 +10,10 @@ MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.presentationml.prese
 TITLES = {"title", "ctrTitle"}
 
 
-def read_pptx(package: Package, main: str, limits: Limits) -> Reading:
-    """Read a presentation whose main part is `main`."""
+def read_pptx(package: Package, main: str, root: Element, limits: Limits) -> Reading:
+    """Read a presentation whose main part is `main`, parsed as `root`."""
     parts = package.relationships(main)
-    order = [parts.get(slide.get("r:id", "")) for slide in package.tree(main).iter("sldId")]
+    order = [parts.get(slide.get("r:id", "")) for slide in root.iter("sldId")]
     if len(order) > limits.pages:
         raise UnreadableError(Reason.TOO_MANY_PAGES, f"The presentation has more than {limits.pages} slides. Split it.")
     out = Markdown(limits.characters)

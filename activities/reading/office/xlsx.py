@@ -27,9 +27,8 @@ class Row:
         return min(self.cells), max(self.cells)
 
 
-def read_xlsx(package: Package, main: str, limits: Limits) -> Reading:
-    """Read a workbook whose main part is `main`."""
-    book = package.tree(main)
+def read_xlsx(package: Package, main: str, book: Element, limits: Limits) -> Reading:
+    """Read a workbook whose main part is `main`, parsed as `book`."""
     parts = package.relationships(main)
     strings = _Strings(limits.characters * 4)
     if (shared := package.related(main, "sharedStrings")) in package:

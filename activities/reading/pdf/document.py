@@ -127,9 +127,8 @@ def _seen(page: pdfium.PdfPage, drawn: list[Drawn], frame: Box) -> tuple[list[Wo
     upright: list[Word] = []
     turned: list[Word] = []
     for word in drawn:
-        whole = word.word()
-        if frame.contains(whole.box.middle) and sight.shows(word):
-            (upright if word.ink.upright else turned).append(Word(clean(whole.text), whole.box, whole.size))
+        if frame.contains(word.box.middle) and sight.shows(word):
+            (upright if word.ink.upright else turned).append(Word(clean(word.text), word.box, word.size))
     return upright, turned
 
 

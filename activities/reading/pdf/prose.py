@@ -19,7 +19,6 @@ INDENT = 24.0
 
 _BULLET = re.compile(r"[•‣◦▪●○■□➢➤✓✔·]\s*|[-–—*]\s+")
 _NUMBER = re.compile(r"(\d{1,3})[.)]\s+(?=\S)")
-_HYPHENATED = re.compile(r"[^\W\d_]-$")
 
 
 class Prose:
@@ -77,7 +76,7 @@ class Prose:
         text = ""
         for above, line in zip([None, *lines], lines, strict=False):
             words = line.text if above else line.text[skip:]
-            if above and _HYPHENATED.search(text) and words[:1].islower():
+            if above and text.endswith("-") and text[-2:-1].isalpha() and words[:1].islower():
                 text = text[:-1]
             elif above:
                 room = self._margins[_column(line)] - above.box.right - 0.3 * line.size

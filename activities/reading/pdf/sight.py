@@ -47,30 +47,29 @@ class Sight:
 
     def shows(self, word: Drawn) -> bool:
         """Whether a reader can see the word on the page."""
-        whole = word.word()
-        if word.ink.invisible or whole.size < TINY_POINTS:
-            return False
-        return any(self._makes_a_mark(box, word.ink.colour) for box in word.boxes)
+        return not word.ink.invisible and word.size >= TINY_POINTS and self._makes_a_mark(word.box, word.ink.colour)
 
     def _makes_a_mark(self, box: Box, colour: tuple[int, int, int] | None) -> bool:
         left, right = (max(0, min(self.width, round(x * self.scale))) for x in (box.left, box.right))
         top, bottom = (max(0, min(self.height, round(y * self.scale))) for y in (box.top, box.bottom))
-        for row in range(top, max(bottom, top + 1)):
+        for row in sorted(
+            range(top, max(bottom, top + 1)), key=lambda row: abs(2 * row - top - bottom)
+        ):  # most ink is in the middle
             start, end = row * self.stride + left * _BYTES, row * self.stride + max(right, left + 1) * _BYTES
-            if self.with_text[start:end] == self.without[start:end]:
+            shown, ground = self.with_text[start:end], self.without[start:end]
+            if shown == ground:
                 continue
-            for pixel in range(start, end - _BYTES + 1, _BYTES):
-                ground = self.without[pixel : pixel + _BYTES]
-                if _differ(self.with_text[pixel : pixel + _BYTES], ground) and (
-                    # Another word's ink in the same place is not this one's.
-                    colour is None or _differ(bytes(reversed(colour)), ground)
-                ):
+            for place, (one, other) in enumerate(zip(shown, ground, strict=True)):
+                if abs(one - other) >= CONTRAST and (colour is None or _differs(colour, ground, place)):
                     return True
         return False
 
 
-def _differ(one: bytes, other: bytes) -> bool:
-    return any(abs(a - b) >= CONTRAST for a, b in zip(one, other, strict=False))
+def _differs(colour: tuple[int, int, int], ground: bytes, place: int) -> bool:
+    """Whether ink of a colour can be seen there. Where it cannot, the mark is another word's."""
+    blue = place - place % _BYTES
+    pixel = reversed(ground[blue : blue + _BYTES])
+    return any(abs(ink - behind) >= CONTRAST for ink, behind in zip(colour, pixel, strict=True))
 
 
 def _drawn(page: pdfium.PdfPage, scale: float) -> tuple[bytes, int, int, int]:

@@ -2,12 +2,12 @@
 
 import ctypes
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pypdfium2.raw as pdfium
 
-from activities.reading.pdf.geometry import Box, Line, Matrix, Word, around
+from activities.reading.pdf.geometry import Box, Line, Matrix, Word
 
 TINY_POINTS = 3.0
 """Fonts of this height are not for reading."""
@@ -31,22 +31,43 @@ class Ink:
 
 @dataclass
 class Drawn:
-    """A word before it is known whether it can be seen."""
+    """Letters that are drawn one after the other, before it is known whether they can be seen."""
 
     ink: Ink
-    letters: list[str] = field(default_factory=list)
-    boxes: list[Box] = field(default_factory=list)
+    text: str
+    box: Box
 
-    def word(self) -> Word:
-        box = around(self.boxes)
-        return Word("".join(self.letters), box, box.height if self.ink.upright else box.width)
+    @property
+    def size(self) -> float:
+        return self.box.height if self.ink.upright else self.box.width
+
+
+_Letter = tuple[str, Ink, float, float, float, float]  # with left, top, right, bottom; plain, for there are millions
 
 
 def drawn_words(text_page: Any, shown: Matrix) -> Iterator[Drawn]:
     """The words in the order in which the page draws them."""
-    inks: dict[int | None, Ink] = {}
-    word: Drawn | None = None
-    rectangle = pdfium.FS_RECTF()
+    word: list[_Letter] = []
+    for letter in _letters(text_page, shown):
+        if word and (letter is None or not _follows(word[-1], letter)):
+            yield _word(word)
+            word = []
+        if letter is not None:
+            word.append(letter)
+    if word:
+        yield _word(word)
+
+
+def _word(letters: list[_Letter]) -> Drawn:
+    texts, inks, lefts, tops, rights, bottoms = zip(*letters, strict=True)
+    return Drawn(inks[0], "".join(texts), Box(min(lefts), min(tops), max(rights), max(bottoms)))
+
+
+def _letters(text_page: Any, shown: Matrix) -> Iterator[_Letter | None]:
+    """Each letter, and None for each blank."""
+    inks: dict[int, Ink] = {}
+    box = pdfium.FS_RECTF()
+    a, b, c, d, e, f = shown.a, shown.b, shown.c, shown.d, shown.e, shown.f
     high = 0
     for index in range(pdfium.FPDFText_CountChars(text_page)):
         code = pdfium.FPDFText_GetUnicode(text_page, index)
@@ -55,41 +76,30 @@ def drawn_words(text_page: Any, shown: Matrix) -> Iterator[Drawn]:
             continue
         if 0xDC00 <= code < 0xE000:
             code, high = 0x10000 + ((high & 0x3FF) << 10) + (code & 0x3FF), 0
-        letter = chr(code) if code < 0x110000 else ""
-        if not letter.strip() or code in NOT_LETTERS:
-            if word is not None:
-                yield word
-            word = None
+        letter = chr(code) if code not in NOT_LETTERS and code < 0x110000 else ""
+        handle = None if not letter.strip() else pdfium.FPDFText_GetTextObject(text_page, index)
+        if not handle or not pdfium.FPDFText_GetLooseCharBox(text_page, index, box):
+            yield None
             continue
-        if not pdfium.FPDFText_GetLooseCharBox(text_page, index, rectangle):
-            continue
-        handle = pdfium.FPDFText_GetTextObject(text_page, index)
-        address = ctypes.cast(handle, ctypes.c_void_p).value
-        if (ink := inks.get(address)) is None:
-            ink = inks[address] = _ink(text_page, index, handle)
-        box = shown.box(rectangle.left, rectangle.bottom, rectangle.right, rectangle.top)
-        if word is not None and not _follows(word, ink, box):
-            yield word
-            word = None
-        word = word or Drawn(ink)
-        word.letters.append(letter)
-        word.boxes.append(box)
-    if word is not None:
-        yield word
+        address = ctypes.addressof(handle.contents)
+        ink = inks.get(address) or inks.setdefault(address, _ink(text_page, index, handle))
+        x0, x1 = a * box.left + c * box.bottom + e, a * box.right + c * box.top + e
+        y0, y1 = b * box.left + d * box.bottom + f, b * box.right + d * box.top + f
+        yield letter, ink, min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)
 
 
-def _follows(word: Drawn, ink: Ink, box: Box) -> bool:
-    """Whether a letter goes on with the word before it."""
-    last = word.boxes[-1]
-    if ink.invisible != word.ink.invisible or ink.colour != word.ink.colour or ink.upright != word.ink.upright:
+def _follows(last: _Letter, letter: _Letter) -> bool:
+    """Whether a letter goes on with the word of the one before it."""
+    _, one, left, top, right, bottom = last
+    _, ink, next_left, next_top, next_right, next_bottom = letter
+    if ink is not one and (ink.invisible, ink.colour, ink.upright) != (one.invisible, one.colour, one.upright):
         return False
+    height, middle = bottom - top, (next_top + next_bottom) / 2
     if not ink.upright:
-        return abs(box.middle[0] - last.middle[0]) + abs(box.middle[1] - last.middle[1]) < 2 * max(
-            box.width, box.height
-        )
-    gap = box.left - last.right
-    level = last.top <= box.middle[1] <= last.bottom or box.top <= last.middle[1] <= box.bottom
-    return level and -last.height < gap < BLANK * max(last.height, box.height)
+        far = abs(next_left + next_right - left - right) / 2 + abs(middle - (top + bottom) / 2)
+        return far < 2 * max(height, right - left)
+    level = top <= middle <= bottom or next_top <= (top + bottom) / 2 <= next_bottom
+    return level and -height < next_left - right < BLANK * max(height, next_bottom - next_top)
 
 
 def _ink(text_page: Any, index: int, handle: Any) -> Ink:
