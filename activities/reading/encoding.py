@@ -28,7 +28,7 @@ def decoded(data: bytes, declared: str | None = None) -> str:
     Raises UnreadableError (UNSUPPORTED) if it is no text in any of them.
     """
     text = _marked(data) or _declared(data, declared) or _unicode(data) or _code_page(data)
-    if text is None or len(_CONTROL.findall(text)) > TOLERATED * len(text):
+    if text is None or len(_CONTROL.findall(text)) > max(2, TOLERATED * len(text)):
         raise UnreadableError(
             Reason.UNSUPPORTED,
             "This kind of file cannot be read. Save it as PDF, DOCX, XLSX, CSV, HTML, Markdown or plain text.",

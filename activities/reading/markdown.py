@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from activities.reading.clean import clean
 from activities.reading.port import Reason, UnreadableError
@@ -43,6 +44,15 @@ def link(text: str, address: str) -> str:
     return f"[{' '.join(text.split())}]({address})"
 
 
+@dataclass
+class _Level:
+    """A list item or a quote: what its first line starts with, and its other ones."""
+
+    mark: str
+    rest: str
+    begun: bool = False
+
+
 class Markdown:
     """A document that grows block by block. Raises UnreadableError once it is longer than `characters`.
 
@@ -52,8 +62,8 @@ class Markdown:
     def __init__(self, characters: int):
         self._left = characters
         self._parts: list[str] = []
-        self._levels: list[list[str]] = []  # of each list item or quote: what its next line starts with, and later ones
-        self._last_in_list = False
+        self._levels: list[_Level] = []
+        self._last_mark = ""  # of the list item that was written last, unless something else followed
         self.title: str | None = None
 
     def __str__(self) -> str:
@@ -114,7 +124,7 @@ class Markdown:
 
     def open(self, first: str, later: str) -> None:
         """Begin an item or a quote that `close` ends."""
-        self._levels.append([first, later])
+        self._levels.append(_Level(first, later))
 
     def close(self) -> None:
         """End what was opened last."""
@@ -124,13 +134,17 @@ class Markdown:
         if not text:
             return
         levels = self._levels[:MAX_NESTING]
-        new_item = any(first != later for first, later in levels)
-        start = "".join(first for first, _ in levels)
-        rest = "".join(later for _, later in levels)
+        marks = [level.mark for level in levels if not level.begun and level.rest.isspace()]
+        start = "".join(level.rest if level.begun else level.mark for level in levels)
+        above = "".join(level.rest for level in levels if level.begun).rstrip()
+        rest = "".join(level.rest for level in levels)
+        # A list of another kind needs an empty line before it, or it goes on with the text above.
+        goes_on = bool(marks and self._last_mark) and marks[-1][0].isdigit() == self._last_mark[0].isdigit()
+        gap = "" if not self._parts else "\n" if goes_on else f"\n{above}\n"
+        in_list = any(level.rest.isspace() for level in levels)
+        self._last_mark = (marks or [self._last_mark])[-1] if in_list else ""
         for level in levels:
-            level[0] = level[1]
-        gap = "" if not self._parts else "\n" if new_item and self._last_in_list else f"\n{rest.rstrip()}\n"
-        self._last_in_list = any(later.isspace() for _, later in levels)
+            level.begun = True
         block = gap + start + text.replace("\n", "\n" + rest)
         self._left -= len(block)
         if self._left < 0:

@@ -241,7 +241,9 @@ class _Writer:
     @staticmethod
     def _is_layout(node: LexborNode) -> bool:
         """Whether a table places things on the page instead of saying something by its rows and columns."""
-        return node.attributes.get("role") == "presentation" or node.css_first("table, h1, h2, h3, form") is not None
+        return node.attributes.get("role") == "presentation" or any(
+            inner.mem_id != node.mem_id for inner in node.css("table, h1, h2, h3, form")
+        )
 
 
 def _around(text: str, inner: str) -> str:

@@ -75,7 +75,7 @@ def sheet(page: LexborHTMLParser) -> dict[int, Styles]:
 
 
 def _rules(page: LexborHTMLParser) -> Iterator[tuple[str, Styles]]:
-    text = _COMMENT.sub("", "\n".join(node.text_content or "" for node in page.css("style")))
+    text = _COMMENT.sub("", "\n".join(node.text(deep=True) for node in page.css("style")))
     # What is true of print alone hides nothing on the screen.
     text = re.sub(r"@media\s+print\s*\{(?:[^{}]|\{[^{}]*\})*\}", "", text)
     text = re.sub(r"@[\w-]+[^{};]*[{;]", "", text)
