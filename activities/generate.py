@@ -11,7 +11,7 @@ from activities.write import Write
 from models.contracts.enums import Author
 from models.contracts.turn import GENERATE, Generated, GenerateInput, Outcome
 from models.contracts.usage import Spender
-from models.repositories import assistants, drafts, knowledge, messages, policies, tenants
+from models.repositories import assistants, drafts, messages, neighbours, policies, tenants
 from runtime.database import Database
 
 HISTORY = 8
@@ -31,7 +31,7 @@ class Generate:
         async with self._database.tenant(given.tenant_id) as tx:
             question = await messages.text_of(tx, given.message_ids)
             before = await messages.said_before(tx, given.conversation_id, given.message_ids, limit=HISTORY)
-            passages = await knowledge.passages(tx, given.passages)
+            passages = await neighbours.widened(tx, given.passages)
             settings, spoken = await tenants.settings_and_language(tx)
             policy = await policies.in_force(tx)
             chosen = await assistants.of_conversation(tx, given.conversation_id)

@@ -11,7 +11,17 @@ from models.contracts.conversation import Record, Reply
 from models.contracts.enums import Occasion, ReplyKind
 from models.contracts.knowledge import Passage
 from models.contracts.turn import RECORD, Recorded, RecordInput
-from models.repositories import assistants, drafts, knowledge, messages, policies, records, standings, tenants
+from models.repositories import (
+    assistants,
+    drafts,
+    knowledge,
+    messages,
+    neighbours,
+    policies,
+    records,
+    standings,
+    tenants,
+)
 from models.repositories.records import Outgoing
 from runtime.database import Database, TenantTx
 from runtime.outages import is_refusal
@@ -78,7 +88,7 @@ async def _from_knowledge(tx: TenantTx, record: Record, reply: Reply) -> Outgoin
 
 
 async def _quote(tx: TenantTx, record: Record, reply: Reply) -> Outgoing:
-    passage = next(iter(await knowledge.passages(tx, reply.passages[:1])), None)
+    passage = next(iter(await neighbours.widened(tx, reply.passages[:1])), None)
     if passage is None:
         # The page was deleted between search and reply; saying so honestly beats quoting what is gone.
         return Outgoing(phrases.phrase(ReplyKind.CLARIFY, reply.language), [])

@@ -27,6 +27,7 @@ from cli import (
     keys,
     member,
     migrate,
+    reindex,
     models,
     policy,
     tenant,
@@ -62,6 +63,8 @@ app.add_typer(apikey.app, name="apikey")
 app.add_typer(escalations.app, name="escalations")
 app.add_typer(policy.app, name="policy")
 app.add_typer(kb.app, name="kb")
+kb.app.command()(reindex.reindex)
+kb.app.add_typer(reindex.schedule, name="schedule")
 app.add_typer(assistant.app, name="assistant")
 app.add_typer(audit.app, name="audit")
 app.add_typer(keys.app, name="keys")

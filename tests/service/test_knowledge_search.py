@@ -12,7 +12,7 @@ from activities.embedding.nano import NanoEmbedder
 from activities.retrieve import Retriever
 from models.contracts.documents import title_of
 from models.contracts.enums import Language
-from models.repositories import ingestion, knowledge, retrieval, staging
+from models.repositories import ingestion, knowledge, neighbours, retrieval, staging
 from models.repositories.ingestion import NewChunk
 from models.repositories.staging import StagedDocument
 from runtime.database import Database, TenantTx
@@ -274,3 +274,58 @@ async def test_each_path_uses_the_plan_that_it_is_for(database: Database) -> Non
             await tx.connection.execute(sa.text("SET LOCAL enable_sort = off"))
             plan = "\n".join(row[0] for row in await tx.connection.execute(explain, values))
         assert (f"ix_embeddings_space_{space}" in plan) is not exact
+
+
+# --- Passages as they are read
+
+
+async def test_a_passage_is_widened_within_its_heading_only(library: Library) -> None:
+    rules = "\n\n".join(f"Rule {n} of the house is that everybody {'sits and waits ' * 43}here." for n in range(2))
+    await library.add(page("a.md", f"# Rules\n\n{rules}\n\nShort ending.\n\n# Prices\n\nShort price."))
+    async with library.database.tenant(library.tenant) as tx:
+        (document,) = await knowledge.list_documents(tx)
+        first, second, end, price = await knowledge.list_chunks(tx, document.id)
+        read = {each.chunk_id: each.text for each in await neighbours.widened(tx, [first.id, price.id])}
+        (widened,) = await neighbours.widened(tx, [end.id])
+        both = await neighbours.widened(tx, [end.id, second.id])
+    assert read == {first.id: first.text, price.id: price.text}
+    assert widened.text == f"{second.text}\n\n{end.text}"
+    assert (widened.chunk_id, widened.heading) == (end.id, end.heading)
+    assert [each.text for each in both] == [end.text, second.text]
+
+
+# --- Words by their letters
+
+
+async def test_a_mistyped_word_is_looked_up_as_what_it_is_like(library: Library) -> None:
+    await library.add(page("a.md", "Delivery to Astana takes two days."), page("b.md", "We repair bicycles."))
+    assert await worded(library, "deliverry") == ["Delivery to Astana takes two days."]
+    assert await worded(library, "bicyclles") == ["We repair bicycles."]
+    assert await worded(library, "telephones") == []
+
+
+async def test_a_kazakh_word_is_found_in_another_form(library: Library) -> None:
+    await library.add(
+        page("kk.md", "Тауарды қайтару 14 күн ішінде мүмкін."), page("b.md", "Біз дүкенде жұмыс істейміз.")
+    )
+    assert await worded(library, "тауарларды қайтарамын") == ["Тауарды қайтару 14 күн ішінде мүмкін."]
+
+
+async def test_words_of_pages_that_are_gone_are_forgotten(library: Library, shop: Library) -> None:
+    source, _ = await library.add(page("a.md", "Marmalade."), source="gone")
+    await library.add(page("b.md", "Other."), source="kept")
+    async with shop.database.tenant(shop.tenant) as tx:
+        assert await tx.connection.scalar(sa.text("SELECT similar_words('marmelade')")) is None
+    async with library.database.tenant(library.tenant) as tx:
+        assert await tx.connection.scalar(sa.text("SELECT similar_words('marmelade')")) == "marmalade"
+        await knowledge.delete_source(tx, source)
+        assert await tx.connection.scalar(sa.text("SELECT similar_words('marmelade')")) is None
+
+
+async def worded(library: Library, question: str) -> list[str]:
+    async with library.database.tenant(library.tenant) as tx:
+        found = await tx.connection.scalars(
+            sa.text("SELECT c.text FROM search_words(:q, NULL, 20) w JOIN chunks c ON c.id = w.chunk_id"),
+            {"q": question},
+        )
+        return list(found)

@@ -137,9 +137,11 @@ async def test_a_publication_that_began_before_is_complete_after_the_switch(movi
     await before.split(source)
     await before.embed(source)
     reindex = await begin(both)
+    # Embedded where the tenant is, and not where it goes to: shown when it is in both.
+    published = await both.publish(source)
+    assert (published.documents, published.remaining) == (0, 1)
     await fill(both, reindex)
     assert await switch(both, reindex) == 0
-    # Only embedded where the tenant was: not shown until it is embedded where the tenant is.
     published = await both.publish(source)
     assert (published.documents, published.remaining) == (0, 1)
     await both.embed(source)
