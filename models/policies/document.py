@@ -6,7 +6,7 @@ constructed but mappings, lists and scalars.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import StrEnum
@@ -14,7 +14,6 @@ from typing import Any, Protocol
 
 import yaml
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from models.contracts import policy
@@ -239,14 +238,14 @@ def _dotted(path: Path) -> str:
     return ".".join(map(str, path))
 
 
-def _fault(error: ErrorDetails, places: Places) -> Fault:
+def _fault(error: Mapping[str, Any], places: Places) -> Fault:
     # Of a wrong name in a mapping by language, the last part says so.
     path = tuple(part for part in error["loc"] if part != "[key]")
     of_name = error["type"] == "extra_forbidden" or path != error["loc"]
     return _at(places.of(path, name=of_name), _dotted(path), _message(error))
 
 
-def _message(error: ErrorDetails) -> str:
+def _message(error: Mapping[str, Any]) -> str:
     match error["type"]:
         case "extra_forbidden":
             near = get_close_matches(str(error["loc"][-1]), _NAMES, n=1)
@@ -262,4 +261,4 @@ def _message(error: ErrorDetails) -> str:
         case "string_pattern_mismatch":
             return "must be 1 to 64 of a-z, 0-9 and _"
         case _:
-            return error["msg"].removeprefix("Value error, ")
+            return str(error["msg"]).removeprefix("Value error, ")

@@ -209,6 +209,13 @@ async def muted(desk: Desk) -> Handle:
 
 
 @outcome(CONVERSATION)
+async def slowed(desk: Desk) -> Handle:
+    for flooding in (True, True, False):
+        await desk.handled(await desk.say(flooding=flooding))
+    return desk.handle
+
+
+@outcome(CONVERSATION)
 async def policy_escalated(desk: Desk) -> Handle:
     await desk.handled(await desk.say(verdict=Verdict.PERSON))
     return desk.handle
