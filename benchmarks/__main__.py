@@ -19,7 +19,7 @@ from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest
 from temporalio.client import Client
 
 from activities.embedding.choice import embedder_for
-from benchmarks import bare, encryption, row_security, sign_in, system
+from benchmarks import bare, encryption, ingest, row_security, sign_in, system
 from benchmarks.load import Cell, median, run
 from benchmarks.turns import QUESTIONS, Turns
 from models.contracts.routing import conversation_id
@@ -57,6 +57,9 @@ async def measure(seconds: float, rounds: int) -> Figures:
     console.print("row-level security, on and off")
     for cost in await row_security.costs():
         figures.add(f"row_security_{cost.name.replace(' ', '_')}", 1000 * cost.secured, "ms", 1000 * cost.bare)
+    console.print("ingestion, against the bare embedder")
+    ingested = await ingest.speed()
+    figures.add("ingested_chunks_per_s", ingested.ingested, "1/s", ingested.bare)
     await encrypting(figures, seconds, rounds)
     console.print("starting the system")
     async with (
