@@ -98,7 +98,7 @@ def _read_page(document: pdfium.PdfDocument, index: int) -> Page:
         ordered = with_tables(in_reading_order(lines))
         return Page(
             height,
-            [*ordered, *(Line([word]) for word in turned)],
+            [*ordered, *([Line(turned)] if turned else [])],
             hidden=len(seen) + len(turned) < len(drawn),
             silent=not seen and not turned,
         )

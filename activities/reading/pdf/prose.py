@@ -14,6 +14,10 @@ MOST_HEADING_LINES = 2
 HEADING_LEVELS = 4
 PARAGRAPH_GAP = 0.6
 """Heights of the font between two lines of different paragraphs."""
+LOOSER = 1.2
+"""Times the distance of two lines, from which the next one begins a paragraph."""
+NARROWEST = 150.0
+"""Points that a column is at least wide: shorter lines were not ended by a margin."""
 INDENT = 24.0
 """Points by which lines of one column may differ in where they begin."""
 
@@ -48,9 +52,14 @@ class Prose:
 
     def _goes_on(self, paragraph: list[Line], line: Line) -> bool:
         last = paragraph[-1]
-        if line.table is not None or _BULLET.match(line.text) or _NUMBER.match(line.text):
+        if line.table is not None or _mark(line) is not None:
             return False
         if self._level(last) != self._level(line):
+            return False
+        item = _mark(paragraph[0]) is not None and line.box.left <= paragraph[0].box.left + 1
+        if (item or self._level(line) is not None) and not self._is_full(last, line):
+            return False
+        if len(paragraph) > 1 and _pitch(last, line) > LOOSER * _pitch(paragraph[-2], last):
             return False
         return -line.size < line.box.top - last.box.bottom < PARAGRAPH_GAP * line.size
 
@@ -62,14 +71,16 @@ class Prose:
         text = self._joined(lines)
         if level is not None and text.count("\n") < MOST_HEADING_LINES:
             self._out.heading(level, text)
-        elif mark := _BULLET.match(lines[0].text):
-            with self._out.item("-"):
+        elif mark := _mark(lines[0]):
+            with self._out.item("-" if mark.re is _BULLET else f"{mark[1]}."):
                 self._out.paragraph(self._joined(lines, skip=mark.end()))
-        elif number := _NUMBER.match(lines[0].text):
-            with self._out.item(f"{number[1]}."):
-                self._out.paragraph(self._joined(lines, skip=number.end()))
         else:
             self._out.paragraph(text)
+
+    def _is_full(self, above: Line, line: Line) -> bool:
+        """Whether the first word of a line had no room in the one above it."""
+        room = self._margins[_column(line)] - above.box.right - 0.3 * line.size
+        return room < line.words[0].box.width
 
     def _joined(self, lines: list[Line], skip: int = 0) -> str:
         """Lines that the margin ended are one, words that it divided too."""
@@ -79,8 +90,7 @@ class Prose:
             if above and text.endswith("-") and text[-2:-1].isalpha() and words[:1].islower():
                 text = text[:-1]
             elif above:
-                room = self._margins[_column(line)] - above.box.right - 0.3 * line.size
-                text += " " if room < line.words[0].box.width else "\n"
+                text += " " if self._is_full(above, line) else "\n"
             text += escaped(words)
         return text
 
@@ -90,13 +100,22 @@ def rounded(size: float) -> float:
     return float(round(size))
 
 
+def _pitch(above: Line, line: Line) -> float:
+    return line.box.middle[1] - above.box.middle[1]
+
+
+def _mark(line: Line) -> re.Match[str] | None:
+    """What a line of a list item begins with."""
+    return _BULLET.match(line.text) or _NUMBER.match(line.text)
+
+
 def _right_margins(lines: list[Line]) -> dict[int, float]:
     """By column, how far its lines go to the right."""
     margins: dict[int, float] = {}
     for line in lines:
         if line.table is None:
             for column in (_column(line) - 1, _column(line), _column(line) + 1):
-                margins[column] = max(margins.get(column, 0.0), line.box.right)
+                margins[column] = max(margins.get(column, line.box.left + NARROWEST), line.box.right)
     return margins
 
 

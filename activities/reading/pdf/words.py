@@ -1,6 +1,7 @@
 """The words of a page and where they stand, as PDFium tells them."""
 
 import ctypes
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,8 +15,11 @@ TINY_POINTS = 3.0
 BLANK = 0.2
 """A gap of this part of the font's height divides words, whether or not the file says so."""
 TILT_RADIANS = 0.1
+LINE_END_HYPHEN = 2
+"""What PDFium makes of a hyphen that divides a word between two lines."""
 NOT_LETTERS = {0, 0xFFFD, 0xFFFE, 0xFFFF}
 
+_FILLED = {0, 2, 4, 6}
 _INVISIBLE = {3, 7}  # neither filled nor stroked
 
 
@@ -76,13 +80,15 @@ def _letters(text_page: Any, shown: Matrix) -> Iterator[_Letter | None]:
             continue
         if 0xDC00 <= code < 0xE000:
             code, high = 0x10000 + ((high & 0x3FF) << 10) + (code & 0x3FF), 0
+        if code == LINE_END_HYPHEN:
+            code = ord("-")
         letter = chr(code) if code not in NOT_LETTERS and code < 0x110000 else ""
         handle = None if not letter.strip() else pdfium.FPDFText_GetTextObject(text_page, index)
         if not handle or not pdfium.FPDFText_GetLooseCharBox(text_page, index, box):
             yield None
             continue
         address = ctypes.addressof(handle.contents)
-        ink = inks.get(address) or inks.setdefault(address, _ink(text_page, index, handle))
+        ink = inks.get(address) or inks.setdefault(address, _ink(text_page, index, handle, shown))
         x0, x1 = a * box.left + c * box.bottom + e, a * box.right + c * box.top + e
         y0, y1 = b * box.left + d * box.bottom + f, b * box.right + d * box.top + f
         yield letter, ink, min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)
@@ -102,15 +108,17 @@ def _follows(last: _Letter, letter: _Letter) -> bool:
     return level and -height < next_left - right < BLANK * max(height, next_bottom - next_top)
 
 
-def _ink(text_page: Any, index: int, handle: Any) -> Ink:
+def _ink(text_page: Any, index: int, handle: Any, shown: Matrix) -> Ink:
     red, green, blue, alpha = (ctypes.c_uint() for _ in range(4))
     mode = pdfium.FPDFTextObj_GetTextRenderMode(handle)
-    plain = mode in (0, 2, 4, 6) and pdfium.FPDFText_GetFillColor(text_page, index, red, green, blue, alpha)
-    angle = pdfium.FPDFText_GetCharAngle(text_page, index)
+    plain = mode in _FILLED and pdfium.FPDFText_GetFillColor(text_page, index, red, green, blue, alpha)
+    angle = -pdfium.FPDFText_GetCharAngle(text_page, index)  # which counts clockwise
+    across = shown.a * math.cos(angle) + shown.c * math.sin(angle)
+    down = shown.b * math.cos(angle) + shown.d * math.sin(angle)
     return Ink(
         handle=handle,
         invisible=mode in _INVISIBLE,
-        upright=angle < TILT_RADIANS or angle > 6.2832 - TILT_RADIANS or abs(angle - 3.1416) < TILT_RADIANS,
+        upright=abs(math.atan2(down, across)) < TILT_RADIANS,
         colour=(red.value, green.value, blue.value) if plain else None,
     )
 
