@@ -61,7 +61,7 @@ def evaluate(
         return
     if not names:
         raise typer.BadParameter("name at least one; --list shows what there is", param_hint="SUITE")
-    if (url is None) is not (key is None) and url is not None:
+    if url is not None and key is None:
         raise typer.BadParameter("needs --key", param_hint="--url")
     chosen = [_load(name, data) for name in names]
     if filter_ is not None:

@@ -24,6 +24,7 @@ async def run(
 
     `step` is called once for each case that is done. With `model` the system asks that one, and what it obeyed is known.
     """
+    answerer = "-" if client is None else await client.answerer()
     runner = Runner(suite, client, classifier, model)
     await runner.teach()
     slots = asyncio.Semaphore(parallel)
@@ -37,7 +38,6 @@ async def run(
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(one(name, case)) for name, case in suite.cases.items()]
     results = await runner.with_reasons([result for task in tasks for result in task.result()])
-    answerer = "-" if client is None else await client.answerer()
     return judged(suite, answerer, results)
 
 
