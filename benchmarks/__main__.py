@@ -19,7 +19,7 @@ from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest
 from temporalio.client import Client
 
 from activities.embedding.choice import embedder_for
-from benchmarks import bare, encryption, ingest, row_security, sign_in, system
+from benchmarks import bare, encryption, ingest, row_security, search, sign_in, system
 from benchmarks.load import Cell, median, run
 from benchmarks.turns import QUESTIONS, Turns
 from models.contracts.routing import conversation_id
@@ -60,6 +60,7 @@ async def measure(seconds: float, rounds: int) -> Figures:
     console.print("ingestion, against the bare embedder")
     ingested = await ingest.speed()
     figures.add("ingested_chunks_per_s", ingested.ingested, "1/s", ingested.bare)
+    await searching(figures)
     await encrypting(figures, seconds, rounds)
     console.print("starting the system")
     async with (
@@ -111,6 +112,15 @@ async def encrypting(figures: Figures, seconds: float, rounds: int) -> None:
         sides = (turned.encrypted, turned.plain)
         ours, theirs = (median([cell.percentile(0.5) for cell in cells]) for cells in sides)
         figures.add(f"encrypted_turn_p50_c{turned.clients}", 1000 * ours, "ms", 1000 * theirs)
+
+
+async def searching(figures: Figures) -> None:
+    """A search without the embedding of its question; the baseline is the exact scan of the same tenant."""
+    console.print("search in 1,000, 10,000 and 100,000 passages (some minutes)")
+    for found in await search.costs():
+        figures.add(f"search_p50_{found.chunks}", found.p50, "ms", found.exact_p50)
+        figures.add(f"search_p99_{found.chunks}", found.p99, "ms")
+        figures.add(f"search_recall_at_{search.TOP}_{found.chunks}", found.recall, "share")
 
 
 async def embedding(figures: Figures) -> None:

@@ -25,7 +25,7 @@ def reindex(
     from time import sleep
 
     from cli.http import connected
-    from cli.kb import bar
+    from cli.kb_add import bar
 
     with connected(tenant, url, key, data_dir) as api, bar() as progress:
         job = api.post("/v1/kb/reindex")

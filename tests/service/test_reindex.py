@@ -1,7 +1,7 @@
 """A tenant moves to another embedding space: nothing is lost on the way, and no search fails or mixes two spaces."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import Sequence
 from hashlib import blake2b
 from uuid import UUID
 
@@ -35,10 +35,10 @@ class Hashed:
         self.asked += 1
         return self._vector(text)
 
-    async def embed_queries(self, texts: list[str]) -> list[Vector]:
+    async def embed_queries(self, texts: Sequence[str]) -> list[Vector]:
         return [self._vector(text) for text in texts]
 
-    async def embed_passages(self, texts: list[str]) -> list[Vector]:
+    async def embed_passages(self, texts: Sequence[str]) -> list[Vector]:
         self.passages += texts
         return [self._vector(text) for text in texts]
 
@@ -54,10 +54,10 @@ class Hashed:
 
 
 @pytest.fixture
-async def moving(database: Database, tenant: UUID) -> AsyncIterator[tuple[Library, Library]]:
+async def moving(database: Database, tenant: UUID) -> tuple[Library, Library]:
     """One tenant's knowledge as processes with the old model alone see it, and as those with both do."""
     old, new = Hashed("old", 64), Hashed("new", 96)
-    yield await open_library(database, tenant, old), await open_library(database, tenant, old, new)
+    return await open_library(database, tenant, old), await open_library(database, tenant, old, new)
 
 
 async def begin(library: Library) -> UUID:

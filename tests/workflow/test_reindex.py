@@ -26,8 +26,8 @@ from models.contracts.reindex import (
     Filled,
     FillInput,
     ReindexInput,
-    SwitchInput,
     Switched,
+    SwitchInput,
 )
 from models.contracts.routing import KNOWLEDGE_QUEUE, reindex_id
 from workflows import policies

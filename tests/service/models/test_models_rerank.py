@@ -5,6 +5,7 @@ from typing import Literal
 from uuid import uuid4
 
 import pytest
+from pydantic import SecretStr
 
 from activities.provider.errors import RejectedError
 from activities.reranking.choice import reranker_for
@@ -29,7 +30,7 @@ async def reranker(request: pytest.FixtureRequest, fake: FakeReranker) -> AsyncI
         rerank_provider=request.param,
         rerank_url=fake.url if request.param == "tei" else f"{fake.url}/v2",
         rerank_model="m",
-        rerank_api_key=KEY,
+        rerank_api_key=SecretStr(KEY),
         rerank_seconds=0.5,
     )
     found = reranker_for(settings)
