@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import structlog
 from temporalio import activity
 
-from activities import phrases, wording
+from activities import note_gaps, phrases, wording
 from activities.generation.extractive import excerpt
 from models.contracts.conversation import Record, Reply
 from models.contracts.enums import Occasion, ReplyKind
@@ -48,6 +48,7 @@ class Recorder:
         try:
             async with self._database.tenant(given.tenant_id) as tx:
                 reply = await compose(tx, given, given.record.reply) if given.record.reply else None
+                await note_gaps.note(tx, given.conversation_id, given.record)
                 return await records.apply(tx, given.conversation_id, given.run, given.record, reply)
         except Exception as error:
             command = given.record.command

@@ -24,6 +24,7 @@ from models.contracts.conversation import (
 )
 from models.contracts.enums import Command
 from models.contracts.ingest import INGEST, STAGED, DocumentsStaged, IngestInput
+from models.contracts.learning import REVIEW, ReviewInput
 from models.contracts.mail import MAIL, MailInput
 from models.contracts.privacy import ERASURE, IDENTITY_CODE, ErasureInput, SendCodeInput
 from models.contracts.reindex import REINDEX, ReindexInput
@@ -45,6 +46,7 @@ from models.contracts.routing import (
     mail_id,
     priority,
     reindex_id,
+    review_id,
 )
 from models.contracts.tenant_life import (
     DELETION_CHANGED,
@@ -157,6 +159,22 @@ async def reindex(client: Client, start: ReindexInput) -> None:
         REINDEX.name,
         start,
         id=reindex_id(start.tenant_id, start.reindex_id),
+        task_queue=KNOWLEDGE_QUEUE,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        priority=priority(BATCH, start.tenant_id),
+        search_attributes=TypedSearchAttributes([SearchAttributePair(TENANT_ID, str(start.tenant_id))]),
+        rpc_timeout=RPC_TIMEOUT,
+    )
+
+
+async def review(client: Client, start: ReviewInput) -> None:
+    """Have a tenant's knowledge looked through. One that is under way goes on. Raises temporalio.service.RPCError when
+    Temporal cannot be reached."""
+    await client.start_workflow(
+        REVIEW.name,
+        start,
+        id=review_id(start.tenant_id),
         task_queue=KNOWLEDGE_QUEUE,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,

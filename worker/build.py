@@ -30,6 +30,7 @@ from activities.reranking.choice import reranker_for
 from activities.reranking.port import Reranker
 from activities.retain import Retain
 from activities.retrieve import Retriever
+from activities.review import Review, StartReviews
 from activities.routes.build import Routes
 from activities.tenant_deletion import TenantDeletion
 from activities.tenant_export import TenantExport
@@ -56,6 +57,7 @@ from workflows.mail import MailWorkflow
 from workflows.reconcile import ReconcileWorkflow
 from workflows.reindex import ReindexWorkflow
 from workflows.retention import RetentionWorkflow
+from workflows.review import ReviewsWorkflow, ReviewWorkflow
 from workflows.tenant_deletion import TenantDeletionWorkflow
 from workflows.tenant_export import TenantExportWorkflow
 
@@ -137,6 +139,7 @@ async def workers(settings: Settings, tools: Tools) -> list[Worker]:
         Room(bytes=settings.kb_tenant_mib << 20, chunks=settings.kb_tenant_chunks),
     )
     reindex = ReindexSteps(database, tools.spaces)
+    review = Review(database, tools.spaces, retriever)
     mail_url = settings.mail_url
     mailer = mailer_for(mail_url.get_secret_value() if mail_url else None, Home.at(settings.data_dir).mail)
     send_mail = SendMail(database, mailer, sender=settings.mail_from, origin=settings.origin)
@@ -149,7 +152,7 @@ async def workers(settings: Settings, tools: Tools) -> list[Worker]:
             client,
             task_queue=CONVERSATIONS_QUEUE,
             workflows=[ConversationWorkflow, EscalationWorkflow],
-            activities=[prepare.prepare, Recorder(database).record, ladder.plan, ladder.climb, Learn(database).learn],
+            activities=[prepare.prepare, Recorder(database).record, ladder.plan, ladder.climb, Learn(database, tools.spaces).learn],
             interceptors=[parking, Heartbeats()],
             max_cached_workflows=settings.worker_cached_workflows,
             sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
@@ -158,7 +161,7 @@ async def workers(settings: Settings, tools: Tools) -> list[Worker]:
         Worker(
             client,
             task_queue=KNOWLEDGE_QUEUE,
-            workflows=[IngestWorkflow, ReindexWorkflow],
+            workflows=[IngestWorkflow, ReindexWorkflow, ReviewWorkflow],
             activities=[
                 read.read_files,
                 ingest.split_documents,
@@ -168,6 +171,10 @@ async def workers(settings: Settings, tools: Tools) -> list[Worker]:
                 reindex.fill_space,
                 reindex.switch_space,
                 reindex.drop_vectors,
+                review.embed_gap_questions,
+                review.gather_gaps,
+                review.ask_gaps_again,
+                review.find_contradictions,
             ],
             interceptors=[parking],
             max_concurrent_activities=INGESTS_AT_A_TIME,
@@ -183,6 +190,7 @@ async def workers(settings: Settings, tools: Tools) -> list[Worker]:
                 IdentityCodeWorkflow,
                 ErasureWorkflow,
                 RetentionWorkflow,
+                ReviewsWorkflow,
                 TenantExportWorkflow,
                 TenantDeletionWorkflow,
             ],
@@ -197,6 +205,7 @@ async def workers(settings: Settings, tools: Tools) -> list[Worker]:
                 erase.close_erasure,
                 retain.next_tenants,
                 retain.retain,
+                StartReviews(database, client).start_reviews,
                 TenantExport(database, tools.vault).export_tenant,
                 deletion.begin_tenant_deletion,
                 deletion.purge_processes,

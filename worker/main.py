@@ -31,6 +31,8 @@ async def run(settings: Settings) -> None:
             await stack.enter_async_context(worker)
         await schedules.ensure(client, every=timedelta(seconds=settings.reconcile_seconds))
         await schedules.ensure_retention(client, hour=settings.retention_hour)
+        # What retention has erased is not looked at any more.
+        await schedules.ensure_reviews(client, hour=(settings.retention_hour + 1) % 24)
         log.info("worker ready", routes=len(held.routes.health()))
         await stop.wait()
         log.info("worker drains", seconds=settings.drain_seconds)

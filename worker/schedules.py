@@ -18,11 +18,13 @@ from temporalio.client import (
 )
 
 from models.contracts.ingest import RECONCILE, HandOverInput
+from models.contracts.learning import REVIEWS, ReviewsInput
 from models.contracts.privacy import RETENTION, RetentionInput
 from models.contracts.routing import OPERATIONS_QUEUE
 
 RECONCILE_ID = "reconcile"
 RETENTION_ID = "retention"
+REVIEWS_ID = "reviews"
 
 CATCH_UP = timedelta(minutes=1)
 """Runs that were missed for longer than this are not made up for: the next one sees all that they would have seen."""
@@ -57,6 +59,16 @@ async def ensure_retention(client: Client, *, hour: int) -> None:
         policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=DAY),
     )
     await _put(client, RETENTION_ID, retention)
+
+
+async def ensure_reviews(client: Client, *, hour: int) -> None:
+    """Have every tenant's knowledge looked through once a day, at that hour (UTC). Safe to call by many workers at once."""
+    reviews = Schedule(
+        action=ScheduleActionStartWorkflow(REVIEWS.name, ReviewsInput(), id=REVIEWS_ID, task_queue=OPERATIONS_QUEUE),
+        spec=ScheduleSpec(calendars=[ScheduleCalendarSpec(hour=[ScheduleRange(hour)])]),
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=DAY),
+    )
+    await _put(client, REVIEWS_ID, reviews)
 
 
 async def _put(client: Client, id_: str, schedule: Schedule) -> None:

@@ -12,6 +12,7 @@ from temporalio.common import RetryPolicy
 
 from models.contracts.escalation import CLIMB, LEARN, PLAN
 from models.contracts.ingest import EMBED, HAND_OVER, PUBLISH, READ, SPLIT
+from models.contracts.learning import ASK_AGAIN, EMBED_QUESTIONS, FIND_CONTRADICTIONS, GATHER_GAPS, START_REVIEWS
 from models.contracts.mail import SEND_MAIL
 from models.contracts.privacy import (
     CLOSE_ERASURE,
@@ -81,6 +82,11 @@ CALLS: dict[str, CallPolicy] = {
     FILL_SPACE.name: CallPolicy(timedelta(minutes=30), PERSIST, BATCH, heartbeat=timedelta(seconds=60)),
     SWITCH_SPACE.name: CallPolicy(timedelta(minutes=1), PERSIST, BATCH),
     DROP_VECTORS.name: CallPolicy(timedelta(minutes=5), PERSIST, BATCH),
+    EMBED_QUESTIONS.name: CallPolicy(timedelta(minutes=10), PERSIST, BATCH, heartbeat=timedelta(seconds=60)),
+    GATHER_GAPS.name: CallPolicy(timedelta(minutes=10), PERSIST, BATCH, heartbeat=timedelta(seconds=60)),
+    ASK_AGAIN.name: CallPolicy(timedelta(minutes=10), PERSIST, BATCH, heartbeat=timedelta(seconds=60)),
+    FIND_CONTRADICTIONS.name: CallPolicy(timedelta(minutes=10), PERSIST, BATCH, heartbeat=timedelta(seconds=60)),
+    START_REVIEWS.name: CallPolicy(timedelta(minutes=10), PERSIST, BATCH, heartbeat=timedelta(seconds=60)),
     # A mail server that is away is asked ever less often, and after an hour by reconcile.
     SEND_MAIL.name: CallPolicy(
         timedelta(minutes=1),

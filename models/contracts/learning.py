@@ -24,26 +24,22 @@ class GapStatus(StrEnum):
     IGNORED = "ignored"
 
 
-class GapOrder(StrEnum):
-    """What a person does about a gap."""
-
-    DRAFT = "draft"
-    CLOSE = "close"
-    IGNORE = "ignore"
-
-
-class ReviewInput(Frozen):
-    """One look at all of a tenant's knowledge."""
-
-    tenant_id: UUID
-
-
 class Reviewed(Frozen):
-    """What the look found: questions that were gathered, gaps that closed by themselves, contradictions there are."""
+    """What the look found: questions that were gathered, gaps that closed by themselves, passages that disagree."""
 
     questions: int = 0
     closed: int = 0
     contradictions: int = 0
+
+
+class ReviewInput(Frozen):
+    """One look at all of a tenant's knowledge. The rest is carried across continue-as-new: the step that is next and
+    where it goes on."""
+
+    tenant_id: UUID
+    step: int = 0
+    after: UUID | None = None
+    done: Reviewed = Reviewed()
 
 
 class StepInput(Frozen):
@@ -55,18 +51,25 @@ class StepInput(Frozen):
 
 
 class Stepped(Frozen):
-    """`after`: where to go on; None: nothing is left."""
+    """`found`: things of the kind that the step is after. `after`: where to go on; None: nothing is left."""
 
-    looked: int = 0
     found: int = 0
     after: UUID | None = None
 
 
 class ReviewsInput(Frozen):
-    """A night's start of every tenant's review; carried across continue-as-new."""
+    """A night's start of every tenant's review; `after` and the count carry it across continue-as-new."""
 
     after: UUID | None = None
     tenants: int = 0
+    limit: int = 100
+
+
+class ReviewsStarted(Frozen):
+    """`after`: the last tenant that was started; None: there was none left."""
+
+    tenants: int = 0
+    after: UUID | None = None
 
 
 REVIEW = Workflow("review_knowledge", ReviewInput, Reviewed)
@@ -76,3 +79,4 @@ EMBED_QUESTIONS = Activity("embed_gap_questions", StepInput, Stepped)
 GATHER_GAPS = Activity("gather_gaps", StepInput, Stepped)
 ASK_AGAIN = Activity("ask_gaps_again", StepInput, Stepped)
 FIND_CONTRADICTIONS = Activity("find_contradictions", StepInput, Stepped)
+START_REVIEWS = Activity("start_reviews", ReviewsInput, ReviewsStarted)

@@ -44,6 +44,11 @@ def reindex_schedule_id(tenant: UUID) -> str:
     return f"reindex/{tenant}"
 
 
+def review_id(tenant: UUID) -> str:
+    """One look at a tenant's knowledge at a time."""
+    return f"review/{tenant}/knowledge"
+
+
 def mail_id(tenant: UUID, mail: UUID) -> str:
     return f"mail/{tenant}/{mail}"
 

@@ -126,6 +126,15 @@ class Budgets(Strict):
         return None if self.cost_per_month is None else round(self.cost_per_month * 1_000_000)
 
 
+class Learning(Strict):
+    """What is learned from people without anybody being asked."""
+
+    # What an owner answers becomes knowledge at once; otherwise it waits for review like everybody's.
+    approve_owners: StrictBool = True
+    # A page that answers rest on and nobody has touched for so many days is reported.
+    stale_days: Annotated[StrictInt, Field(ge=1, le=3650)] = 180
+
+
 class TenantSettings(Strict):
     """Everything a tenant can tune, validated whenever it is written."""
 
@@ -148,6 +157,7 @@ class TenantSettings(Strict):
     retention_days: Annotated[StrictInt, Field(ge=1, le=3650)] | None = None
     masking: Masking = Masking()
     budgets: Budgets = Budgets()
+    learning: Learning = Learning()
     # How long a customer who gave the right code counts as verified.
     verified_minutes: Annotated[StrictInt, Field(ge=1, le=1440)] = 30
     # How long the deletion of the whole tenant can be called off.

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 
 from models.contracts.privacy import ErasureInput, ErasureStatus, ToErase
-from models.repositories import vocabulary
+from models.repositories import learned, vocabulary
 from models.tables import (
     conversations,
     customers,
@@ -23,6 +23,7 @@ from models.tables import (
     erasures,
     escalations,
     events,
+    gap_questions,
     identity_codes,
     learned_answers,
     messages,
@@ -188,6 +189,7 @@ async def erase_conversation(tx: TenantTx, conversation: UUID) -> Counter[str]:
         )
     ).all()
     removed["knowledge_documents"] = await _forget_learned(tx, asked)
+    await learned.release(tx, asked)
     ids = [str(each) for each in (conversation, *asked)]
     forgotten = await tx.connection.execute(FORGET_RESPONSES, {"tenant": tx.tenant_id, "ids": ids})
     removed["stored_responses"] = forgotten.rowcount
@@ -198,6 +200,7 @@ async def erase_conversation(tx: TenantTx, conversation: UUID) -> Counter[str]:
         "events": events,
         "sends": send_ledger,
         "drafts": drafts,
+        "gap_questions": gap_questions,
         "identity_codes": identity_codes,
         "escalations": escalations,
         "messages": messages,

@@ -322,6 +322,20 @@ async def fail(tx: TenantTx, source: UUID, kind: str) -> None:
         await _finish(tx, source, IngestStatus.FAILED, kind)
 
 
+async def withdraw(tx: TenantTx, source: UUID, names: Sequence[str]) -> None:
+    """Take documents out of knowledge in this transaction, those on their way into it included."""
+    if await staging.lock(tx, source):
+        await tx.connection.execute(
+            sa.delete(documents).where(
+                documents.c.tenant_id == tx.tenant_id,
+                documents.c.source_id == source,
+                among(documents.c.name, names),
+                STAGED,
+            )
+        )
+        await _archive(tx, source, names)
+
+
 async def _archive(tx: TenantTx, source: UUID, names: Sequence[str]) -> None:
     """Archived chunks stay readable for answers that cite them; their vectors and bands go."""
     archived = (

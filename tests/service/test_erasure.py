@@ -106,7 +106,7 @@ async def test_nothing_of_a_customer_is_left(
 ) -> None:
     stays = await altyn.opened(customer={"external_id": "stays"})
     await altyn.said(stays)
-    body = {"customer": {"external_id": f"{MARKER}-id", "name": f"{MARKER} Name"}}
+    body = {"customer": {"external_id": f"{MARKER}-id", "name": f"{MARKER}Name"}}
     opened = await altyn.post("/v1/conversations", body, key=f"{MARKER}-open")
     conversation = opened.json()["id"]
     await altyn.post(
