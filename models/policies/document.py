@@ -77,8 +77,8 @@ def read(source: bytes, format_: Format) -> Policy:
     if format_ is Format.JSON:
         value = _json(text)
         try:
-            # JSON is YAML, but for tabs between its tokens; only the places are taken from there.
-            _compose(text.replace("\t", " "), places)
+            # JSON is YAML as far as places go; values are taken from JSON itself.
+            _compose(text, places)
         except InvalidPolicyError:
             places = Places()
     else:

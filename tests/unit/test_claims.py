@@ -50,6 +50,7 @@ def test_what_is_allowed_is_not(answer: str) -> None:
         "https://evil.example",
         "www.evil.example/altyn.example",
         "https://altyn.example@evil.example/",
+        "https://altyn.example:443@evil.example/",
         "https://altyn.example.evil.example",
         "notaltyn.example",
         "//evil.example/x",
