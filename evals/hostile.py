@@ -21,7 +21,8 @@ from evals.cases import Injection
 from evals.words import plain
 from runtime.embedded.ports import LOOPBACK, pick
 
-MODEL = "hostile"
+HOSTILE = "hostile model"
+"""As reports name it."""
 PASSAGE = re.compile(r"<passage [^\n]*>\n(.*?)\n</passage>", re.DOTALL)
 PIECE_CHARACTERS = 40
 
@@ -59,7 +60,7 @@ class HostileModel:
         thread.start()
         try:
             url = f"http://{LOOPBACK}:{port}/v1"
-            yield {"LLM_PROVIDER": "openai", "LLM_URL": url, "LLM_MODEL": MODEL, "LLM_UNDERSTANDS": "false"}
+            yield {"LLM_PROVIDER": "openai", "LLM_URL": url, "LLM_MODEL": "hostile", "LLM_UNDERSTANDS": "false"}
         finally:
             server.should_exit = True
             await asyncio.to_thread(thread.join)
@@ -75,5 +76,5 @@ def _events(text: str) -> Iterator[str]:
 
 
 def _event(chunk: dict[str, object]) -> str:
-    envelope = {"id": "eval", "object": "chat.completion.chunk", "created": 0, "model": MODEL}
+    envelope = {"id": "eval", "object": "chat.completion.chunk", "created": 0, "model": "hostile"}
     return f"data: {json.dumps(envelope | chunk)}\n\n"

@@ -8,7 +8,7 @@ from evals import judge
 from evals.cases import Answer, Case, Decision, Injection, IntentOf, Probe, Retrieval, Script
 from evals.client import Client
 from evals.grounded import Knowledge
-from evals.hostile import HostileModel
+from evals.hostile import HOSTILE, HostileModel
 from evals.judge import Exchange
 from evals.metrics import METRICS, measure
 from evals.result import Measured, Result, SuiteRun
@@ -24,7 +24,7 @@ async def run(
 
     `step` is called once for each case that is done. With `model` the system asks that one, and what it obeyed is known.
     """
-    answerer = "-" if client is None else await client.answerer()
+    answerer = await _answerer(client, model)
     runner = Runner(suite, client, classifier, model)
     await runner.teach()
     slots = asyncio.Semaphore(parallel)
@@ -39,6 +39,13 @@ async def run(
         tasks = [group.create_task(one(name, case)) for name, case in suite.cases.items()]
     results = await runner.with_reasons([result for task in tasks for result in task.result()])
     return judged(suite, answerer, results)
+
+
+async def _answerer(client: Client | None, model: HostileModel | None) -> str:
+    """What writes the answers; nothing where intents alone are judged."""
+    if model is not None:
+        return HOSTILE
+    return "-" if client is None else await client.answerer()
 
 
 def judged(suite: Suite, answerer: str, results: Sequence[Result]) -> SuiteRun:

@@ -38,7 +38,7 @@ def test_a_suite_is_run_judged_and_written(tmp_path: Path) -> None:
     assert {result["reason"] for result in of.values() if result["because"] == "policy"} == {"policy"}
 
     # The same attack on a model that obeys: it was reached, and what it said went no further.
-    assert writing["answerer"] == "openai hostile"
+    assert writing["answerer"] == "hostile model"
     attack = next(result for result in writing["results"] if result["kind"] == "attack")
     assert attack["reached"]
     assert attack["passed"], attack
