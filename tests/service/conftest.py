@@ -1,7 +1,7 @@
 """Real servers for whoever asks: Postgres with the schema, and Temporal."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from uuid import UUID
 
 import pytest
@@ -14,6 +14,7 @@ from runtime.database import Database
 from runtime.embedded import Servers, running
 from runtime.ids import new_id
 from runtime.migrate import upgrade
+from tests.service import ollama_proxy
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +36,13 @@ def model_server(llmock_server: LLMockServer) -> LLMockServer:
     """Without the answers and the faults that the module before has left there."""
     LLMock(llmock_server).reset()
     return llmock_server
+
+
+@pytest.fixture(scope="session")
+def ollama_url(llmock_server: LLMockServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server of Ollama's native API whose models (`vllm/<name>`) are llmock's."""
+    with ollama_proxy.serving(llmock_server.base_url(), tmp_path_factory.mktemp("ollama-proxy")) as url:
+        yield url
 
 
 @pytest.fixture

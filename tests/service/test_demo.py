@@ -14,9 +14,15 @@ ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.slow
 
 
-def mainstay(*words: str, timeout: float = 110) -> subprocess.CompletedProcess[str]:
+def mainstay(*words: str, typed: str = "", timeout: float = 110) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "cli", *words], cwd=ROOT, capture_output=True, text=True, timeout=timeout, check=False
+        [sys.executable, "-m", "cli", *words],
+        cwd=ROOT,
+        input=typed,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
     )
 
 
@@ -66,20 +72,21 @@ def test_a_question_is_answered_in_its_language_with_its_source(
     running: Path, question: str, language: str, words: str
 ) -> None:
     answer = passed(mainstay("ask", question, "--tenant", "altyn-home", "--json", "--data-dir", str(running)))
-    assert answer["status"] == "answered"
-    assert answer["reply"]["language"] == language
-    assert words in answer["reply"]["text"].replace("\u202f", " ").replace("\u00a0", " ")
-    assert answer["reply"]["citations"]
+    assert answer["decision"] == "quote"
+    assert answer["language"] == language
+    assert words in answer["text"].replace("\u202f", " ").replace("\u00a0", " ")
+    assert answer["citations"]
 
 
 def test_what_the_pages_do_not_cover_goes_to_a_person(running: Path) -> None:
     words = ("ask", "Do you rent out appliances for exhibitions?", "--tenant", "altyn-home", "--json")
     answer = passed(mainstay(*words, "--data-dir", str(running)))
-    assert answer["status"] == "escalated"
-    assert answer["reply"]["kind"] == "escalated"
+    assert (answer["decision"], answer["reason"]) == ("escalate", "knowledge_gap")
 
 
 def test_an_operator_sees_the_request_and_doctor_finds_nothing_wrong(running: Path) -> None:
+    typed = "Can I speak to a real person, please?\n"
+    assert mainstay("chat", "--tenant", "altyn-home", "--data-dir", str(running), typed=typed).returncode == 0
     waiting = mainstay("escalations", "list", "--tenant", "altyn-home", "--json", "--data-dir", str(running))
     assert waiting.returncode == 0
     assert "pending" in waiting.stdout

@@ -11,7 +11,7 @@ from llmock.scenarios import Fail, Match, Reply
 from llmock.testing import LLMockServer
 
 from tests.service.api.house import Company
-from tests.service.whole import eventually, messages_of, open_escalation, servers_of_its_own, system
+from tests.service.whole import eventually, forget_failures, messages_of, open_escalation, servers_of_its_own, system
 
 TURN_SECONDS, STALL_SECONDS = 4.0, 0.5
 SLACK_SECONDS = 3.0
@@ -43,6 +43,12 @@ async def altyn(tmp_path_factory: pytest.TempPathFactory, model_server: LLMockSe
         ) as altyn,
     ):
         yield altyn
+
+
+@pytest.fixture(autouse=True)
+def forgiven(altyn: Company) -> None:
+    assert altyn.routes is not None
+    forget_failures(altyn.routes)
 
 
 @pytest.fixture

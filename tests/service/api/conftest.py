@@ -1,13 +1,17 @@
 """One gateway and one worker for all tests of the gateway; a tenant for each test."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
+from cli.answering import answering
 from models.payload_keys import connected
 from runtime.database import Database
 from runtime.embedded import Servers
 from tests.service.api.house import Company, company, serving, settings_of, working
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="session")
@@ -18,7 +22,9 @@ async def worker(servers: Servers, database: Database) -> AsyncIterator[None]:
 
 @pytest.fixture(scope="session")
 async def url(servers: Servers) -> AsyncIterator[str]:
-    async with serving(settings_of(servers)) as (url, _):
+    # What intents are told by is embedded once, not at every run of the tests.
+    settings = settings_of(servers, data_dir=ROOT / "build" / "test-home")
+    async with serving(settings, open_answerer=answering(settings)) as (url, _):
         yield url
 
 

@@ -14,6 +14,7 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from activities.routes.build import Routes
 from api.answering import OpenAnswerer
 from api.app import create_app
 from api.search import OpenSearcher
@@ -132,6 +133,8 @@ class Company:
     members: dict[str, Member]
     keys: dict[str, str]
     http: httpx.AsyncClient
+    # Of the worker, where there is a real one.
+    routes: Routes | None = None
 
     def as_(self, name: str) -> dict[str, str]:
         """Headers with the key of a member."""

@@ -75,15 +75,17 @@ async def test_a_company_from_its_first_key_to_a_resolved_escalation(terminal: T
     assert [(each["name"], each["role"]) for each in members.json] == [("Dana", "owner"), ("Aigerim", "agent")]
     assert empty.out.strip() == "Nobody waits for a person."
 
-    answered, escalated = await asyncio.gather(
+    answered, needed, _ = await asyncio.gather(
         terminal.mainstay("ask", HELLO, "--tenant", slug),
         terminal.mainstay("ask", PERSON, "--json", MAINSTAY_API_KEY=created["api_key"]),
+        terminal.mainstay("chat", "--tenant", slug, typed=f"{PERSON}\n"),
     )
     assert answered.code == 0
-    assert answered.out.splitlines()[:2] == ["Words of the bot.", "  source: Help"]
-    assert escalated.json["status"] == "escalated"
+    assert answered.out.startswith("Hello")
+    assert needed.json["decision"] == "escalate"
 
-    escalation = escalated.json["escalation"]["id"]
+    waiting = await terminal.mainstay("escalations", "list", "--tenant", slug, "--json")
+    (escalation,) = [each["id"] for each in waiting.json]
     taken = await terminal.mainstay("escalations", "take", escalation, MAINSTAY_API_KEY=added["api_key"])
     assert taken.out.strip() == "Done: the escalation is active, the conversation manager_active."
     replied = await terminal.mainstay("escalations", "reply", escalation, "Hi.", MAINSTAY_API_KEY=added["api_key"])

@@ -89,14 +89,14 @@ async def test_conversations_are_found_by_state(acme: Company) -> None:
     assert [each["id"] for each in found] == [conversation]
 
 
-async def test_a_question_is_asked_in_one_call(acme: Company) -> None:
-    answered = await acme.post("/v1/agent/ask", {"question": HELLO})
-    assert answered.status_code == 200
-    assert answered.json()["status"] == "answered"
+async def test_a_question_is_asked_without_a_conversation_and_nobody_is_called(acme: Company) -> None:
+    greeted = await acme.post("/v1/agent/ask", {"question": HELLO})
+    assert greeted.status_code == 200
+    assert (greeted.json()["decision"], greeted.json()["kind"]) == ("reply", "greeting")
     escalated = (await acme.post("/v1/agent/ask", {"question": PERSON})).json()
-    assert escalated["status"] == "escalated"
-    assert escalated["escalation"]["reason"] == "human_request"
-    assert escalated["reply"]["kind"] == "escalated"
+    assert (escalated["decision"], escalated["reason"]) == ("escalate", "human_request")
+    assert escalated["text"] is None, "nobody promises a person who has not been asked"
+    assert (await acme.get("/v1/conversations")).json()["items"] == []
 
 
 async def test_what_is_another_tenants_does_not_exist(acme: Company, globex: Company) -> None:

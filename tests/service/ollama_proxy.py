@@ -1,4 +1,4 @@
-"""Model servers to fail against: llmock behind its pytest fixture, and Ollama's native API in front of it."""
+"""A server of Ollama's native API, whose models are those of a server of OpenAI's."""
 
 import os
 import socket
@@ -6,10 +6,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
-import pytest
-from llmock.testing import LLMockServer
 
 READY_SECONDS = 30
 
@@ -21,15 +21,14 @@ def free_port() -> int:
         return port
 
 
-@pytest.fixture(scope="session")
-def ollama_url(llmock_server: LLMockServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server of Ollama's native API whose models (`vllm/<name>`) are llmock's."""
+@contextmanager
+def serving(openai_url: str, folder: Path) -> Iterator[str]:
+    """Its URL; its models are `vllm/<name>`."""
     port = free_port()
-    folder = tmp_path_factory.mktemp("ollama-proxy")
     environment = {
         **os.environ,
         "HOME": str(folder),
-        "PROVIDERS_VLLM_BASE_URL": llmock_server.base_url(),
+        "PROVIDERS_VLLM_BASE_URL": openai_url,
         "PROVIDERS_VLLM_API_KEY": "EMPTY",
     }
     with (folder / "log").open("wb") as log:
