@@ -2,6 +2,8 @@
 
     python -m benchmarks.fit_confidence
 
+For the embedding model that the settings (MAINSTAY_EMBEDDING_*) name; unset, the embedded one.
+
 Two sources. XQuAD (../shared/data, English and Russian, the question's own language and across): each question is asked
 of a small pool of articles, once with its article in the pool and once without. The sample company (samples/): questions
 that its pages cover and questions that they do not, in three languages, over its English, Russian and both sets of
@@ -25,13 +27,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activities.confidence import ANSWER_AT, UNSURE_AT, Features, features
-from activities.embedding.nano import NanoEmbedder
+from activities.embedding.nano import MODEL, NanoEmbedder
+from activities.embedding.port import Embedder
+from activities.embedding.spaces import configured
 from activities.generation.extractive import best_passage
 from activities.splitting import split
 from activities.terms import content_stems
 from activities.understanding.language import detect
 from models.contracts.enums import Language
 from models.contracts.knowledge import Passage
+from runtime.settings import load
 
 ROOT = Path(__file__).parents[1]
 XQUAD = ROOT.parent / "shared" / "data"
@@ -64,12 +69,19 @@ class Case:
     answers: str | None
 
 
+def model_name(embedder: Embedder) -> str:
+    """As FITS knows it: without whose it is."""
+    return embedder.space.model.rpartition("/")[2]
+
+
 class Vectors:
     """Embeds each text once, across runs."""
 
-    def __init__(self) -> None:
-        self._embedder = NanoEmbedder()
-        self._known: dict[str, Array] = dict(np.load(CACHE)) if CACHE.exists() else {}
+    def __init__(self, embedder: Embedder | None = None) -> None:
+        self._embedder = embedder or NanoEmbedder()
+        model = model_name(self._embedder)
+        self._cache = CACHE if model == MODEL else CACHE.with_stem(f"{CACHE.stem}-{model}")
+        self._known: dict[str, Array] = dict(np.load(self._cache)) if self._cache.exists() else {}
 
     async def of(self, texts: Sequence[str], *, query: bool) -> Array:
         keys = [hashlib.sha256(f"{query}{text}".encode()).hexdigest() for text in texts]
@@ -81,8 +93,8 @@ class Vectors:
         return np.stack([self._known[key] for key in keys])
 
     def save(self) -> None:
-        CACHE.parent.mkdir(exist_ok=True)
-        np.savez(CACHE, **cast("dict[str, Any]", self._known))
+        self._cache.parent.mkdir(exist_ok=True)
+        np.savez(self._cache, **cast("dict[str, Any]", self._known))
 
 
 def sample_cases(part: str) -> Iterator[Case]:
@@ -228,7 +240,8 @@ def report(title: str, judged: list[Judged], coefficients: Array, intercept: flo
 
 
 async def main() -> None:
-    vectors = Vectors()
+    embedder, _ = configured(load())
+    vectors = Vectors(embedder)
     fitted = await judge(sample_cases("fit"), vectors)
     held = await judge(sample_cases("held"), vectors)
     if XQUAD.exists():
@@ -236,10 +249,10 @@ async def main() -> None:
         held += await judge(xquad_cases(fitted=False), vectors)
     vectors.save()
     coefficients, intercept = fit(fitted)
-    print("COEFFICIENTS = Features(")
+    print(f'"{model_name(embedder)}": Fit(\n    Features(')
     for name, value in zip(Features._fields, coefficients, strict=True):
-        print(f"    {name}={value:.2f},")
-    print(f")\nINTERCEPT = {intercept:.2f}")
+        print(f"        {name}={value:.2f},")
+    print(f"    ),\n    intercept={intercept:.2f},\n),")
     report("fitted on", fitted, coefficients, intercept)
     report("held out", held, coefficients, intercept)
 

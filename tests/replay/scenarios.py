@@ -20,11 +20,13 @@ from models.contracts.escalation import ESCALATION, Learned
 from models.contracts.ingest import HAND_OVER, INGEST, RECONCILE, HandedOver, HandOverInput
 from models.contracts.mail import MAIL, SEND_MAIL, Mailed, MailInput
 from models.contracts.privacy import ERASURE, IDENTITY_CODE, RETENTION
+from models.contracts.reindex import REINDEX
 from models.contracts.routing import mail_id
 from models.contracts.turn import Coverage, Generated, GenerateInput, Outcome, Verdict
 from tests.replay import privacy
 from tests.workflow.desk import BORIS, LADDER, Desk
 from tests.workflow.test_ingest import Shelf
+from tests.workflow.test_reindex import Shelves
 from workflows.mail import MailWorkflow
 from workflows.reconcile import ReconcileWorkflow
 
@@ -172,6 +174,24 @@ async def mail(environment: WorkflowEnvironment, send_mail: Callable[..., Any]) 
         return handle
 
 
+async def reindexed(environment: WorkflowEnvironment) -> Handle:
+    """A passage came late; what nobody searches any more is dropped in two rounds."""
+    async with Shelves(environment).worker() as shelves:
+        shelves.late = 1
+        handle = await shelves.start(shelves.reindex)
+        await handle.result()
+        return handle
+
+
+async def reindex_failed(environment: WorkflowEnvironment) -> Handle:
+    async with Shelves(environment).worker() as shelves:
+        shelves.broken = True
+        handle = await shelves.start()
+        with suppress(WorkflowFailureError):
+            await handle.result()
+        return handle
+
+
 SCENARIOS += [
     Scenario(f"{ERASURE.name}.done", privacy.erased, "skipping"),
     Scenario(f"{RETENTION.name}.continued", privacy.retained),
@@ -181,6 +201,8 @@ SCENARIOS += [
     Scenario(f"{INGEST.name}.done", ingest_done),
     Scenario(f"{INGEST.name}.failed", ingest_failed),
     Scenario(f"{INGEST.name}.files", ingest_files),
+    Scenario(f"{REINDEX.name}.done", reindexed, "skipping"),
+    Scenario(f"{REINDEX.name}.failed", reindex_failed, "skipping"),
     Scenario(f"{RECONCILE.name}.done", reconcile_done),
 ]
 

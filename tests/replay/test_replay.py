@@ -28,6 +28,7 @@ from workflows.identity import IdentityCodeWorkflow
 from workflows.ingest import IngestWorkflow
 from workflows.mail import MailWorkflow
 from workflows.reconcile import ReconcileWorkflow
+from workflows.reindex import ReindexWorkflow
 from workflows.retention import RetentionWorkflow
 
 WORKFLOWS = [
@@ -38,6 +39,7 @@ WORKFLOWS = [
     IngestWorkflow,
     MailWorkflow,
     ReconcileWorkflow,
+    ReindexWorkflow,
     RetentionWorkflow,
 ]
 
