@@ -46,7 +46,7 @@ def _where(error: Exception) -> str:
     trace, line = error.__traceback__, ""
     while trace is not None:
         path = Path(trace.tb_frame.f_code.co_filename)
-        if path.parent.name in ("reading", "pdf", "html", "office"):
+        if "reading" in path.parts:
             line = f"{path.name}:{trace.tb_lineno}"
         trace = trace.tb_next
     return f"{type(error).__name__} at {line}"

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from urllib.parse import urljoin
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
@@ -59,6 +60,7 @@ class _Writer:
     def __init__(self, page: LexborHTMLParser, limits: Limits, *, whole: bool):
         self.out = Markdown(limits.characters)
         self._whole = whole
+        self._base = _address(page)
         self._sheet = sheet(page)
         self._line: list[str] = []
         self._paints = [Paint()]
@@ -182,7 +184,7 @@ class _Writer:
             start, address = self._links.pop()
             text = "".join(self._line[start:])
             if not self._verbatim:
-                self._line[start:] = [_around(text, link(text.strip(), address))]
+                self._line[start:] = [_around(text, link(text.strip(), urljoin(self._base, address)))]
         elif tag in ("pre", "code", "kbd", "samp"):
             self._leave_verbatim(tag)
         elif tag == "table" and self._tables and not self._is_layout(node):
@@ -244,6 +246,12 @@ class _Writer:
         return node.attributes.get("role") == "presentation" or any(
             inner.mem_id != node.mem_id for inner in node.css("table, h1, h2, h3, form")
         )
+
+
+def _address(page: LexborHTMLParser) -> str:
+    """Where the page says that it is, for links that are relative to it."""
+    node = page.css_first("base[href]") or page.css_first("link[rel=canonical]")
+    return (node.attributes.get("href") or "") if node else ""
 
 
 def _around(text: str, inner: str) -> str:

@@ -138,3 +138,6 @@ LAUGHS = (
     + "]>"
 )
 OUTSIDE = '<?xml version="1.0"?><!DOCTYPE w [<!ENTITY x SYSTEM "file:///etc/passwd">]>'
+
+SLOW = b"<html><body><p " + b" ".join(b"a%d=1" % number for number in range(200_000)) + b">text"
+"""Looking for an attribute that is there already takes the parser time that grows with the square of their number."""
