@@ -100,9 +100,10 @@ def confined_child(of: int) -> int | None:
 
 
 async def reading_process(of: int) -> int:
-    while (child := confined_child(of)) is None:
+    while True:
+        if child := confined_child(of):
+            return child
         await asyncio.sleep(0.01)
-    return child
 
 
 async def test_cancelling_ends_the_process(reader: ProcessReader) -> None:
