@@ -19,6 +19,7 @@ TAGS = [
     {"name": "escalations", "description": "Requests for a person, and what managers do with them."},
     {"name": "customers", "description": "What is kept of a customer, and the end of it; who a customer is."},
     {"name": "knowledge", "description": "What answers are made of."},
+    {"name": "learning", "description": "What managers answered, what knowledge lacks, and what may be wrong with it."},
     {"name": "agent", "description": "One question, one answer."},
     {"name": "people", "description": "Registering, invitations, passwords."},
     {"name": "second factor", "description": "Codes of an authenticator app, asked for beside the password."},

@@ -29,6 +29,7 @@ from models.contracts.conversation import (
 )
 from models.contracts.enums import Command
 from models.contracts.ingest import IngestInput
+from models.contracts.learning import ReviewInput
 from models.contracts.mail import MailInput
 from models.contracts.privacy import ErasureInput, SendCodeInput
 from models.contracts.reindex import ReindexInput
@@ -159,6 +160,16 @@ class Processes:
                 await processes.reindex(self._client, start)
         except OUTAGES as error:
             log.warning("reindex_not_started", reindex_id=start.reindex_id, cause=type(error).__name__)
+            return False
+        return True
+
+    async def review(self, start: ReviewInput) -> bool:
+        """Have a tenant's knowledge looked through; whether that could be started."""
+        try:
+            async with asyncio.timeout(HAND_OVER_SECONDS):
+                await processes.review(self._client, start)
+        except OUTAGES as error:
+            log.warning("review_not_started", tenant_id=start.tenant_id, cause=type(error).__name__)
             return False
         return True
 

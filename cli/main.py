@@ -23,13 +23,15 @@ from cli import (
     doctor,
     escalations,
     evaluate,
+    gaps,
     kb,
     keys,
+    learned,
     member,
     migrate,
-    reindex,
     models,
     policy,
+    reindex,
     tenant,
     up,
     usage,
@@ -63,6 +65,9 @@ app.add_typer(apikey.app, name="apikey")
 app.add_typer(escalations.app, name="escalations")
 app.add_typer(policy.app, name="policy")
 app.add_typer(kb.app, name="kb")
+kb.app.command()(gaps.gaps)
+kb.app.command()(gaps.health)
+app.add_typer(learned.app, name="learned")
 kb.app.command()(reindex.reindex)
 kb.app.add_typer(reindex.schedule, name="schedule")
 app.add_typer(assistant.app, name="assistant")

@@ -10,6 +10,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
+from models.contracts.documents import TITLE_CHARACTERS
 from models.contracts.enums import EventType, Language, LearnedStatus
 from models.repositories import events, ingestion, staging
 from models.repositories.lessons import Lesson
@@ -61,7 +62,7 @@ class Entry:
         """Its versions are joined by the escalation's id: whoever erases its customer finds it by that."""
         return StagedDocument(
             name=str(self.escalation_id),
-            title=self.question,
+            title=self.question[:TITLE_CHARACTERS],
             text=self.answer,
             media_type="text/plain",
             language=self.language,

@@ -52,6 +52,8 @@ UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}
 OUT_OF_REACH = {
     "confirmTotp", "removeTotp", "renewRecoveryCodes", "resetMemberTotp", "changePassword", "beginTotp",
     "checkIdentityCode", "sendIdentityCode", "exportTenant", "downloadExport", "cancelTenantDeletion", "fetchDocument",
+    "getLearned", "approveLearned", "rejectLearned", "editLearned", "undoLearned",
+    "getGap", "draftGap", "closeGap", "ignoreGap",
 }  # fmt: skip
 
 
