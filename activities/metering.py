@@ -27,6 +27,7 @@ class Meter:
         self._spender = spender
         self._budgets = budgets
         self._reserved: list[usage.Reservation] = []
+        self._refused = usage.Refused()
 
     async def reserve(self, *, tokens: int, cost: int) -> None:
         """Set aside what a call may use at most. Raises BudgetError when a budget does not leave that."""
@@ -35,6 +36,7 @@ class Meter:
         async with self._database.tenant(self._spender.tenant_id) as tx:
             reservation = await usage.reserve(tx, self._budgets, tokens=tokens, cost=cost)
         if reservation is None:
+            self._refused = usage.Refused(tokens, cost)
             raise BudgetError("model", "the tenant's budget is used up")
         self._reserved.append(reservation)
 
@@ -52,7 +54,7 @@ class Meter:
     async def settle(self) -> None:
         if self.calls or self._reserved:
             async with self._database.tenant(self._spender.tenant_id) as tx:
-                await usage.settle(tx, self._spender, self._budgets, self.calls, self._reserved)
+                await usage.settle(tx, self._spender, self._budgets, self.calls, self._reserved, self._refused)
 
 
 _METER: ContextVar[Meter | None] = ContextVar("meter", default=None)

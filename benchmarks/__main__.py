@@ -19,7 +19,7 @@ from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest
 from temporalio.client import Client
 
 from activities.embedding.choice import embedder_for
-from benchmarks import bare, encryption, ingest, row_security, search, sign_in, system
+from benchmarks import ask, bare, encryption, ingest, row_security, search, sign_in, system
 from benchmarks.load import Cell, median, run
 from benchmarks.turns import QUESTIONS, Turns
 from models.contracts.routing import conversation_id
@@ -62,6 +62,7 @@ async def measure(seconds: float, rounds: int) -> Figures:
     figures.add("ingested_chunks_per_s", ingested.ingested, "1/s", ingested.bare)
     await searching(figures)
     await encrypting(figures, seconds, rounds)
+    await asking(figures)
     console.print("starting the system")
     async with (
         system.running() as under_test,
@@ -121,6 +122,14 @@ async def searching(figures: Figures) -> None:
         figures.add(f"search_p50_{found.chunks}", found.p50, "ms", found.exact_p50)
         figures.add(f"search_p99_{found.chunks}", found.p99, "ms")
         figures.add(f"search_recall_at_{search.TOP}_{found.chunks}", found.recall, "share")
+
+
+async def asking(figures: Figures) -> None:
+    """A question without a conversation: what is not the model's time, nor its embedding's."""
+    console.print("agent/ask, with a model that answers at once")
+    taken = sorted(cost.beside for cost in await ask.costs(100))
+    figures.add("ask_beside_the_model_p50", taken[len(taken) // 2], "ms")
+    figures.add("ask_beside_the_model_p99", taken[int(0.99 * len(taken))], "ms")
 
 
 async def embedding(figures: Figures) -> None:

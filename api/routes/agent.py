@@ -69,6 +69,9 @@ async def _routes(gateway: Gateway, caller: Caller) -> tuple[RouteOut, ...]:
         return endpoint if row is None else endpoint.model_copy(update={"calls": row.calls, "failed": row.failed})
 
     return tuple(
-        RouteOut(name=route.name, endpoints=tuple(shown(EndpointOut(**dict(each))) for each in route.endpoints))
+        RouteOut(
+            name=route.name,
+            endpoints=tuple(shown(EndpointOut.model_validate(each.model_dump())) for each in route.endpoints),
+        )
         for route in gateway.answerer.health()
     )

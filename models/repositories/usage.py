@@ -119,12 +119,26 @@ async def reserve(tx: TenantTx, budgets: Budgets, *, tokens: int, cost: int) -> 
     return None if day is None else Reservation(day, tokens, cost)
 
 
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """What a call would have set aside, had the budgets left it."""
+
+    tokens: int = 0
+    cost: int = 0
+
+
 async def settle(
-    tx: TenantTx, spender: Spender, budgets: Budgets, calls: Sequence[ModelCall], reserved: Sequence[Reservation]
+    tx: TenantTx,
+    spender: Spender,
+    budgets: Budgets,
+    calls: Sequence[ModelCall],
+    reserved: Sequence[Reservation],
+    refused: Refused = Refused(),
 ) -> None:
     """Enter calls that are over, and put what they used in the place of what was set aside for them.
 
-    Where that reaches WARN_AT of a budget, an event says so, once a day and once a month.
+    Where a budget is used to WARN_AT of it, or does not leave what was `refused`, an event says so, once a day for
+    tokens and once a month for money.
     """
     if calls:
         await tx.connection.execute(
@@ -140,17 +154,20 @@ async def settle(
                 for call in calls
             ],
         )
+    if not calls and not reserved:
+        return
     day = reserved[0].day if reserved else await today(tx)
     tokens = sum(call.tokens for call in calls) - sum(each.tokens for each in reserved)
     cost = sum(call.cost for call in calls) - sum(each.cost for each in reserved)
-    if not calls and not reserved:
-        return
     row = (
         await tx.connection.execute(SETTLE, {"tenant": tx.tenant_id, "day": day, "tokens": tokens, "cost": cost})
     ).one()
-    if budgets.tokens_per_day is not None and row.tokens >= WARN_AT * budgets.tokens_per_day:
+    tokens_limit, cost_limit = budgets.tokens_per_day, budgets.cost_limit
+    if tokens_limit is not None and (
+        row.tokens >= WARN_AT * tokens_limit or row.tokens + refused.tokens > tokens_limit
+    ):
         await _warn(tx, row.day, model_spend.c.tokens_warned_on, "tokens_per_day", row.day)
-    if budgets.cost_limit is not None and row.cost >= WARN_AT * budgets.cost_limit:
+    if cost_limit is not None and (row.cost >= WARN_AT * cost_limit or row.cost + refused.cost > cost_limit):
         await _warn(tx, row.day, model_spend.c.cost_warned_on, "cost_per_month", row.day.replace(day=1))
 
 
@@ -167,7 +184,7 @@ async def _warn(tx: TenantTx, day: date, warned_on: sa.Column[object], budget: s
         .returning(model_spend.c.month)
     )
     if told is not None:
-        await events.append(tx, EventType.BUDGET, {"budget": budget, "used": WARN_AT})
+        await events.append(tx, EventType.BUDGET, {"budget": budget})
 
 
 async def spent(tx: TenantTx) -> Spent:

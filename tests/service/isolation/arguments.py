@@ -33,6 +33,7 @@ KINDS = {
     "owner": "member_id",
     "target": "member_id",
     "vectors": "chunk_id",
+    "bands": "chunk_id",
 }
 ROOTS = RootKeys.parse(ROOT_KEYS)
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -28,6 +28,7 @@ KINDS = {
     "name": "name",
     "account_id": "account_id",
     "branch_id": "branch_id",
+    "assistant_id": "assistant_id",
     "customer_id": "customer_id",
     "erasure_id": "erasure_id",
     "export_id": "export_id",
@@ -38,7 +39,11 @@ KINDS = {
 # Bodies with which a request is right but for whose things it names.
 BODIES: dict[str, dict[str, Any]] = {
     "addSource": {"name": "mine", "documents": [{"name": "d", "text": "Words."}]},
+    "activatePrompt": {"version": 1},
+    "addPrompt": {"template": "Taken over. {persona}"},
     "ask": {"question": "How much is delivery?"},
+    "createAssistant": {"slug": "mine", "name": "Mine"},
+    "putAssistant": {"name": "Taken over"},
     "openConversation": {},
     "beginTotp": {"password": "wrong"},
     "checkIdentityCode": {"code": "000000"},

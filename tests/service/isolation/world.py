@@ -11,7 +11,9 @@ from pyotp import TOTP
 
 from models.contracts.knowledge import Usage
 from models.contracts.policy import Policy, Topic
-from models.repositories import drafts, policies
+from models.contracts.settings import Budgets
+from models.contracts.usage import CallOutcome, ModelCall, Purpose, Spender
+from models.repositories import drafts, policies, usage
 from models.tables import mails, one_time_tokens
 from runtime.database import Database
 from runtime.embedded import Servers
@@ -82,6 +84,7 @@ async def fill(database: Database, side: Side) -> None:
     await converse(side)
     await wait_for_a_person(side)
     await deliver(side)
+    await employ_an_assistant(database, side)
     await identify(database, side)
     await erase(side)
     await take_away(side)
@@ -169,6 +172,20 @@ async def wait_for_a_person(side: Side) -> None:
         "customer_id": found["customer"]["id"],
         "escalation_id": (await open_escalation(tenant, conversation))["id"],
     }
+
+
+async def employ_an_assistant(database: Database, side: Side) -> None:
+    """With a prompt of its own, for whom a model was called."""
+    body = {"slug": "seller", "name": f"{side.marker} Seller", "assistant": {"persona": f"{side.marker} persona"}}
+    made = await created(side, "/v1/assistants", body)
+    side.ids["assistant_id"] = made["id"]
+    await created(side, f"/v1/assistants/{made['id']}/prompts", {"template": f"{side.marker} {{persona}}"})
+    call = ModelCall(
+        purpose=Purpose.ANSWER, route="default", endpoint="default", model=side.marker, outcome=CallOutcome.OK
+    )
+    spender = Spender(tenant_id=side.id, assistant_id=UUID(made["id"]))
+    async with database.tenant(side.id) as tx:
+        await usage.settle(tx, spender, Budgets(), [call], [])
 
 
 async def deliver(side: Side) -> None:
