@@ -33,6 +33,8 @@ KINDS = {
     "erasure_id": "erasure_id",
     "export_id": "export_id",
     "reindex_id": "reindex_id",
+    "learned_id": "learned_id",
+    "gap_id": "gap_id",
     "cursor": "conversation_id",
     "version": "version",
 }
@@ -62,6 +64,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "updateCustomer": {"name": "Taken over"},
     "updateTenant": {"name": "Ours"},
     "decodePayloads": {"payloads": []},
+    "editLearned": {"answer": "Taken over."},
     "fetchDocument": {"name": "mine", "url": "https://127.0.0.1/"},
     "inviteMember": {"email": "somebody@example.com", "name": "Somebody", "role": "agent"},
     "changePassword": {"current": "wrong", "new": "wrong"},

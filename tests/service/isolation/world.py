@@ -13,9 +13,10 @@ from models.contracts.knowledge import Usage
 from models.contracts.policy import Policy, Topic
 from models.contracts.settings import Budgets
 from models.contracts.usage import CallOutcome, ModelCall, Purpose, Spender
-from models.repositories import drafts, policies, usage
-from models.tables import mails, one_time_tokens
-from runtime.database import Database
+from models.repositories import drafts, gaps, knowledge_health, policies, usage
+from models.tables import chunks, gap_questions, mails, one_time_tokens
+from models.tables import gaps as gap_table
+from runtime.database import Database, TenantTx
 from runtime.embedded import Servers
 from runtime.ids import new_id
 from tests.service.api.house import Company, company
@@ -98,8 +99,19 @@ async def fill(database: Database, side: Side) -> None:
             Usage(provider="embedded", model=side.marker),
         )
         ids["draft_id"] = str(draft)
+        await lack(tx, ids)
         rules = Policy(topics=(Topic(name="fraud", phrases=(f"{side.marker} fraud",)),))
         ids["version"] = str((await policies.put(tx, rules, note=f"{side.marker} note")).version)
+
+
+async def lack(tx: TenantTx, ids: dict[str, str]) -> None:
+    """A gap that the unanswered question leads, and two passages that disagree."""
+    question = (await tx.connection.execute(sa.select(gap_questions.c.id).limit(1))).scalar_one()
+    await gaps.assign(tx, {question: question}, {})
+    ids["question_id"] = str(question)
+    ids["gap_id"] = str(await tx.connection.scalar(sa.select(gap_table.c.id)))
+    two = (await tx.connection.scalars(sa.select(chunks.c.id).order_by(chunks.c.id).limit(2))).all()
+    await knowledge_health.put_contradictions(tx, [(two[0], two[1])])
 
 
 async def sign_in(database: Database, side: Side) -> None:
@@ -159,6 +171,7 @@ async def converse(side: Side) -> None:
         for verb, body in (("take", {}), ("reply", {"text": f"We do. {side.marker}manager"}), ("resolve", {})):
             await created(side, f"/v1/escalations/{escalation}/{verb}", body, key=f"{verb}-{uuid4()}")
         await stream.until("learned")
+    side.ids["learned_id"] = (await tenant.get("/v1/learned")).json()["items"][0]["id"]
 
 
 async def wait_for_a_person(side: Side) -> None:
