@@ -143,7 +143,7 @@ async def test_an_explanation_shows_what_was_found_and_what_the_model_was_told_m
     altyn: Company, llmock: LLMock
 ) -> None:
     llmock.reply(ANSWER)
-    found = await asked(altyn, f"{QUESTION} My card is 4111 1111 1111 1111, mail me at dana@example.com", explain=True)
+    found = await asked(altyn, f"{QUESTION} I paid with 4111 1111 1111 1111, dana@example.com", explain=True)
     why = found["explanation"]
     assert why["passages"][0]["title"] == "Delivery"
     assert 0 < why["passages"][0]["similarity"] <= 1
