@@ -13,7 +13,7 @@ from activities.metering import metered
 from activities.provider.errors import BudgetError
 from models.contracts.settings import Budgets
 from models.contracts.usage import CallOutcome, ModelCall, Purpose, Spender
-from models.repositories import tenants, usage
+from models.repositories import usage
 from runtime.database import Database
 from tests.service.api.house import Company
 from tests.service.conftest import new_tenant
@@ -320,6 +320,5 @@ async def test_what_was_set_aside_and_not_used_is_given_back(database: Database)
         meter.note(call)
     async with database.tenant(tenant) as tx:
         assert await usage.spent(tx) == usage.Spent(50, 7)
-        assert await tenants.get_settings(tx)
     async with metered(database, Spender(tenant_id=tenant), budgets) as meter:
         await meter.reserve(tokens=950, cost=0)

@@ -23,6 +23,10 @@ HARMLESS = {
     "channel_deliveries.digest": "tells two deliveries apart",
     "chunks.content_hash": "tells versions apart",
     "documents.content_hash": "tells versions apart",
+    "model_calls.completion_tokens": "counts what a model wrote",
+    "model_calls.prompt_tokens": "counts what a model read",
+    "model_spend.tokens": "counts what models read and wrote",
+    "model_spend.tokens_warned_on": "the day of a warning",
 }
 
 

@@ -3,9 +3,9 @@
 import types
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import Enum
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 from pydantic import BaseModel
@@ -27,6 +27,7 @@ KINDS = {
     "ids": "message_id",
     "chunk_ids": "chunk_id",
     "by": "member_id",
+    "created_by": "member_id",
     "closed_by": "member_id",
     "instead_of": "key_id",
     "reference": "message_id",
@@ -57,6 +58,8 @@ def argument(name: str, hint: Any, world: World) -> Any:
         return argument(name, next(part for part in parts if part is not type(None)), world)
     if hint is UUID:
         return _theirs(name, world)
+    if origin is Literal:
+        return parts[0]
     if origin is tuple and parts[-1] is not Ellipsis:
         return tuple(argument(name, part, world) for part in parts)
     if origin in (list, set, frozenset, tuple, Sequence):
@@ -84,6 +87,7 @@ def _simple(name: str, hint: type, world: World) -> Any:
         bool: False,
         bytes: b"x",
         dict: {},
+        date: NOW.date(),
         datetime: NOW,
         timedelta: timedelta(seconds=1),
         Actor: SYSTEM,

@@ -60,8 +60,8 @@ class Installation:
             "price": {"prompt": 2.0, "completion": 10.0},
         }
         second = {"provider": "openai", "url": self.second.base_url(), "model": "gpt-4o-mini", "stall_seconds": 0.3}
-        document = {"endpoints": {"first": first | changes, "second": second}, "routes": {}}
-        document["routes"] = {"default": ["first", "second"], "alone": ["first"]}
+        routing = {"default": ["first", "second"], "alone": ["first"]}
+        document = {"endpoints": {"first": first | changes, "second": second}, "routes": routing}
         file = self._folder / "models.yaml"
         file.write_text(yaml.safe_dump(document))
         settings = Settings(_env_file=None, models_file=file, secrets_dir=self._folder)
