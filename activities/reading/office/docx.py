@@ -12,18 +12,8 @@ MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.doc
 MAX_LEVEL = 8
 
 _TRANSPARENT = {
-    "sdt",
-    "sdtContent",
-    "customXml",
-    "smartTag",
-    "ins",
-    "moveTo",
-    "fldSimple",
-    "dir",
-    "bdo",
-    "Choice",
-    "oMath",
-    "oMathPara",
+    *("sdt", "sdtContent", "customXml", "smartTag", "ins", "moveTo", "fldSimple", "dir", "bdo", "oMath", "oMathPara"),
+    *("AlternateContent", "Choice"),  # not Fallback, which says the same for older programs
 }
 _DELETED = {"del", "moveFrom"}
 
@@ -76,9 +66,6 @@ class _Writer:
                 self._deleted |= any(text.text for text in element.iter() if text.tag in ("t", "delText"))
             elif element.tag in _TRANSPARENT:
                 yield from self._present(element)
-            elif element.tag == "AlternateContent":
-                # The same content for newer and for older programs.
-                yield from self._present(next(iter(element), element))
             else:
                 yield element
 

@@ -28,6 +28,8 @@ from tests.unit.reading.hostile import SLOW
 
 ROOT = Path(__file__).parents[3]
 MEBIBYTE = 1 << 20
+BUSY_TICKS = os.sysconf("SC_CLK_TCK") // 2
+"""Processor time by which a process has started and has all of its file."""
 
 HOSTILE: dict[str, tuple[Callable[[], bytes], Reason]] = {
     "pages without end": (lambda: hostile.many_pages(100_000), Reason.TOO_MANY_PAGES),
@@ -91,10 +93,12 @@ def children(of: int) -> list[int]:
 
 
 def confined_child(of: int) -> int | None:
-    """The process that reads for `of`, once it has confined itself."""
+    """The process that reads for `of`, once it has confined itself and is busy with the file."""
     for child in children(of):
         with suppress(OSError):
-            if re.search(rf"Max open files +{OPEN_FILES} ", Path(f"/proc/{child}/limits").read_text()):
+            confined = re.search(rf"Max open files +{OPEN_FILES} ", Path(f"/proc/{child}/limits").read_text())
+            ticks = int(Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[11])
+            if confined and ticks >= BUSY_TICKS:
                 return child
     return None
 
@@ -182,8 +186,9 @@ async def test_an_answer_that_never_ends_is_not_waited_for(monkeypatch: pytest.M
     endless = "import sys\nwhile True: sys.stdout.write('x' * 65536)"
     monkeypatch.setattr("activities.reading.process.START", endless)
     before = resident()
-    with pytest.raises(UnreadableError):
+    with pytest.raises(UnreadableError) as caught:
         await ProcessReader(replace(LIMITS, characters=1000)).read(b"text", "a.txt")
+    assert caught.value.reason == Reason.DAMAGED
     assert resident() - before < 16 * MEBIBYTE
 
 

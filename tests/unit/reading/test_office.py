@@ -182,12 +182,14 @@ def refused(data: bytes, limits: Limits) -> Reason:
 
 
 def test_entities_are_neither_expanded_nor_fetched(limits: Limits) -> None:
+    assert refused(hostile.docx(paragraph("&a;"), '<!DOCTYPE w [<!ENTITY a "ha">]>'), limits) == Reason.DAMAGED
     assert refused(hostile.docx(paragraph("&m;"), hostile.LAUGHS), limits) == Reason.DAMAGED
     assert refused(hostile.docx(paragraph("&x;"), hostile.OUTSIDE), limits) == Reason.DAMAGED
 
 
 def test_sizes_are_checked_before_and_while_unpacking(limits: Limits) -> None:
-    assert refused(hostile.docx(paragraph(" " * (60 << 20))), limits) == Reason.TOO_LARGE
+    unused = f"<x>{' ' * (60 << 20)}</x>"
+    assert refused(hostile.docx(paragraph("Seen"), unused=unused), limits) == Reason.TOO_LARGE
     assert refused(hostile.lying_zip(60), limits) == Reason.DAMAGED
 
 

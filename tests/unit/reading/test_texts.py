@@ -100,6 +100,7 @@ def test_a_letter_is_its_headers_and_the_body_that_is_shown(limits: Limits) -> N
         (b"\x1f\x8b\x08\x00aaaa", Reason.UNSUPPORTED),
         (bytes(range(256)) * 8, Reason.UNSUPPORTED),
         (b"x" * 500_001, Reason.TOO_LARGE),
+        (b"x" + b" " * 500_001, Reason.TOO_LARGE),
         (b"<html><body><p hidden>x</p></body></html>", Reason.NO_TEXT),
     ],
 )
