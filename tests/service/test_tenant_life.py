@@ -7,6 +7,7 @@ import sys
 import zipfile
 from collections import Counter
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -15,12 +16,13 @@ import asyncpg
 import pytest
 from temporalio.client import Client
 
-from models import processes
+from models import processes, schedules
 from models.contracts.routing import conversation_id
 from models.contracts.tenant_life import DeletionInput
 from models.payload_keys import connected
 from models.repositories import tenant_deletion, tenants
 from models.repositories.whole_tenant import COLUMNS_NOT_EXPORTED, NOT_DELETED, exported_tables
+from models.schedules import ReindexSchedule
 from models.tables import metadata
 from runtime.database import Database, driver_url
 from runtime.embedded import Servers
@@ -294,6 +296,8 @@ async def test_nothing_is_left_of_a_deleted_tenant_though_the_worker_is_killed(
     await lived(acme)
     await lived(globex)
     await add_customers(admin, acme.id)
+    for tenant in (acme.id, globex.id):
+        await schedules.put_reindex(client, tenant, ReindexSchedule(every=timedelta(days=30)))
     before, neighbour = await rows_of(admin, acme.id), await rows_of(admin, globex.id)
     assert await process_ids(client, acme.id)
     neighbours = sorted(await process_ids(client, globex.id))
@@ -322,6 +326,8 @@ async def test_nothing_is_left_of_a_deleted_tenant_though_the_worker_is_killed(
     await eventually(finished, PATIENCE * 2)
     assert set((await rows_of(admin, acme.id)).values()) == {0}
     assert await process_ids(client, acme.id) == []
+    assert await schedules.get_reindex(client, acme.id) is None
+    assert await schedules.get_reindex(client, globex.id) is not None
     assert await rows_of(admin, globex.id) == neighbour
     assert sorted(await process_ids(client, globex.id)) == neighbours
     assert (await acme.get("/v1/tenant")).status_code == 401
