@@ -46,7 +46,7 @@ SCHEMA = Policy.model_json_schema(ref_template="#/components/schemas/{model}")
 DOCUMENT: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "content": {"application/json": {"schema": SCHEMA}, "application/yaml": {"schema": {"type": "string"}}},
+        "content": {"application/json": {"schema": SCHEMA}, "application/yaml": {"schema": SCHEMA}},
     }
 }
 
