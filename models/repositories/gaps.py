@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.dialects.postgresql import ARRAY, distinct_on, insert
 
 from models.contracts.learning import GapReason, GapStatus
 from models.tables import gap_questions, gaps, messages
@@ -102,7 +102,7 @@ async def leaders(tx: TenantTx, space: int | None, *, limit: int) -> list[Leader
     query = query.where(gap_questions.c.gap_id.is_not(None))
     if space is not None:
         query = query.where(gap_questions.c.space_id == space)
-    first = query.distinct(gap_questions.c.gap_id).order_by(gap_questions.c.gap_id, gap_questions.c.id).subquery()
+    first = query.ext(distinct_on(gap_questions.c.gap_id)).order_by(gap_questions.c.gap_id, gap_questions.c.id).subquery()
     rows = await tx.connection.execute(sa.select(first).order_by(first.c.gap_id.desc()).limit(limit))
     return [_leader(row) for row in rows]
 
@@ -114,7 +114,7 @@ async def unsettled_leaders(tx: TenantTx, after: UUID | None, limit: int) -> lis
         .add_columns(gap_questions.c.gap_id)
         .join(gaps, sa.and_(gaps.c.tenant_id == gap_questions.c.tenant_id, gaps.c.id == gap_questions.c.gap_id))
         .where(gaps.c.status.in_(UNSETTLED))
-        .distinct(gap_questions.c.gap_id)
+        .ext(distinct_on(gap_questions.c.gap_id))
         .order_by(gap_questions.c.gap_id, gap_questions.c.id)
         .limit(limit)
     )
