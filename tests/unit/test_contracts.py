@@ -27,6 +27,7 @@ REGISTERED_FOR_LATER = {"Priority"}
 WORDS = {
     "Generated.causes": "kinds of failures",
     "PublishInput.error": "the kind of a failure",
+    "SwitchInput.error": "a kind of failure",
     "Prepared.rule": "the name of a policy's topic",
     "Reply.rule": "the name of a policy's topic",
     "RecordInput.run": "the id of a workflow run",
