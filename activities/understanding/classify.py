@@ -1,9 +1,6 @@
 """Intent by example: what a message asks for, judged by its likeness to sentences in examples/."""
 
 import asyncio
-import hashlib
-import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +11,8 @@ from activities.sentences import sentences
 from activities.understanding import examples
 from activities.understanding.head import LinearHead, Matrix
 from activities.understanding.language import detect
+from activities.understanding.spelling import plain, unquoted
+from activities.understanding.vector_cache import VectorCache
 from models.contracts.enums import Intent, Language
 from models.contracts.knowledge import Understanding
 
@@ -27,11 +26,11 @@ _SETTLED = 0.99
 
 _NEEDED = {
     Intent.OPT_OUT: 0.85,
-    Intent.HUMAN_REQUEST: 0.55,
-    Intent.FRUSTRATION: 0.7,
-    Intent.GREETING: 0.5,
-    Intent.THANKS: 0.5,
-    Intent.OUT_OF_SCOPE: 0.55,
+    Intent.HUMAN_REQUEST: 0.4,
+    Intent.FRUSTRATION: 0.5,
+    Intent.GREETING: 0.35,
+    Intent.THANKS: 0.35,
+    Intent.OUT_OF_SCOPE: 0.4,
 }
 """Probability below which a sentence counts as a question after all: the error that harms least. A question that is
 taken for an opt-out silences the bot; an opt-out that is taken for a question gets an answer."""
@@ -47,15 +46,15 @@ def core(text: str) -> str:
     All of it when nothing else is left.
     """
     said = sentences(text)
-    rest = [sentence for sentence in said if examples.load().settled(sentence) not in _COURTESIES]
+    rest = [sentence for sentence in said if examples.load().settled(plain(sentence)) not in _COURTESIES]
     return text.strip() if len(rest) in (0, len(said)) else " ".join(rest)
 
 
 class ExampleClassifier:
     """Needs `load` once; `understand` then costs nothing beyond the embedding of the message's sentences.
 
-    The examples' vectors are kept in `cache_dir` under a name that changes with the examples and with the embedding
-    space, because embedding them takes ten seconds and a restarted worker has five.
+    The examples' vectors are kept in `cache_dir`, because embedding them takes half a minute of a core and a restarted
+    worker has five seconds.
     """
 
     def __init__(self, embedder: Embedder, cache_dir: Path | None = None) -> None:
@@ -72,46 +71,52 @@ class ExampleClassifier:
         self, text: str, vector: Vector | None = None, previous: Language | None = None
     ) -> Understanding:
         """`vector` is the embedding of `core(text)` as a query, where the caller has it already."""
-        judged = [(sentence, examples.load().settled(sentence)) for sentence in _bounded(sentences(text))]
-        found = [(intent, _SETTLED) for _, intent in judged if intent]
-        open_sentences = [sentence for sentence, intent in judged if intent is None]
+        return combined(await self.judged(text, vector), detect(text, previous))
+
+    async def judged(self, text: str, vector: Vector | None = None) -> list[tuple[Intent, float]]:
+        """What each sentence of `text` asks for, and how surely. The same `vector` and errors as for `understand`."""
+        known = examples.load()
+        said = [plain(unquoted(sentence)) for sentence in _bounded(sentences(text))]
+        found = cued(text)
+        open_sentences = [sentence for sentence in said if known.settled(sentence) is None]
         if open_sentences:
-            if vector is not None and len(open_sentences) == 1 and open_sentences[0] == core(text):
+            if vector is not None and open_sentences == [core(text)]:
                 vectors = [vector]
             else:
                 vectors = await self._embedder.embed_queries(open_sentences)
             head = await self._loaded()
             shares = head.probabilities(np.asarray(vectors, dtype=np.float32))
             found += [_verdict(sentence, row) for sentence, row in zip(open_sentences, shares, strict=True)]
-        return combined(found, detect(text, previous))
+        return found
 
     async def _loaded(self) -> LinearHead:
         async with self._loading:
             if self._head is None:
                 known = examples.load()
-                vectors = await self._vectors(known.sentences)
+                vectors = await self._vectors([plain(sentence) for sentence in known.sentences])
                 classes = np.array([_STRENGTH.index(intent) for intent in known.intents], dtype=np.intp)
                 self._head = await asyncio.to_thread(LinearHead.fit, vectors, classes, len(_STRENGTH))
             return self._head
 
     async def _vectors(self, texts: Sequence[str]) -> Matrix:
-        path = self._cache_path(texts)
-        if (
-            path
-            and (cached := await asyncio.to_thread(_read, path, (len(texts), self._embedder.space.dimension)))
-            is not None
-        ):
-            return cached
-        vectors = np.asarray(await self._embedder.embed_queries(texts), dtype=np.float32)
-        if path:
-            await asyncio.to_thread(_write, path, vectors)
-        return vectors
+        cache = None if self._cache_dir is None else VectorCache(self._cache_dir, self._embedder.space)
+        known = {} if cache is None else await asyncio.to_thread(cache.known, texts)
+        new = [text for text in dict.fromkeys(texts) if text not in known]
+        if new:
+            half = len(new) // 2
+            # Two at a time, as many as the embedder within the process has threads.
+            parts = await asyncio.gather(*map(self._embedder.embed_queries, filter(None, (new[:half], new[half:]))))
+            known |= zip(new, (vector for part in parts for vector in part), strict=True)
+            if cache is not None:
+                await asyncio.to_thread(cache.keep, known)
+        return np.asarray([known[text] for text in texts], dtype=np.float32)
 
-    def _cache_path(self, texts: Sequence[str]) -> Path | None:
-        if self._cache_dir is None:
-            return None
-        content = "\n".join((self._embedder.space.name, *texts))
-        return self._cache_dir / f"intents-{hashlib.sha256(content.encode()).hexdigest()[:16]}.npy"
+
+def cued(text: str) -> list[tuple[Intent, float]]:
+    """What the sentences of `text` that a cue settles ask for."""
+    known = examples.load()
+    settled = (known.settled(plain(unquoted(sentence))) for sentence in _bounded(sentences(text)))
+    return [(intent, _SETTLED) for intent in settled if intent]
 
 
 def combined(found: Sequence[tuple[Intent, float]], language: Language) -> Understanding:
@@ -135,6 +140,7 @@ def _verdict(sentence: str, probabilities: Matrix) -> tuple[Intent, float]:
         shares = {intent: share * (_ASKING_PENALTY if intent in _NOT_ASKING else 1) for intent, share in shares.items()}
         whole = sum(shares.values())
         shares = {intent: share / whole for intent, share in shares.items()}
+    shares |= dict.fromkeys(examples.load().denied(sentence), 0.0)
     intent = max(shares, key=shares.__getitem__)
     if shares[intent] < _NEEDED.get(intent, 0.0):
         intent = Intent.QUESTION
@@ -143,21 +149,3 @@ def _verdict(sentence: str, probabilities: Matrix) -> tuple[Intent, float]:
 
 def _bounded(said: list[str]) -> list[str]:
     return said if len(said) <= MAX_SENTENCES else [*said[: MAX_SENTENCES - 1], said[-1]]
-
-
-def _read(path: Path, shape: tuple[int, int]) -> Matrix | None:
-    """The cached vectors; None when absent or not what was written (a cut file, another shape)."""
-    try:
-        vectors: Matrix = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
-        return None
-    return vectors if vectors.shape == shape and vectors.dtype == np.float32 else None
-
-
-def _write(path: Path, vectors: Matrix) -> None:
-    """Written beside and renamed, so that a worker that starts meanwhile never reads half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    with os.fdopen(descriptor, "wb") as file:
-        np.save(file, vectors, allow_pickle=False)
-    Path(temporary).replace(path)

@@ -1,4 +1,6 @@
-"""Intent by a language model's structured output, with the examples behind it."""
+"""Intent by a language model's structured output, with the examples beside it and behind it."""
+
+import asyncio
 
 import structlog
 from pydantic import BaseModel, Field
@@ -6,7 +8,7 @@ from pydantic import BaseModel, Field
 from activities.embedding.port import Vector
 from activities.generation.port import ChatModel, Message
 from activities.provider.errors import ProviderError
-from activities.understanding.classify import ExampleClassifier, combined
+from activities.understanding.classify import ExampleClassifier, combined, cued
 from activities.understanding.language import detect
 from models.contracts.enums import Intent, Language
 from models.contracts.knowledge import Understanding
@@ -33,20 +35,45 @@ class _Labels(BaseModel):
     confidence: float = Field(ge=0, le=1)
 
 
-class LlmClassifier:
-    """Falls back to the examples on every failure of the model, malformed output included."""
+SURE = 0.8
+"""From here on the examples settle whether a person, or silence, is asked for."""
+_SETTLED_BY_EXAMPLES = frozenset({Intent.OPT_OUT, Intent.HUMAN_REQUEST})
 
-    def __init__(self, model: ChatModel, fallback: ExampleClassifier, *, deadline_seconds: float = 5) -> None:
+
+class LlmClassifier:
+    """Asks the model and the examples at once, and falls back to the examples on every failure of the model.
+
+    A model can be talked into anything by what it reads. What the examples are sure of about a person or silence holds
+    against it: neither may it leave that out, nor put the other in its place.
+    """
+
+    def __init__(self, model: ChatModel, examples: ExampleClassifier, *, deadline_seconds: float = 5) -> None:
         self._model = model
-        self._fallback = fallback
+        self._examples = examples
         self._deadline_seconds = deadline_seconds
 
     async def load(self) -> None:
-        await self._fallback.load()
+        await self._examples.load()
 
     async def understand(
         self, text: str, vector: Vector | None = None, previous: Language | None = None
     ) -> Understanding:
+        by_example, by_model = await asyncio.gather(self._judged(text, vector), self._labelled(text))
+        if by_model is None:
+            return await self._examples.understand(text, vector, previous)
+        sure = [(intent, share) for intent, share in by_example if intent in _SETTLED_BY_EXAMPLES and share >= SURE]
+        if sure:
+            by_model = [(intent, share) for intent, share in by_model if intent not in _SETTLED_BY_EXAMPLES]
+        return combined([*sure, *by_model], detect(text, previous))
+
+    async def _judged(self, text: str, vector: Vector | None) -> list[tuple[Intent, float]]:
+        try:
+            return await self._examples.judged(text, vector)
+        except ProviderError:
+            # Without an embedder there are still the cues.
+            return cued(text)
+
+    async def _labelled(self, text: str) -> list[tuple[Intent, float]] | None:
         data = text[:MAX_CHARACTERS].replace("<", "‹")
         messages = (Message("system", _SYSTEM), Message("user", f"<message>\n{data}\n</message>"))
         try:
@@ -55,5 +82,5 @@ class LlmClassifier:
             )
         except ProviderError as error:
             _log.warning("intent_by_examples", provider=error.provider, cause=type(error).__name__)
-            return await self._fallback.understand(text, vector, previous)
-        return combined([(intent, labels.confidence) for intent in labels.intents], detect(text, previous))
+            return None
+        return [(intent, labels.confidence) for intent in labels.intents]

@@ -2,7 +2,7 @@
 
 import csv
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -107,6 +107,30 @@ async def test_the_callers_vector_is_used_and_gives_the_same(classifier: Example
     assert await classifier.understand(text, vector) == await classifier.understand(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "intent"),
+    [
+        ("I don't need a manager, only tell me the price", Intent.QUESTION),
+        ("Don't stop my service, the bill is paid", Intent.QUESTION),
+        ("Оператора звать не надо, подскажите адрес", Intent.QUESTION),
+        ("не нужен мне менеджер, сколько стоит ремонт?", Intent.QUESTION),
+        ("Оператор керек емес, бағасы қанша?", Intent.QUESTION),
+        ("What does the «Talk to a human» link do?", Intent.QUESTION),
+        ("I don't want a robot, I want a person", Intent.HUMAN_REQUEST),
+        ("CONNECT ME WITH A MANAGER", Intent.HUMAN_REQUEST),
+        ("opeрaтoра позовите", Intent.HUMAN_REQUEST),
+        ("оператооооор", Intent.HUMAN_REQUEST),
+        ("pozovite cheloveka", Intent.HUMAN_REQUEST),
+        ("кызметкерге косыныз", Intent.HUMAN_REQUEST),
+        ("Can I bring my bicycle into the office?", Intent.QUESTION),
+        ("zhazbanyz endi", Intent.OPT_OUT),
+        ("ne pishite mne", Intent.OPT_OUT),
+    ],
+)
+async def test_denials_quotes_and_ways_of_typing(classifier: ExampleClassifier, text: str, intent: Intent) -> None:
+    assert (await classifier.understand(text)).intent is intent
+
+
 def test_the_core_of_a_message_is_what_is_worth_searching() -> None:
     assert core("Hello! Where is my parcel? Thanks!") == "Where is my parcel?"
     assert core("Привет") == "Привет"
@@ -148,6 +172,26 @@ async def test_a_damaged_cache_is_made_anew(tmp_path: Path) -> None:
     cached.write_bytes(whole[:1000])
     await load(tmp_path)
     assert cached.read_bytes() == whole
+
+
+@pytest.mark.usefixtures("few_examples")
+async def test_a_new_example_alone_is_embedded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    await load(tmp_path)
+    more = examples.Examples((*Intent, "hello again"), (*Intent, Intent.GREETING), ())
+    monkeypatch.setattr(examples, "load", lambda: more)
+    embedder = Counting()
+    await ExampleClassifier(embedder, tmp_path).load()
+    assert embedder.texts == ["hello again"]
+
+
+class Counting(NanoEmbedder):
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+
+    async def embed_queries(self, texts: Sequence[str]) -> list[list[float]]:
+        self.texts += texts
+        return await super().embed_queries(texts)
 
 
 def test_the_strongest_intent_leads() -> None:

@@ -1,4 +1,4 @@
-"""The example sentences and cues of each intent, one TOML file per language."""
+"""The example sentences, cues and denials of each intent, one TOML file per language."""
 
 import re
 import tomllib
@@ -6,34 +6,55 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
+from activities.understanding.letters import FOLDED, folded
 from models.contracts.enums import Intent, Language
 
 
 @dataclass(frozen=True)
 class Examples:
-    """`sentences[i]` asks for `intents[i]`. A cue that matches a sentence settles it."""
+    """`sentences[i]` asks for `intents[i]`. A cue that matches a sentence settles it, unless a denial of its intent does."""
 
     sentences: tuple[str, ...]
     intents: tuple[Intent, ...]
     cues: tuple[tuple[Intent, re.Pattern[str]], ...]
+    denials: tuple[tuple[Intent, re.Pattern[str]], ...] = ()
 
     def settled(self, sentence: str) -> Intent | None:
         """The strongest intent whose cue matches, if any."""
-        return next((intent for intent, cue in self.cues if cue.search(sentence)), None)
+        said = folded(sentence)
+        denied = self.denied(sentence)
+        return next((intent for intent, cue in self.cues if intent not in denied and cue.search(said)), None)
+
+    def denied(self, sentence: str) -> frozenset[Intent]:
+        """What the sentence speaks of without asking for it: "I don't need a person"."""
+        said = folded(sentence)
+        return frozenset(intent for intent, denial in self.denials if denial.search(said))
+
+
+def of(language: Language) -> tuple[str, ...]:
+    """The example sentences of one language, whatever they ask for."""
+    return tuple(sentence for section in _file(language).values() for sentence in section["examples"])
+
+
+@cache
+def _file(language: Language) -> dict[str, dict[str, list[str]]]:
+    return tomllib.loads(resources.files(__name__).joinpath(f"{language}.toml").read_text("utf-8"))
 
 
 @cache
 def load() -> Examples:
     sentences: list[str] = []
     intents: list[Intent] = []
-    cues: list[tuple[Intent, re.Pattern[str]]] = []
+    patterns: dict[str, list[tuple[Intent, re.Pattern[str]]]] = {"cues": [], "denials": []}
     for language in Language:
-        text = resources.files(__name__).joinpath(f"{language}.toml").read_text("utf-8")
-        for name, section in tomllib.loads(text).items():
+        for name, section in _file(language).items():
             intent = Intent(name)
             sentences += section["examples"]
             intents += [intent] * len(section["examples"])
-            cues += [(intent, re.compile(cue, re.IGNORECASE)) for cue in section.get("cues", [])]
+            for kind, found in patterns.items():
+                found += [
+                    (intent, re.compile(pattern.translate(FOLDED), re.IGNORECASE)) for pattern in section.get(kind, [])
+                ]
     strength = list(Intent)
-    cues.sort(key=lambda cue: strength.index(cue[0]))
-    return Examples(tuple(sentences), tuple(intents), tuple(cues))
+    cues = sorted(patterns["cues"], key=lambda cue: strength.index(cue[0]))
+    return Examples(tuple(sentences), tuple(intents), tuple(cues), tuple(patterns["denials"]))
