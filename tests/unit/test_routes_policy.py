@@ -19,10 +19,11 @@ from activities.routes.policy import (
     wait,
 )
 
-instants = st.floats(0, 10_000)
+# Few, so that they often coincide, and every order of them is seen.
+instants = st.integers(0, 6).map(float)
 chances = st.floats(0, 1)
-keys = st.builds(Key, cools_until=instants, overloads=st.integers(0, 50), used_at=instants, refused=st.booleans())
-circuits = st.builds(Circuit, failures=st.integers(0, 50), until=instants, probed_until=instants)
+keys = st.builds(Key, cools_until=instants, overloads=st.integers(0, 3), used_at=instants, refused=st.booleans())
+circuits = st.builds(Circuit, failures=st.integers(0, OPENS_AT + 1), until=instants, probed_until=instants)
 conditions = st.builds(Condition, circuit=circuits, keys=st.lists(keys, min_size=1, max_size=3).map(tuple))
 routes = st.lists(conditions, min_size=1, max_size=4)
 
