@@ -6,7 +6,10 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+import sqlalchemy as sa
 
+from models.tables import documents
+from runtime.database import Database
 from runtime.embedded import Servers
 from tests.service.api.house import Company
 from tests.service.whole import eventually, job_is_done, open_escalation, servers_of_its_own, system
@@ -36,7 +39,7 @@ async def altyn(servers: Servers) -> AsyncIterator[Company]:
 
 async def unanswered(altyn: Company, question: str, **customer: str) -> str:
     """A customer asks what no page says; the conversation."""
-    conversation = await altyn.opened(customer=customer or None)
+    conversation = await altyn.opened(customer=customer)
     reply = (await altyn.said(conversation, question))["reply"]
     assert reply["kind"] == "escalated", reply
     return conversation
@@ -61,7 +64,7 @@ async def entry_of(altyn: Company, escalation: str) -> dict[str, Any]:
 
 
 async def reviewed(altyn: Company, entry: str, verb: str, body: dict[str, str] | None = None) -> dict[str, Any]:
-    done = await altyn.post(f"/v1/learned/{entry}/{verb}", body or {}, headers=altyn.as_("admin"))
+    done = await altyn.post(f"/v1/learned/{entry}/{verb}", body or {}, headers=altyn.as_("owner"))
     assert done.is_success, done.text
     shown: dict[str, Any] = done.json()
     return shown
@@ -105,7 +108,7 @@ async def test_an_answer_is_approved_quoted_counted_and_taken_back(altyn: Compan
     assert (await reviewed(altyn, entry["id"], "undo"))["status"] == "proposed"
     assert not await found_by_search(altyn, ROOFS, "Tobe"), "at once"
     assert (await reviewed(altyn, entry["id"], "reject"))["status"] == "rejected"
-    twice = await altyn.post(f"/v1/learned/{entry['id']}/reject", headers=altyn.as_("admin"))
+    twice = await altyn.post(f"/v1/learned/{entry['id']}/reject", headers=altyn.as_("owner"))
     assert twice.status_code == 409
     logged = (await altyn.get("/v1/audit", params={"target_id": entry["id"]})).json()["items"]
     assert sorted(each["action"] for each in logged) == [
@@ -132,48 +135,50 @@ async def test_answers_to_one_question_pile_up_and_one_that_differs_is_flagged(a
 async def test_what_tells_who_asked_is_not_learned(altyn: Company) -> None:
     escalation = await answered(
         altyn,
-        "I am Saltanat, +7 701 123 45 67: do you upholster antique armchairs?",
+        "Do you upholster antique armchairs for Saltanat? My phone is +7 701 123 45 67.",
         "Dear Saltanat, no, we do not. We wrote to saltanat@example.com.",
         "boris",
         name="Saltanat Omarova",
     )
     entry = await entry_of(altyn, escalation)
-    assert entry["question"] == "I am [name], [phone]: do you upholster antique armchairs?"
+    assert entry["question"] == "Do you upholster antique armchairs for [name]? My phone is [phone]."
     assert entry["answer"] == "Dear [name], no, we do not. We wrote to [email]."
 
 
 async def test_an_owners_answer_waits_too_where_the_tenant_wants_that(altyn: Company) -> None:
     settings = await altyn.get("/v1/tenant/settings")
-    changed = {**settings.json(), "learning": {"approve_owners": False}}
+    changed = {**settings.json()["settings"], "learning": {"approve_owners": False}}
     put = await altyn.http.put("/v1/tenant/settings", json=changed, headers={"If-Match": settings.headers["etag"]})
     assert put.is_success, put.text
     try:
-        escalation = await answered(altyn, "Do you build tree houses?", "No, we do not build tree houses.", "owner")
+        escalation = await answered(altyn, "Do you sharpen kitchen knives?", "No, we do not sharpen knives.", "owner")
         assert (await entry_of(altyn, escalation))["status"] == "proposed"
     finally:
         await altyn.http.put(
-            "/v1/tenant/settings", json=settings.json(), headers={"If-Match": put.headers["etag"]}
+            "/v1/tenant/settings", json=settings.json()["settings"], headers={"If-Match": put.headers["etag"]}
         )
 
 
 async def test_erasing_who_asked_first_leaves_the_others_answer_to_be_reviewed(altyn: Company) -> None:
-    question = "Do you tune harmoniums at home?"
-    first = await answered(altyn, question, "Yes, our tuner comes on Mondays.", "owner", external_id="harmonium")
-    await eventually(lambda: found_by_search(altyn, question, "tuner"), 60)
+    question, customer = "Do you tune harmoniums at home?", {"external_id": "harmonium"}
+    first = await answered(altyn, question, "Yes, our tuner comes on Mondays.", "boris", **customer)
+    second = await answered(altyn, question, "Yes, a tuner comes to you.", "aigerim")
     entry = await entry_of(altyn, first)
-    # The bot knows by now; the second customer asks for a person all the same.
-    conversation = await altyn.opened()
-    await altyn.said(conversation, question)
-    await altyn.said(conversation, "Can I speak to a real person, please?")
-    (customer,) = (await altyn.get("/v1/customers", params={"external_id": "harmonium"})).json()["items"]
-    erasing = (await altyn.http.delete(f"/v1/customers/{customer['id']}")).json()["erasure_id"]
+    assert entry["times"] == 2
+    await reviewed(altyn, entry["id"], "approve")
+    await eventually(lambda: found_by_search(altyn, question, "Mondays"), 60)
+
+    (found,) = (await altyn.get("/v1/customers", params=customer)).json()["items"]
+    erasing = (await altyn.http.delete(f"/v1/customers/{found['id']}")).json()["erasure_id"]
 
     async def erased() -> bool:
         return bool((await altyn.get(f"/v1/erasures/{erasing}")).json()["finished_at"])
 
     await eventually(erased, 60)
     assert (await altyn.get(f"/v1/learned/{entry['id']}")).status_code == 404
-    assert not await found_by_search(altyn, question, "tuner")
+    assert not await found_by_search(altyn, question, "Mondays")
+    heir = await entry_of(altyn, second)
+    assert (heir["status"], heir["times"], heir["answer"]) == ("proposed", 1, "Yes, a tuner comes to you.")
 
 
 async def test_gaps_are_ranked_by_who_asks_and_close_when_knowledge_answers(altyn: Company) -> None:
@@ -226,11 +231,11 @@ async def test_a_managers_answer_is_a_gaps_draft(altyn: Company) -> None:
     await eventually(drafted, 60)
     gap = next(each for each in await gaps_of(altyn) if each["question"] == question)
     assert gap["learned_id"] == (await entry_of(altyn, escalation))["id"]
-    ignored = await altyn.post(f"/v1/kb/gaps/{gap['id']}/ignore", headers=altyn.as_("admin"))
+    ignored = await altyn.post(f"/v1/kb/gaps/{gap['id']}/ignore", headers=altyn.as_("owner"))
     assert ignored.json()["status"] == "ignored"
-    again = await altyn.post(f"/v1/kb/gaps/{gap['id']}/draft", headers=altyn.as_("admin"))
+    again = await altyn.post(f"/v1/kb/gaps/{gap['id']}/draft", headers=altyn.as_("owner"))
     assert again.json()["status"] == "drafted"
-    done = await altyn.post(f"/v1/kb/gaps/{gap['id']}/close", headers=altyn.as_("admin"))
+    done = await altyn.post(f"/v1/kb/gaps/{gap['id']}/close", headers=altyn.as_("owner"))
     assert (done.json()["status"], done.json()["closed_by"] is not None) == ("closed", True)
 
 
@@ -238,7 +243,7 @@ async def test_a_key_that_may_not_read_conversations_sees_no_customers_words(alt
     await unanswered(altyn, "Do you lend ladders?")
     await look_through(altyn)
     await eventually(lambda: _any_gap(altyn), 60)
-    key = (await altyn.post("/v1/keys", {"name": "reports", "scopes": ["knowledge:read"]})).json()["key"]
+    key = (await altyn.post("/v1/keys", {"name": "reports", "scopes": ["knowledge:read"]})).json()["secret"]
     confined = {"Authorization": f"Bearer {key}"}
     listed = (await altyn.get("/v1/kb/gaps", headers=confined)).json()["items"]
     assert listed
@@ -261,6 +266,23 @@ async def test_pages_that_disagree_are_reported(altyn: Company) -> None:
     pairs = (await altyn.get("/v1/kb/health")).json()["contradictions"]
     titles = {frozenset((pair["older"]["title"], pair["newer"]["title"])) for pair in pairs}
     assert frozenset(("Warranty", "Guarantee")) in titles
+
+
+async def test_old_pages_are_reported_by_what_rests_on_them(altyn: Company, servers: Servers) -> None:
+    reply = (await altyn.said(await altyn.opened(), "How much is delivery to Astana?"))["reply"]
+    assert reply["kind"] == "quote", reply
+    before = (await altyn.get("/v1/kb/health")).json()
+    assert (before["stale"], before["never_cited"]) == ([], [])
+    database = Database(servers.database_url)
+    async with database.tenant(altyn.id) as tx:
+        aged = documents.c.created_at - sa.text("interval '200 days'")
+        await tx.connection.execute(
+            sa.update(documents).where(documents.c.name.in_(["delivery", "hours"])).values(created_at=aged)
+        )
+    await database.close()
+    found = (await altyn.get("/v1/kb/health")).json()
+    assert [(page["title"], page["uses"] >= 1) for page in found["stale"]] == [("Delivery", True)]
+    assert [page["title"] for page in found["never_cited"]] == ["Hours"]
 
 
 async def test_two_reviews_at_once_are_one(altyn: Company) -> None:
