@@ -131,3 +131,11 @@ def test_a_refused_key_is_tried_again_later() -> None:
     key = Key().denied(100.0)
     assert key.refused
     assert key.cools_until == 100.0 + REFUSED_SECONDS
+
+
+def test_who_failed_just_now_is_asked_after_who_did_not() -> None:
+    failed = Condition(Circuit().failed(1.0, 0), (Key(),))
+    well = Condition(Circuit(), (Key(),))
+    assert choose([failed, well], 1.1) == (1, 0)
+    assert choose([failed, failed], 1.1) == (0, 0), "and alone it is asked all the same"
+    assert choose([failed, well], 100.0) == (0, 0), "until its moment is over"
