@@ -23,6 +23,7 @@ HARMLESS = {
     "channel_deliveries.digest": "tells two deliveries apart",
     "chunks.content_hash": "tells versions apart",
     "documents.content_hash": "tells versions apart",
+    "documents.file_hash": "tells whether a file has changed",
     "model_calls.completion_tokens": "counts what a model wrote",
     "model_calls.prompt_tokens": "counts what a model read",
     "model_spend.tokens": "counts what models read and wrote",
@@ -60,5 +61,5 @@ def test_every_table_is_emptied_before_those_it_refers_to() -> None:
     for table in deleted_tables():
         for key in table.foreign_keys:
             referred = key.column.table.name
-            if referred in order:
+            if referred in order and referred != table.name:
                 assert order.index(table.name) < order.index(referred), (table.name, referred)
