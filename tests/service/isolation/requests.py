@@ -36,8 +36,9 @@ KINDS = {
     "learned_id": "learned_id",
     "gap_id": "gap_id",
     "cursor": "conversation_id",
-    "version": "version",
 }
+# Placeholders that are no ids: each company counts its own.
+NUMBERS = {"version": "1"}
 # Bodies with which a request is right but for whose things it names.
 BODIES: dict[str, dict[str, Any]] = {
     "addSource": {"name": "mine", "documents": [{"name": "d", "text": "Words."}]},
@@ -123,7 +124,7 @@ def uncovered(document: Document) -> list[str]:
             found += [f"{name}: field {each}" for each in _id_fields(document, schema) if each not in KINDS]
             if operation["requestBody"].get("required") and name not in BODIES:
                 found.append(f"{name}: a body")
-        found += [f"{name}: {part}" for part in _placeholders(path) if part not in KINDS]
+        found += [f"{name}: {part}" for part in _placeholders(path) if part not in KINDS | NUMBERS]
     return found
 
 
@@ -161,7 +162,7 @@ def _placeholders(path: str) -> list[str]:
 
 def _filled(path: str, side: Side) -> str:
     for name in _placeholders(path):
-        path = path.replace(f"{{{name}}}", side.ids[KINDS[name]])
+        path = path.replace(f"{{{name}}}", NUMBERS.get(name) or side.ids[KINDS[name]])
     return path
 
 
