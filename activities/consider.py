@@ -4,6 +4,7 @@ A turn of a conversation and a question without one (agent/ask) come through her
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -12,11 +13,13 @@ import structlog
 from activities import follow_up, policy
 from activities.embedding.port import Embedder, Vector
 from activities.generation.extractive import best_passage
+from activities.generation.port import ChatModel
 from activities.manners import opt_out
 from activities.masking import mask
 from activities.policy.likeness import Likeness
 from activities.provider.errors import ProviderError
 from activities.retrieve import Retriever
+from activities.rewrite import standalone
 from activities.sentences import sentences
 from activities.understanding.classify import core
 from activities.understanding.language import detect
@@ -29,6 +32,9 @@ from models.contracts.settings import TenantSettings
 from models.contracts.turn import Coverage
 from models.repositories import messages
 from runtime.database import Database
+
+BEFORE = 4
+"""The customer's messages that a follow-up may lean on."""
 
 log = structlog.get_logger(__name__)
 
@@ -68,11 +74,19 @@ class Understood:
 class Consider:
     """Holds what it takes."""
 
-    def __init__(self, database: Database, embedder: Embedder, classifier: Classifier, retriever: Retriever) -> None:
+    def __init__(
+        self,
+        database: Database,
+        embedder: Embedder,
+        classifier: Classifier,
+        retriever: Retriever,
+        rewriter: ChatModel | None = None,
+    ) -> None:
         self._database = database
         self._embedder = embedder
         self._classifier = classifier
         self._retriever = retriever
+        self._rewriter = rewriter
         self._likeness = Likeness()
 
     async def understand(self, asked: Asked) -> Understood:
@@ -134,16 +148,27 @@ class Consider:
         if asked.conversation_id is None:
             return found
         async with self._database.tenant(asked.tenant_id) as tx:
-            before = await messages.previous_question(tx, asked.conversation_id)
-        if before is None:
+            before = await messages.asked_before(tx, asked.conversation_id, limit=BEFORE)
+        together = await self._standalone(asked, question, before)
+        if together is None:
             return found
-        together = f"{before} {question}"
         try:
             carried = await self._search(asked, together, language, asked.masked(together), None)
         except ProviderError as error:
             log.warning("search failed", cause=type(error).__name__)
             return found
         return max(found, carried, key=lambda retrieval: retrieval.confidence)
+
+    async def _standalone(self, asked: Asked, question: str, before: Sequence[str]) -> str | None:
+        """The follow-up with what it leaves out; None when nothing was said that it could follow."""
+        topic = follow_up.topic_of(before)
+        if topic is None:
+            return None
+        if self._rewriter is not None:
+            shown = [asked.masked(text) for text in before]
+            if (rewritten := await standalone(self._rewriter, asked.masked(question), shown)) is not None:
+                return rewritten
+        return f"{topic} {question}"
 
     async def _search(
         self, asked: Asked, question: str, language: Language, outgoing: str, vector: Vector | None

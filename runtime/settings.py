@@ -179,6 +179,9 @@ class Settings(BaseSettings):
     llm_understands: bool = Field(
         False, description="Let the model classify intents too (structured output), examples as fallback."
     )
+    llm_rewrites: bool = Field(
+        False, description="Let the model complete follow-up questions before they are searched, words as fallback."
+    )
     llm_turn_seconds: float = Field(
         30, gt=0, le=600, description="Time the model has for one answer, retries included."
     )
@@ -281,6 +284,8 @@ class Settings(BaseSettings):
             raise SettingsError(f"{PREFIX}RERANK_URL is required when {PREFIX}RERANK_PROVIDER is set")
         if self.llm_understands and self.llm_provider == "extractive" and self.models_file is None:
             raise SettingsError(f"{PREFIX}LLM_UNDERSTANDS needs a model: set {PREFIX}LLM_PROVIDER")
+        if self.llm_rewrites and self.llm_provider == "extractive" and self.models_file is None:
+            raise SettingsError(f"{PREFIX}LLM_REWRITES needs a model: set {PREFIX}LLM_PROVIDER")
 
 
 def load(**overrides: object) -> Settings:

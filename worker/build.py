@@ -121,7 +121,9 @@ async def workers(settings: Settings, tools: Tools) -> list[Worker]:
     grace = timedelta(seconds=settings.drain_seconds)
     retriever = Retriever(database, tools.spaces, tools.reranker)
     write = Write(tools.embedder, tools.routes, settings.llm_turn_seconds)
-    prepare = Prepare(database, Consider(database, tools.embedder, classifier, retriever), write, tools.vault)
+    rewriter = tools.routes.chat(Purpose.REWRITE) if settings.llm_rewrites else None
+    consider = Consider(database, tools.embedder, classifier, retriever, rewriter)
+    prepare = Prepare(database, consider, write, tools.vault)
     ladder = Ladder(database)
     ingest = Ingest(database, tools.spaces)
     read = ReadFiles(

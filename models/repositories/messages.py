@@ -266,9 +266,9 @@ async def reply_of_turn(tx: TenantTx, message: UUID) -> tuple[bool, Message | No
     return True, None if reply is None else Message(**reply._mapping)
 
 
-async def previous_question(tx: TenantTx, conversation: UUID) -> str | None:
-    """The customer's last message that a turn has handled: what a follow-up leans on."""
-    found: str | None = await tx.connection.scalar(
+async def asked_before(tx: TenantTx, conversation: UUID, *, limit: int) -> list[str]:
+    """The customer's last `limit` messages that turns have handled, oldest first: what a follow-up leans on."""
+    found = await tx.connection.scalars(
         sa.select(messages.c.text)
         .where(
             messages.c.tenant_id == tx.tenant_id,
@@ -276,9 +276,9 @@ async def previous_question(tx: TenantTx, conversation: UUID) -> str | None:
             messages.c.status == MessageStatus.HANDLED,
         )
         .order_by(messages.c.seq.desc())
-        .limit(1)
+        .limit(limit)
     )
-    return found
+    return found.all()[::-1]
 
 
 async def claim_unaccepted(tx: SystemTx, *, after: timedelta, limit: int) -> list[tuple[UUID, UUID, UUID]]:
