@@ -144,9 +144,7 @@ def _keys() -> tuple[sa.Column[object], ...]:
 
 def _constraints(table: str) -> tuple[sa.schema.SchemaItem, ...]:
     return (
-        sa.ForeignKeyConstraint(
-            ["tenant_id"], ["tenants.id"], name=op.f(f"fk_{table}_tenant_id"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f(f"fk_{table}_tenant_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f(f"pk_{table}")),
     )
 

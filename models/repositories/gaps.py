@@ -102,7 +102,9 @@ async def leaders(tx: TenantTx, space: int | None, *, limit: int) -> list[Leader
     query = query.where(gap_questions.c.gap_id.is_not(None))
     if space is not None:
         query = query.where(gap_questions.c.space_id == space)
-    first = query.ext(distinct_on(gap_questions.c.gap_id)).order_by(gap_questions.c.gap_id, gap_questions.c.id).subquery()
+    first = (
+        query.ext(distinct_on(gap_questions.c.gap_id)).order_by(gap_questions.c.gap_id, gap_questions.c.id).subquery()
+    )
     rows = await tx.connection.execute(sa.select(first).order_by(first.c.gap_id.desc()).limit(limit))
     return [_leader(row) for row in rows]
 
