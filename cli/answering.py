@@ -36,7 +36,7 @@ from models.contracts.knowledge import Retrieval
 from models.contracts.model_health import RouteHealth
 from models.contracts.turn import Coverage, Outcome, Verdict
 from models.contracts.usage import ModelCall, Purpose, Spender
-from models.repositories import assistants, policies, tenants
+from models.repositories import assistants
 from runtime import models_file
 from runtime.database import Database
 from runtime.home import Home
@@ -91,15 +91,14 @@ class Answering:
 
     async def _asked(self, tenant_id: UUID, question: Question) -> Asked:
         async with self._database.tenant(tenant_id) as tx:
-            chosen = await assistants.chosen(tx, question.assistant)
-            if chosen is None:
-                raise invalid("assistant", "there is no assistant with this slug")
-            settings, spoken = await tenants.settings_and_language(tx)
-            policy = await policies.in_force(tx)
+            rules = await assistants.rules(tx, question.assistant)
+        if rules is None:
+            raise invalid("assistant", "there is no assistant with this slug")
+        chosen = rules.chosen
         if question.language is not None:
             language = {"language": question.language}
             chosen = chosen.model_copy(update={"assistant": chosen.assistant.model_copy(update=language)})
-        return Asked(tenant_id, question.text, settings, policy, spoken, chosen)
+        return Asked(tenant_id, question.text, rules.settings, rules.policy, rules.language, chosen)
 
     async def _opened(self) -> Consider:
         """At the first question: the gateway starts without its database, and many never answer."""

@@ -8,7 +8,10 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from models.contracts.assistants import DEFAULT_ASSISTANT, DEFAULT_TEMPLATE, Assistant, Chosen
+from models.contracts.assistants import DEFAULT_TEMPLATE, Assistant, Chosen
+from models.contracts.enums import Language
+from models.contracts.policy import Policy
+from models.contracts.settings import TenantSettings
 from models.tables import assistant_prompts, assistants
 from runtime.database import TenantTx
 from runtime.ids import new_id
@@ -172,9 +175,37 @@ _CHOSEN = """
 CHOSEN = _CHOSEN.replace("{chosen}", "c.assistant_id, b.assistant_id")
 """As JSON, for a statement that has `:tenant` and `:conversation`: who answers there (see `chosen_of`)."""
 
-_BY_CONVERSATION = sa.text(CHOSEN)
-_BY_ID = sa.text(_CHOSEN.replace("{chosen}", ":assistant"))
-_IDS = tuple(sa.bindparam(name, type_=sa.Uuid()) for name in ("tenant", "conversation", "assistant"))
+_BY_CONVERSATION = sa.text(CHOSEN).bindparams(
+    sa.bindparam("tenant", type_=sa.Uuid()), sa.bindparam("conversation", type_=sa.Uuid())
+)
+
+# One round trip for all that a question without a conversation begins with.
+_RULES = sa.text(
+    """
+    SELECT ({CHOSEN}) AS chosen, t.language, s.body AS settings,
+        (SELECT body FROM policies WHERE tenant_id = :tenant ORDER BY version DESC LIMIT 1) AS policy,
+        CAST(:slug AS text) IS NULL OR :slug = 'default'
+            OR EXISTS (SELECT FROM assistants WHERE tenant_id = :tenant AND slug = :slug) AS known
+    FROM tenants t JOIN tenant_settings s ON s.tenant_id = t.id WHERE t.id = :tenant
+    """.replace(
+        "{CHOSEN}",
+        _CHOSEN.replace("{chosen}", "(SELECT n.id FROM assistants n WHERE n.tenant_id = t.id AND n.slug = :slug)"),
+    )
+).bindparams(
+    sa.bindparam("tenant", type_=sa.Uuid()),
+    sa.bindparam("conversation", None, type_=sa.Uuid()),
+    sa.bindparam("slug", type_=sa.Text()),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Who answers a question without a conversation, and by which of the tenant's rules; `language` is the tenant's."""
+
+    chosen: Chosen
+    settings: TenantSettings
+    policy: Policy
+    language: Language
 
 
 def chosen_of(row: dict[str, Any]) -> Chosen:
@@ -193,19 +224,21 @@ def chosen_of(row: dict[str, Any]) -> Chosen:
 
 async def of_conversation(tx: TenantTx, conversation: UUID) -> Chosen:
     """Who answers in a conversation: its own assistant, else its branch's, else the tenant's default."""
-    statement = _BY_CONVERSATION.bindparams(*_IDS[:2])
-    row = await tx.connection.scalar(statement, {"tenant": tx.tenant_id, "conversation": conversation})
+    row = await tx.connection.scalar(_BY_CONVERSATION, {"tenant": tx.tenant_id, "conversation": conversation})
     return chosen_of(row)
 
 
-async def chosen(tx: TenantTx, slug: str | None = None) -> Chosen | None:
-    """Who answers a question without a conversation. None when no assistant has this slug."""
-    found = await called(tx, slug or DEFAULT_ASSISTANT)
-    if found is None and slug not in (None, DEFAULT_ASSISTANT):
+async def rules(tx: TenantTx, slug: str | None = None) -> Rules | None:
+    """By which a question without a conversation is answered. None when no assistant has this slug."""
+    row = (await tx.connection.execute(_RULES, {"tenant": tx.tenant_id, "slug": slug})).one()
+    if not row.known:
         return None
-    statement = _BY_ID.bindparams(*_IDS)
-    row = await tx.connection.scalar(statement, {"tenant": tx.tenant_id, "conversation": None, "assistant": found})
-    return chosen_of(row)
+    return Rules(
+        chosen=chosen_of(row.chosen),
+        settings=TenantSettings.model_validate(row.settings),
+        policy=Policy.model_validate(row.policy or {}),
+        language=Language(row.language),
+    )
 
 
 def _of(tx: TenantTx, assistant_id: UUID) -> tuple[sa.ColumnElement[bool], ...]:

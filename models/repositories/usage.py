@@ -80,7 +80,8 @@ RESERVE = sa.text(
 SETTLE = sa.text(
     """
     INSERT INTO model_spend AS spend (tenant_id, month, cost, day, tokens)
-    VALUES (:tenant, date_trunc('month', CAST(:day AS date)), :cost, :day, :tokens)
+    SELECT :tenant, date_trunc('month', used_on), :cost, used_on, :tokens
+    FROM (SELECT coalesce(CAST(:day AS date), (now() AT TIME ZONE 'utc')::date) AS used_on) AS calendar
     ON CONFLICT (tenant_id, month) DO UPDATE SET
         cost = spend.cost + excluded.cost,
         tokens = CASE WHEN spend.day = excluded.day THEN spend.tokens + excluded.tokens
@@ -95,13 +96,6 @@ SETTLE = sa.text(
     sa.bindparam("cost", type_=sa.BigInteger()),
     sa.bindparam("tokens", type_=sa.BigInteger()),
 )
-
-
-async def today(tx: TenantTx) -> date:
-    """The day that is counted now: the database's, in UTC, so that all workers agree."""
-    found: date | None = await tx.connection.scalar(sa.text("SELECT (now() AT TIME ZONE 'utc')::date"))
-    assert found is not None, "it is always some day"
-    return found
 
 
 async def reserve(tx: TenantTx, budgets: Budgets, *, tokens: int, cost: int) -> Reservation | None:
@@ -156,7 +150,7 @@ async def settle(
         )
     if not calls and not reserved:
         return
-    day = reserved[0].day if reserved else await today(tx)
+    day = reserved[0].day if reserved else None
     tokens = sum(call.tokens for call in calls) - sum(each.tokens for each in reserved)
     cost = sum(call.cost for call in calls) - sum(each.cost for each in reserved)
     row = (
@@ -188,18 +182,18 @@ async def _warn(tx: TenantTx, day: date, warned_on: sa.Column[object], budget: s
 
 
 async def spent(tx: TenantTx) -> Spent:
-    """What counts against the budgets now, calls that are under way included."""
+    """What counts against the budgets now, calls that are under way included. Days and months are the database's, in
+    UTC, so that all workers agree."""
+    today = sa.text("(now() AT TIME ZONE 'utc')::date")
     row = (
         await tx.connection.execute(
-            sa.select(model_spend.c.day, model_spend.c.tokens, model_spend.c.cost).where(
+            sa.select((model_spend.c.day == today).label("is_today"), model_spend.c.tokens, model_spend.c.cost).where(
                 model_spend.c.tenant_id == tx.tenant_id,
-                model_spend.c.month == sa.func.date_trunc("month", sa.text("now() AT TIME ZONE 'utc'")),
+                model_spend.c.month == sa.func.date_trunc("month", today),
             )
         )
     ).one_or_none()
-    if row is None:
-        return Spent(0, 0)
-    return Spent(row.tokens if row.day == await today(tx) else 0, row.cost)
+    return Spent(0, 0) if row is None else Spent(row.tokens if row.is_today else 0, row.cost)
 
 
 def _key(group_by: GroupBy) -> sa.ColumnElement[str]:

@@ -147,7 +147,7 @@ async def test_an_explanation_shows_what_was_found_and_what_the_model_was_told_m
     why = found["explanation"]
     assert why["passages"][0]["title"] == "Delivery"
     assert 0 < why["passages"][0]["similarity"] <= 1
-    assert why["understanding"]["intents"] == ["question"]
+    assert "question" in why["understanding"]["intents"]
     assert {"cosine", "margin", "overlap"} <= why["features"].keys()
     assert why["milliseconds"].keys() == {"understand", "embedding", "search", "write", "total"}
     assert "confidence" in why["why"]
