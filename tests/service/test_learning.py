@@ -1,6 +1,5 @@
 """What is learned from people, on the whole system: answers under review, gaps in knowledge, pages that disagree."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
@@ -163,8 +162,9 @@ async def test_erasing_who_asked_first_leaves_the_others_answer_to_be_reviewed(a
     question, customer = "Do you tune harmoniums at home?", {"external_id": "harmonium"}
     first = await answered(altyn, question, "Yes, our tuner comes on Mondays.", "boris", **customer)
     second = await answered(altyn, question, "Yes, a tuner comes to you.", "aigerim")
+    await answered(altyn, question, "Yes, we send a tuner.", "boris")
     entry = await entry_of(altyn, first)
-    assert entry["times"] == 2
+    assert entry["times"] == 3
     await reviewed(altyn, entry["id"], "approve")
     await eventually(lambda: found_by_search(altyn, question, "Mondays"), 60)
 
@@ -178,7 +178,7 @@ async def test_erasing_who_asked_first_leaves_the_others_answer_to_be_reviewed(a
     assert (await altyn.get(f"/v1/learned/{entry['id']}")).status_code == 404
     assert not await found_by_search(altyn, question, "Mondays")
     heir = await entry_of(altyn, second)
-    assert (heir["status"], heir["times"], heir["answer"]) == ("proposed", 1, "Yes, a tuner comes to you.")
+    assert (heir["status"], heir["times"], heir["answer"]) == ("proposed", 2, "Yes, a tuner comes to you.")
 
 
 async def test_gaps_are_ranked_by_who_asks_and_close_when_knowledge_answers(altyn: Company) -> None:
@@ -283,9 +283,3 @@ async def test_old_pages_are_reported_by_what_rests_on_them(altyn: Company, serv
     found = (await altyn.get("/v1/kb/health")).json()
     assert [(page["title"], page["uses"] >= 1) for page in found["stale"]] == [("Delivery", True)]
     assert [page["title"] for page in found["never_cited"]] == ["Hours"]
-
-
-async def test_two_reviews_at_once_are_one(altyn: Company) -> None:
-    before = {each["id"] for each in await gaps_of(altyn)}
-    await asyncio.gather(*(look_through(altyn) for _ in range(5)))
-    assert {each["id"] for each in await gaps_of(altyn)} >= before
