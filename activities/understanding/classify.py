@@ -27,7 +27,7 @@ _SETTLED = 0.99
 _NEEDED = {
     Intent.OPT_OUT: 0.85,
     Intent.HUMAN_REQUEST: 0.4,
-    Intent.FRUSTRATION: 0.5,
+    Intent.FRUSTRATION: 0.7,
     Intent.GREETING: 0.35,
     Intent.THANKS: 0.35,
     Intent.OUT_OF_SCOPE: 0.4,
