@@ -61,7 +61,7 @@ async def get_reindex(reindex_id: UUID, gateway: InGateway, caller: Signed) -> R
     return ReindexOut.of(found)
 
 
-@router.put("/schedule", operation_id="putReindexSchedule")
+@router.put("/schedule", operation_id="putReindexSchedule", responses=documented(400, 413))
 async def put_schedule(body: ScheduleIn, request: Request, gateway: InGateway, caller: Signed) -> ScheduleOut:
     """Re-index by a schedule, in place of the one before. A run that is due while another is under way is skipped."""
     try:

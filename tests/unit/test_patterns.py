@@ -41,6 +41,8 @@ PATTERNS = patterns()
 # Only ever held against a whole text, or against what follows one place of it.
 NEVER_SEARCHED = {
     "activities.quantities._RANGE",
+    "activities.reading.html.style._NUMBER",
+    "activities.reading.kinds._HTML",
     "activities.quantities._UNIT",
     "activities.understanding.language._KAZAKH_ENDING",
     "api.identity.tokens.SHAPE",

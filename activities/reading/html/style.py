@@ -19,8 +19,8 @@ ALIKE = 24
 Styles = dict[str, str]
 
 _COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
-_RULE = re.compile(r"([^{}]*)\{([^{}]*)\}")
-_NUMBER = re.compile(r"(-?\d*\.?\d+)\s*(px|pt|em|rem|%|vw|vh)?\s*")
+_BODY = re.compile(r"\{([^{}]*)\}")
+_NUMBER = re.compile(r"(-?(?:\d+(?:\.\d+)?|\.\d+))\s*(?:(px|pt|em|rem|%|vw|vh)\s*)?")
 _PIXELS = {"px": 1.0, "pt": 4 / 3, "em": 16.0, "rem": 16.0, "%": 0.16, "vw": 12.0, "vh": 8.0}
 _COLOURS = {
     "white": (255, 255, 255),
@@ -79,12 +79,13 @@ def _rules(page: LexborHTMLParser) -> Iterator[tuple[str, Styles]]:
     # What is true of print alone hides nothing on the screen.
     text = re.sub(r"@media\s+print\s*\{(?:[^{}]|\{[^{}]*\})*\}", "", text)
     text = re.sub(r"@[\w-]+[^{};]*[{;]", "", text)
-    found = 0
-    for selector, body in _RULE.findall(text):
-        said = declarations(body)
+    found = end = 0
+    for body in _BODY.finditer(text):
+        before, end = text[end : body.start()], body.end()
+        said = declarations(body[1])
         if found < MAX_RULES and said.keys() & TELLING:
             found += 1
-            yield selector.strip(" \t\r\n}"), said
+            yield re.split("[{}]", before)[-1].strip(), said
 
 
 TELLING = {

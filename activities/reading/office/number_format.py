@@ -32,7 +32,7 @@ BUILT_IN = {
 }
 """Formats that files name by number alone (ECMA-376 part 1, 18.8.30), dates as ISO 8601 writes them."""
 
-_TOKEN = re.compile(r'"([^"]*)"|\\(.)|\[\$([^\]-]*)[^\]]*\]|\[[^\]]*\]|_.|\*.|(.)', re.DOTALL)
+_TOKEN = re.compile(r'"([^"]*)"|\\(.)|\[\$([^\]-]{0,99}+)[^\]]{0,99}+\]|\[[^\]]{0,99}+\]|_.|\*.|(.)', re.DOTALL)
 
 
 def shown(value: str, code: str, *, epoch_1904: bool = False) -> str:
