@@ -1,9 +1,11 @@
 """Suites through systems: one that is started for them, or one that runs elsewhere."""
 
+import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from activities.embedding.choice import embedder_for
 from activities.understanding.choice import classifier_for
@@ -62,13 +64,16 @@ class _Session:
             if not _needs_system(suite)
         ]
         asking = [suite for suite in suites if _needs_system(suite)]
-        if asking:
-            runs += await self._started({}, asking, None)
         attacking = [_attacks(suite) for suite in suites if suite.injections]
-        if attacking:
-            model = HostileModel(case for suite in attacking for case in suite.injections.values())
-            async with model.serving() as settings:
-                runs += await self._started(settings, attacking, model)
+        # One folder for both: the second start finds the database made and the examples of intents embedded.
+        with tempfile.TemporaryDirectory(prefix="mainstay-eval-") as folder:
+            data_dir = Path(folder) / "data"
+            if asking:
+                runs += await self._started(data_dir, {}, asking, None)
+            if attacking:
+                model = HostileModel(case for suite in attacking for case in suite.injections.values())
+                async with model.serving() as settings:
+                    runs += await self._started(data_dir, settings, attacking, model)
         return runs
 
     async def elsewhere(self, suite: Suite, where: Elsewhere) -> SuiteRun:
@@ -77,12 +82,13 @@ class _Session:
             return await runner.run(suite, client, self.classifier, None, self.parallel, self.step)
 
     async def _started(
-        self, settings: Mapping[str, str], suites: Sequence[Suite], model: HostileModel | None
+        self, data_dir: Path, settings: Mapping[str, str], suites: Sequence[Suite], model: HostileModel | None
     ) -> list[SuiteRun]:
         runs = []
-        async with system.running(settings) as running:
+        async with system.running(data_dir, settings) as running:
             for number, suite in enumerate(suites, start=1):
-                key = await running.tenant(f"eval-{number}", suite.head.title, suite.head.language)
+                slug = f"eval-{number}" if model is None else f"hostile-{number}"
+                key = await running.tenant(slug, suite.head.title, suite.head.language)
                 async with connected(running.url, key, self.parallel) as client:
                     runs.append(await runner.run(suite, client, self.classifier, model, self.parallel, self.step))
         return runs

@@ -1,4 +1,4 @@
-"""The system that is measured: all of it, as `mainstay up` runs it, over a folder that goes with it."""
+"""The system that is measured: all of it, as `mainstay up` runs it, over a folder of its own."""
 
 import asyncio
 import contextlib
@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import sys
-import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -40,19 +39,17 @@ class System:
 
 
 @asynccontextmanager
-async def running(settings: Mapping[str, str]) -> AsyncIterator[System]:
+async def running(data_dir: Path, settings: Mapping[str, str]) -> AsyncIterator[System]:
     """Start everything, with `settings` over those of the environment; drained and ended with the block."""
-    with tempfile.TemporaryDirectory(prefix="mainstay-eval-") as folder:
-        data_dir = Path(folder) / "data"
-        up = await _command(
-            *("up", "--data-dir", str(data_dir), "--port", "0"), stdout=asyncio.subprocess.DEVNULL, settings=settings
-        )
-        try:
-            yield System(await _ready(data_dir, up), data_dir)
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                up.send_signal(signal.SIGTERM)
-            await up.wait()
+    up = await _command(
+        *("up", "--data-dir", str(data_dir), "--port", "0"), stdout=asyncio.subprocess.DEVNULL, settings=settings
+    )
+    try:
+        yield System(await _ready(data_dir, up), data_dir)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            up.send_signal(signal.SIGTERM)
+        await up.wait()
 
 
 async def _ready(data_dir: Path, up: asyncio.subprocess.Process) -> str:
