@@ -1,7 +1,7 @@
 """`mainstay eval`: measure the quality of answers, on suites of questions whose answers are known."""
 
 import asyncio
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -107,9 +107,10 @@ def _run(chosen: "list[Suite]", elsewhere: "Elsewhere | None", parallel: int) ->
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=errors, transient=True) as progress:
         task = progress.add_task("Starting, then asking", total=session.steps(chosen, elsewhere))
-        step: Callable[[], None] = lambda: progress.advance(task)  # noqa: E731  # typed, which a def would not make shorter
         try:
-            return asyncio.run(session.evaluate(chosen, settings_of(None), elsewhere, parallel, step))
+            return asyncio.run(
+                session.evaluate(chosen, settings_of(None), elsewhere, parallel, partial(progress.advance, task))
+            )
         except ExceptionGroup as group:
             # The first case that found the system away says what all the others would.
             raise group.exceptions[0] from None

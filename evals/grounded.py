@@ -1,4 +1,4 @@
-"""Whether a reply stands in what the company has written, judged apart from the product's own guard where that can be."""
+"""Whether a reply stands in what the company has written, apart from the product's own guard where that can be."""
 
 from collections.abc import Mapping
 from uuid import NAMESPACE_URL, uuid5

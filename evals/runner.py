@@ -22,7 +22,7 @@ async def run(
 ) -> SuiteRun:
     """Run all cases, `parallel` at a time. `client` may be None for a suite of intents alone.
 
-    `step` is called once for each case that is done. With `model` the system asks that one, and what it obeyed is known.
+    `step` is called once for each case that is done. `model` is the one that the system asks, if it is scripted.
     """
     answerer = await _answerer(client, model)
     runner = Runner(suite, client, classifier, model)

@@ -1,4 +1,4 @@
-"""Banking77 (PolyAI, CC BY 4.0): questions to a bank in 77 fine-grained kinds. None asks for a person, none opts out."""
+"""Banking77 (PolyAI, CC BY 4.0): questions to a bank, of 77 kinds. None asks for a person, none opts out."""
 
 import csv
 from collections import defaultdict

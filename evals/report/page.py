@@ -36,14 +36,15 @@ def _section(run: SuiteRun, changed: Comparison | None) -> str:
         f"<h2>{escape(run.title)}</h2><p>{escape(run.suite)}, answers by {escape(run.answerer)}: "
         f"{len(run.results) - len(missed)} of {len(run.results)} right, thresholds {verdict}</p>"
         f"{plots.bars(run)}{figures}{'' if changed is None else _changes(changed)}"
-        f"<details {'open' if 0 < len(missed) <= 20 else ''}><summary>{len(missed)} went wrong</summary>{_table(missed)}</details>"
+        f"<details><summary>{len(missed)} went wrong</summary>{_table(missed)}</details>"
     )
 
 
 def _changes(changed: Comparison) -> str:
     moved = "".join(f"<li>{escape(name)}: {then:.3f} → {now:.3f}</li>" for name, then, now in changed.moved)
     return (
-        f"<h3>Since the earlier run: {len(changed.better)} better, {len(changed.worse)} worse (p = {changed.p:.3f})</h3>"
+        f"<h3>Since the earlier run: {len(changed.better)} better, {len(changed.worse)} worse "
+        f"(p = {changed.p:.3f})</h3>"
         f"<ul>{moved}</ul>"
         f"<details><summary>Better</summary>{_table(changed.better)}</details>"
         f"<details><summary>Worse</summary>{_table(changed.worse)}</details>"

@@ -1,4 +1,4 @@
-"""Small plots as SVG, drawn from the figures; colours come from the page, so that they follow its light or dark mode."""
+"""Small plots as SVG, drawn from the figures. Colours are the page's, so that they follow its light or dark mode."""
 
 from collections import Counter
 from collections.abc import Sequence
