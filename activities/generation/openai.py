@@ -64,7 +64,9 @@ class OpenAIChat:
         self._model = model
         self._stall_seconds = stall_seconds
         self._first_token_seconds = first_token_seconds
-        self._client = httpx.AsyncClient(base_url=base_url, headers=bearer(api_key), **client_options(PROVIDER, proxy=proxy))
+        self._client = httpx.AsyncClient(
+            base_url=base_url, headers=bearer(api_key), **client_options(PROVIDER, proxy=proxy)
+        )
 
     async def stream(
         self, messages: tuple[Message, ...], *, max_tokens: int, deadline_seconds: float, temperature: float = 0.0

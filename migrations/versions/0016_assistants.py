@@ -4,6 +4,7 @@ Revision: 0016, after: 0015
 """
 
 import re
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -124,12 +125,12 @@ def downgrade() -> None:
         op.drop_table(table)
 
 
-def _keys() -> tuple[sa.Column[object], ...]:
+def _keys() -> tuple[sa.Column[Any], ...]:
     ids = (sa.Column("tenant_id", sa.UUID(), nullable=False), sa.Column("id", sa.UUID(), nullable=False))
     return *ids, *_stamps()
 
 
-def _stamps() -> tuple[sa.Column[object], ...]:
+def _stamps() -> tuple[sa.Column[Any], ...]:
     now = sa.text("now()")
     return (
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=now, nullable=False),

@@ -65,7 +65,15 @@ async def registrations(tmp_path_factory: pytest.TempPathFactory) -> list[Regist
     """Everything that a worker process with a model that writes would poll for."""
     settings = Settings(_env_file=None, data_dir=tmp_path_factory.mktemp("home"))
     nothing: Any = object()  # held by the steps, none of which runs here
-    held = build.Tools(database=nothing, client=nothing, embedder=nothing, spaces=nothing, reranker=None, routes=Routes(None), vault=nothing)
+    held = build.Tools(
+        database=nothing,
+        client=nothing,
+        embedder=nothing,
+        spaces=nothing,
+        reranker=None,
+        routes=Routes(None),
+        vault=nothing,
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(build, "Worker", Registration)
         patch.setattr(build, "classifier_for", lambda *_, **__: Unread())
