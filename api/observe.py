@@ -56,7 +56,6 @@ class Metrics:
             registry=self.registry,
         )
 
-
         labels = ["endpoint", "purpose", "outcome"]
         self.model_calls = Histogram(
             "mainstay_model_call_seconds",

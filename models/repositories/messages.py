@@ -195,9 +195,7 @@ async def text_of(tx: TenantTx, ids: Sequence[UUID]) -> str:
     return "\n".join(found)
 
 
-async def said_before(
-    tx: TenantTx, conversation: UUID, ids: Sequence[UUID], *, limit: int
-) -> list[tuple[Author, str]]:
+async def said_before(tx: TenantTx, conversation: UUID, ids: Sequence[UUID], *, limit: int) -> list[tuple[Author, str]]:
     """The last `limit` messages before those of `ids`, oldest first: what a turn of the conversation follows."""
     first = (
         sa.select(sa.func.min(messages.c.seq))
