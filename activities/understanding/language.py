@@ -127,7 +127,7 @@ def latin(words: list[str], previous: Language | None) -> Language:
         if russian == kazakh and previous in (Language.RU, Language.KK):
             return previous
         return Language.RU if russian > kazakh else Language.KK
-    if previous and len(words) <= 3 and not any(word in _ENGLISH for word in words):
+    if previous and len(words) <= 3 and english < 2 and not any(word in _ENGLISH for word in words):
         # "iPhone 15 Pro", "SMS": a name says nothing of the language around it.
         return previous
     return Language.EN
