@@ -7,7 +7,6 @@ share none need not be compared.
 
 import hashlib
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
