@@ -263,6 +263,7 @@ RECORD = {
     "learned_answers": {"answer", "question"},
     "messages": {"citations", "text"},
     "sources": {"name"},
+    "vocabulary": {"word"},
 }
 
 
