@@ -12,7 +12,7 @@ OPENINGS = re.compile(
 )
 # "How long does it take?", «Сколько это стоит?», «Ол қанша тұрады?»: words that stand for something named before.
 STAND_INS = re.compile(
-    r"\b(?:it|its|that|this|they|them|those|these|there|one|ones|same|это|этого|этому|этот|эта|эти|его|её|ее|он|она|"
+    r"\b(?:it|its|that|this|they|them|those|these|there|one|ones|same|это|этого|этому|этот|эта|эти|его|её|ее|он|она|оно|"
     r"они|их|них|неё|нее|там|туда|тогда|такой|такая|такое|тоже|ол|оны|оның|оған|бұл|мұны|мұның|осы|сонда|олар|олардың)\b",
     re.IGNORECASE,
 )
