@@ -113,7 +113,9 @@ def _names(answer: str) -> Iterator[str]:
 
 def hosts(text: str) -> set[str]:
     """The hosts to which links and e-mail addresses of a text lead, lower case; "" for a link that leads to none."""
-    return {_AUTHORITY.sub("", link.lower()).rpartition("@")[2].split(":")[0].rstrip(".") for link in _LINK.findall(text)}
+    return {
+        _AUTHORITY.sub("", link.lower()).rpartition("@")[2].split(":")[0].rstrip(".") for link in _LINK.findall(text)
+    }
 
 
 def _links_stand(answer: str, evidence: str) -> bool:

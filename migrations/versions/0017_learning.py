@@ -3,6 +3,8 @@
 Revision: 0017, after: 0016
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 from pgvector.sqlalchemy import VECTOR
@@ -89,7 +91,7 @@ def downgrade() -> None:
 
 
 def _review_learned() -> None:
-    for column in (
+    added: tuple[sa.Column[Any], ...] = (
         sa.Column("same_as", sa.UUID(), nullable=True),
         sa.Column("differs", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("answered_by", sa.UUID(), nullable=True),
@@ -97,8 +99,9 @@ def _review_learned() -> None:
         sa.Column("tag", sa.Text(), nullable=True),
         sa.Column("space_id", sa.SmallInteger(), nullable=True),
         sa.Column("vector", VECTOR(), nullable=True),
-    ):
-        op.add_column("learned_answers", column)
+    )
+    for each in added:
+        op.add_column("learned_answers", each)
     for column, table, ondelete in (
         ("same_as", "learned_answers", "SET NULL (same_as)"),
         ("answered_by", "members", None),

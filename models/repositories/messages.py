@@ -276,7 +276,7 @@ async def asked_before(tx: TenantTx, conversation: UUID, *, limit: int) -> list[
         .order_by(messages.c.seq.desc())
         .limit(limit)
     )
-    return found.all()[::-1]
+    return list(found)[::-1]
 
 
 async def claim_unaccepted(tx: SystemTx, *, after: timedelta, limit: int) -> list[tuple[UUID, UUID, UUID]]:

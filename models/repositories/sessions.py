@@ -228,9 +228,7 @@ async def leave(tx: TenantTx, session_id: UUID, secret: bytes) -> UUID | None:
     columns = sessions.c
     member_id: UUID | None = await tx.connection.scalar(
         sa.update(sessions)
-        .where(
-            columns.tenant_id == tx.tenant_id, columns.id == session_id, columns.refresh_hash == secret, *_alive()
-        )
+        .where(columns.tenant_id == tx.tenant_id, columns.id == session_id, columns.refresh_hash == secret, *_alive())
         .values(ended_at=sa.func.now())
         .returning(columns.member_id)
     )

@@ -14,6 +14,7 @@ from uuid import uuid4
 import pytest
 
 from api.permissions import ROUTES, Permission, granted
+from cli.answering import answering
 from cli.search import searching
 from models.contracts.enums import Role
 from models.repositories import api_keys, tenants
@@ -101,8 +102,8 @@ class Side:
 
 @pytest.fixture(scope="module")
 async def gateway(servers: Servers) -> AsyncIterator[str]:
-    settings = settings_of(servers, **UNLIMITED, **CHEAP)
-    async with serving(settings, searching(settings)) as (url, _):
+    settings = settings_of(servers, data_dir=TEST_HOME, **UNLIMITED, **CHEAP)
+    async with serving(settings, searching(settings), answering(settings)) as (url, _):
         yield url
 
 
@@ -119,7 +120,7 @@ async def theirs(gateway: str, database: Database, worker: None, document: Any) 
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS.keys())
 async def test_schemathesis_finds_nothing(
     way: Way, gateway: str, document: Any, theirs: Side, database: Database, tmp_path: Path
