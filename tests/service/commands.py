@@ -12,7 +12,7 @@ import httpx
 
 from runtime.embedded import Servers
 from runtime.embedded.ports import pick
-from tests.service.api.house import ROOT_KEYS
+from tests.service.api.house import ROOT_KEYS, TEST_HOME
 
 ROOT = Path(__file__).parents[2]
 READY_SECONDS = 60
@@ -25,8 +25,7 @@ def environment(servers: Servers, **chosen: object) -> dict[str, str]:
         "admin_database_url": servers.admin_database_url,
         "temporal_address": servers.temporal_address,
         "root_keys": ROOT_KEYS,
-        # The examples that intents are told by are embedded once, not at every run of the tests.
-        "data_dir": ROOT / "build" / "test-home",
+        "data_dir": TEST_HOME,
         # All tests come from one address.
         "rate_limit_sign_in": "1000000/minute",
         "rate_limit_strangers": "1000000/minute",

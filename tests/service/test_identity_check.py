@@ -21,8 +21,8 @@ from models.tables import identity_codes
 from runtime.database import Database
 from runtime.embedded import Servers
 from runtime.home import Home
-from tests.service.api.house import Company
-from tests.service.whole import ROOT, eventually, job_is_done, messages_of, open_escalation, servers_of_its_own, system
+from tests.service.api.house import TEST_HOME, Company
+from tests.service.whole import eventually, job_is_done, messages_of, open_escalation, servers_of_its_own, system
 
 ACCOUNT = "What is the balance of my bonus account?"
 POLICY = Policy(topics=(Topic(name="account", phrases=("bonus account", "бонусный счёт"), action="identify"),))
@@ -94,7 +94,7 @@ async def mailed(database: Database, altyn: Company, customer: str) -> tuple[Ema
             .order_by(identity_codes.c.created_at.desc())
             .limit(1)
         )
-    path = Home.at(ROOT / "build" / "test-home").mail / f"{newest}.eml"
+    path = Home.at(TEST_HOME).mail / f"{newest}.eml"
 
     async def arrived() -> bool:
         return path.exists()

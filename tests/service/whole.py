@@ -15,7 +15,7 @@ from models.payload_keys import connected
 from runtime.database import Database
 from runtime.embedded import Servers, running
 from runtime.migrate import upgrade
-from tests.service.api.house import Company, company, serving, settings_of
+from tests.service.api.house import TEST_HOME, Company, company, serving, settings_of
 from worker.build import tools, workers
 
 ROOT = Path(__file__).parents[2]
@@ -36,8 +36,7 @@ async def servers_of_its_own(folder: Path) -> AsyncIterator[Servers]:
 @asynccontextmanager
 async def system(servers: Servers, *, learns: bool = True, **changes: Any) -> AsyncIterator[Company]:
     """Gateway and worker, and a tenant, with the sample company's pages as its knowledge unless it learns nothing."""
-    # The examples that intents are told by are embedded once, not at every run of the tests.
-    settings = settings_of(servers, data_dir=ROOT / "build" / "test-home", **changes)
+    settings = settings_of(servers, data_dir=TEST_HOME, **changes)
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(connected(settings))
         held = await stack.enter_async_context(tools(settings, client))

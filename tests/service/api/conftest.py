@@ -1,7 +1,6 @@
 """One gateway and one worker for all tests of the gateway; a tenant for each test."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -9,9 +8,7 @@ from cli.answering import answering
 from models.payload_keys import connected
 from runtime.database import Database
 from runtime.embedded import Servers
-from tests.service.api.house import Company, company, serving, settings_of, working
-
-ROOT = Path(__file__).parents[3]
+from tests.service.api.house import TEST_HOME, Company, company, serving, settings_of, working
 
 
 @pytest.fixture(scope="session")
@@ -22,8 +19,7 @@ async def worker(servers: Servers, database: Database) -> AsyncIterator[None]:
 
 @pytest.fixture(scope="session")
 async def url(servers: Servers) -> AsyncIterator[str]:
-    # What intents are told by is embedded once, not at every run of the tests.
-    settings = settings_of(servers, data_dir=ROOT / "build" / "test-home")
+    settings = settings_of(servers, data_dir=TEST_HOME)
     async with serving(settings, open_answerer=answering(settings)) as (url, _):
         yield url
 

@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -34,6 +35,9 @@ from runtime.ids import new_id
 from runtime.settings import Settings
 from workflows.conversation import ConversationWorkflow
 from workflows.escalation import EscalationWorkflow
+
+TEST_HOME = Path(__file__).parents[3] / "build" / "test-home"
+"""Kept between runs of the tests: the examples that intents are told by are embedded once."""
 
 ROOT_KEYS = new_root()
 """Of every system in this process: several of them share servers."""

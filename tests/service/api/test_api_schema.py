@@ -20,7 +20,7 @@ from models.contracts.enums import Role
 from models.repositories import api_keys, tenants
 from runtime.database import Database
 from runtime.embedded import Servers
-from tests.service.api.house import PERSON, Company, company, serving, settings_of
+from tests.service.api.house import PERSON, TEST_HOME, Company, company, serving, settings_of
 from tests.service.api.signing_in import CHEAP, PASSWORD, give_password, log_in
 
 HOOKS = Path(__file__).with_name("schemathesis_hooks.py")
