@@ -164,7 +164,7 @@ def starters(
 ) -> None:
     """List assistants to begin with, by industry."""
     with connected(tenant, url, key, data_dir) as api:
-        found = api.get("/v1/assistants/starters", language=None if language is None else language.value)["items"]
+        found = api.get("/v1/assistant-starters", language=None if language is None else language.value)["items"]
     if as_json:
         print_json(found)
         return
@@ -185,7 +185,7 @@ def _called(api: Api, slug: str) -> dict[str, Any]:
 
 
 def _starter(api: Api, industry: str, language: Language) -> dict[str, Any]:
-    items: list[dict[str, Any]] = api.get("/v1/assistants/starters", language=language.value)["items"]
+    items: list[dict[str, Any]] = api.get("/v1/assistant-starters", language=language.value)["items"]
     found = next((each for each in items if each["industry"] == industry), None)
     if found is None:
         raise OperatorError(

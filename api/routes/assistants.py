@@ -29,13 +29,13 @@ from models.contracts.audit import AuditAction
 from models.repositories import assistants, audit, tenants
 
 router = APIRouter(
-    prefix="/v1/assistants", tags=["assistants"], route_class=IdempotentRoute, responses=documented(401, 403, 422, 503)
+    prefix="/v1", tags=["assistants"], route_class=IdempotentRoute, responses=documented(401, 403, 422, 503)
 )
 
 AT_MOST = 200
 
 
-@router.get("", operation_id="listAssistants")
+@router.get("/assistants", operation_id="listAssistants")
 async def list_assistants(
     query: Annotated[AssistantsQuery, Query()], gateway: InGateway, caller: Signed
 ) -> Page[AssistantOut]:
@@ -45,7 +45,7 @@ async def list_assistants(
     return paged([AssistantOut.of(each) for each in found], query.limit, [each.id for each in found])
 
 
-@router.get("/starters", operation_id="listAssistantStarters")
+@router.get("/assistant-starters", operation_id="listAssistantStarters")
 async def list_starters(
     query: Annotated[StartersQuery, Query()],
     caller: Signed,  # noqa: ARG001  # the same for everybody who may ask
@@ -54,7 +54,7 @@ async def list_starters(
     return StartersOut(items=[each for each in starters.ALL if query.language in (None, each.language)])
 
 
-@router.post("", operation_id="createAssistant", status_code=201, responses=documented(400, 409, 413))
+@router.post("/assistants", operation_id="createAssistant", status_code=201, responses=documented(400, 409, 413))
 async def create_assistant(body: AssistantIn, request: Request, gateway: InGateway, caller: Signed) -> AssistantOut:
     """Add an assistant. It answers where it is chosen: in a conversation, or for a branch."""
     _check_route(gateway, body.assistant)
@@ -69,7 +69,7 @@ async def create_assistant(body: AssistantIn, request: Request, gateway: InGatew
     return AssistantOut.of(made)
 
 
-@router.get("/{assistant_id}", operation_id="getAssistant", responses=documented(404))
+@router.get("/assistants/{assistant_id}", operation_id="getAssistant", responses=documented(404))
 async def get_assistant(assistant_id: UUID, gateway: InGateway, caller: Signed) -> AssistantOut:
     async with gateway.records.tenant(caller.tenant_id) as tx:
         found = await assistants.get(tx, assistant_id)
@@ -78,7 +78,7 @@ async def get_assistant(assistant_id: UUID, gateway: InGateway, caller: Signed) 
     return AssistantOut.of(found)
 
 
-@router.put("/{assistant_id}", operation_id="putAssistant", responses=documented(400, 404, 413))
+@router.put("/assistants/{assistant_id}", operation_id="putAssistant", responses=documented(400, 404, 413))
 async def put_assistant(
     assistant_id: UUID, body: AssistantChange, request: Request, gateway: InGateway, caller: Signed
 ) -> AssistantOut:
@@ -92,7 +92,7 @@ async def put_assistant(
     return AssistantOut.of(changed)
 
 
-@router.delete("/{assistant_id}", operation_id="removeAssistant", status_code=204, responses=documented(404))
+@router.delete("/assistants/{assistant_id}", operation_id="removeAssistant", status_code=204, responses=documented(404))
 async def remove_assistant(assistant_id: UUID, request: Request, gateway: InGateway, caller: Signed) -> None:
     """Remove an assistant with its prompts. Its conversations go on with their branch's, or the default one."""
     async with gateway.records.tenant(caller.tenant_id) as tx:
@@ -101,7 +101,7 @@ async def remove_assistant(assistant_id: UUID, request: Request, gateway: InGate
         await audit.record(tx, actor(request, caller), AuditAction.ASSISTANT_REMOVED, assistant_id)
 
 
-@router.get("/{assistant_id}/prompts", operation_id="listPrompts", responses=documented(404))
+@router.get("/assistants/{assistant_id}/prompts", operation_id="listPrompts", responses=documented(404))
 async def list_prompts(
     assistant_id: UUID, query: Annotated[PromptsQuery, Query()], gateway: InGateway, caller: Signed
 ) -> Page[PromptOut]:
@@ -114,7 +114,10 @@ async def list_prompts(
 
 
 @router.post(
-    "/{assistant_id}/prompts", operation_id="addPrompt", status_code=201, responses=documented(400, 404, 409, 413)
+    "/assistants/{assistant_id}/prompts",
+    operation_id="addPrompt",
+    status_code=201,
+    responses=documented(400, 404, 409, 413),
 )
 async def add_prompt(
     assistant_id: UUID, body: PromptIn, request: Request, gateway: InGateway, caller: Signed
@@ -135,7 +138,9 @@ async def add_prompt(
 
 
 @router.post(
-    "/{assistant_id}/prompts/activate", operation_id="activatePrompt", responses=documented(400, 404, 409, 413)
+    "/assistants/{assistant_id}/prompts/activate",
+    operation_id="activatePrompt",
+    responses=documented(400, 404, 409, 413),
 )
 async def activate_prompt(
     assistant_id: UUID, body: ActivateIn, request: Request, gateway: InGateway, caller: Signed

@@ -5,27 +5,17 @@ import io
 import json
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
-from pydantic import AwareDatetime, BeforeValidator, Field
+from pydantic import Field
 
-from api.schemas.base import PageQuery, Request, Response
+from api.schemas.base import Moment, PageQuery, Request, Response
 from models.contracts.audit import ActorKind, AuditAction
 from models.repositories.audit import Entry
 
 # Spreadsheets take a cell that begins so for a formula.
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
-
-
-def _written_out(value: object) -> object:
-    """A number would be read as seconds since 1970."""
-    if isinstance(value, str) and ":" not in value:
-        raise ValueError("must be a moment with a time zone, as 2026-01-31T09:00:00Z")
-    return value
-
-
-Moment = Annotated[AwareDatetime, BeforeValidator(_written_out)]
 
 
 class AuditQuery(PageQuery):

@@ -4,7 +4,16 @@ from datetime import datetime
 from typing import Annotated, Generic, TypeVar
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+)
 
 from api.problems import NOT_BLANK
 from models.contracts.enums import Author, Language, ReplyKind
@@ -39,6 +48,16 @@ ExternalId = Annotated[str, StringConstraints(min_length=1, max_length=200), Aft
 # How long a text may be is a setting: see api.limits.
 Text = Annotated[str, StringConstraints(min_length=1, pattern=NOT_BLANK), AfterValidator(storable)]
 Instant = Annotated[datetime, PlainSerializer(lambda moment: moment.isoformat().replace("+00:00", "Z"), str)]
+
+
+def _written_out(value: object) -> object:
+    """A number would be read as seconds since 1970."""
+    if isinstance(value, str) and ":" not in value:
+        raise ValueError("must be a moment with a time zone, as 2026-01-31T09:00:00Z")
+    return value
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_written_out)]
 
 Item = TypeVar("Item")
 

@@ -2,9 +2,9 @@
 
 from datetime import datetime, timedelta
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from api.schemas.base import Instant, Request, Response
+from api.schemas.base import Instant, Moment, Request, Response
 from models.contracts.settings import Budgets
 from models.repositories.usage import MILLION, GroupBy, Spent, Sum
 
@@ -14,8 +14,8 @@ LONGEST = timedelta(days=400)
 class UsageQuery(Request):
     """`to` is not part of the time any more. Without both: the last 30 days."""
 
-    from_: AwareDatetime | None = Field(None, alias="from", description="As 2026-11-01T00:00:00Z.")
-    to: AwareDatetime | None = None
+    from_: Moment | None = Field(None, alias="from", description="As 2026-11-01T00:00:00Z.")
+    to: Moment | None = None
     group_by: GroupBy = "day"
 
     def span(self, now: datetime) -> tuple[datetime, datetime]:

@@ -85,7 +85,7 @@ async def test_prompts_are_kept_by_version_and_rolled_back(acme: Company) -> Non
 
 
 async def test_starters_are_listed_and_are_what_an_assistant_may_be(acme: Company) -> None:
-    found = (await acme.get("/v1/assistants/starters?language=kk")).json()["items"]
+    found = (await acme.get("/v1/assistant-starters?language=kk")).json()["items"]
     assert {"shop", "clinic", "telecom"} <= {each["industry"] for each in found}
     assert {each["language"] for each in found} == {"kk"}
     await made(acme, "clinic", **next(each["assistant"] for each in found if each["industry"] == "clinic"))
