@@ -16,7 +16,7 @@ from temporalio.converter import WorkflowSerializationContext
 from models import payload_keys
 from models.contracts.enums import KeyPurpose
 from models.contracts.routing import conversation_id, tenant_of
-from models.payload_keys import KeysUnavailableError, PayloadKeys
+from models.payload_keys import KeysUnavailableError, PayloadKeys, connected
 from models.repositories import data_keys, key_rotation, signing_keys, tenant_secrets
 from models.repositories.signing_keys import PUBLISHED_BEFORE, VALIDATES_FOR, SigningKeys
 from models.repositories.vault import Vault
@@ -151,10 +151,10 @@ async def test_only_the_first_key_of_the_installation_is_made_by_the_application
 
 async def test_a_worker_without_a_root_key_that_is_needed_does_not_start(servers: Servers, database: Database) -> None:
     await SigningKeys(database, ROOTS).current()
-    nothing: Any = object()
-    with pytest.raises(OperatorError, match=f"MAINSTAY_ROOT_KEYS lacks {ROOTS.newest}"):
-        async with tools(settings_of(servers, root_keys=SecretStr(new_root())), nothing):
-            pass
+    async with connected(settings_of(servers)) as client:
+        with pytest.raises(OperatorError, match=f"MAINSTAY_ROOT_KEYS lacks {ROOTS.newest}"):
+            async with tools(settings_of(servers, root_keys=SecretStr(new_root())), client):
+                pass
 
 
 # Payloads, in several processes -------------------------------------------------------------------
