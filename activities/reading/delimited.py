@@ -30,7 +30,8 @@ def delimiter_of(text: str) -> str | None:
 
 def read_delimited(text: str, delimiter: str, limits: Limits) -> Reading:
     """The first row names the columns."""
-    csv.field_size_limit(len(text) + 1)
+    # Of the whole process, so it only grows.
+    csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
     out = Markdown(limits.characters)
     write_table(out, _rows(clean(text), delimiter))
     return Reading(str(out), "text/tab-separated-values" if delimiter == "\t" else "text/csv")
