@@ -2,7 +2,8 @@
 
 from temporalio import activity
 
-from activities import business_hours, phrases, quiet_hours
+from activities import phrases
+from activities.hours import business_hours, quiet_hours
 from models.contracts.enums import LadderStep, ReplyKind
 from models.contracts.escalation import CLIMB, PLAN, Climbed, ClimbInput, Plan, PlanInput, Rung
 from models.contracts.policy import Policy

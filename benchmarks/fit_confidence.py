@@ -1,4 +1,4 @@
-"""Fit and judge activities/confidence.py: prints the coefficients to paste there and what they do to held-out questions.
+"""Fit and judge activities/retrieval/confidence.py: prints the coefficients to paste there and what they do to held-out questions.
 
     python -m benchmarks.fit_confidence
 
@@ -26,13 +26,13 @@ from uuid import NAMESPACE_URL, uuid5
 import numpy as np
 from numpy.typing import NDArray
 
-from activities.confidence import ANSWER_AT, UNSURE_AT, Features, features
 from activities.embedding.nano import MODEL, NanoEmbedder
 from activities.embedding.port import Embedder
 from activities.embedding.spaces import configured
 from activities.generation.extractive import best_passage
-from activities.splitting import split
-from activities.terms import content_stems
+from activities.ingestion.splitting import split
+from activities.language.terms import content_stems
+from activities.retrieval.confidence import ANSWER_AT, UNSURE_AT, Features, features
 from activities.understanding.language import detect
 from models.contracts.enums import Language
 from models.contracts.knowledge import Passage

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from activities.embedding.choice import embedder_for
-from activities.splitting import Chunk
+from activities.ingestion.splitting import Chunk
 from benchmarks import system
 from cli import sample
 

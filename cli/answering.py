@@ -8,24 +8,25 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
-from activities import phrases, wording
-from activities.confidence import features
-from activities.consider import Asked, Consider, Understood, coverage_of
+from activities import phrases
 from activities.embedding.spaces import Spaces
 from activities.embedding.spaces import configured as configured_embedders
 from activities.generation.extractive import excerpt
 from activities.generation.port import GenerateRequest
 from activities.generation.prompt import messages_for
-from activities.manners import rules_of
-from activities.metering import Meter, metered
 from activities.provider.errors import ProviderError
-from activities.record import CITED, citation
 from activities.reranking.choice import reranker_for
-from activities.retrieve import Retriever
+from activities.retrieval.confidence import features
+from activities.retrieval.retrieve import Retriever
 from activities.routes.build import Routes
+from activities.routes.metering import Meter, metered
+from activities.turn import wording
+from activities.turn.consider import Asked, Consider, Understood, coverage_of
+from activities.turn.manners import rules_of
+from activities.turn.record import CITED, citation
+from activities.turn.write import Write, Written
 from activities.understanding.choice import classifier_for
 from activities.understanding.classify import core
-from activities.write import Write, Written
 from api.answering import OpenAnswerer
 from api.problems import invalid, unavailable
 from api.records import translated

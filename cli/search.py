@@ -10,7 +10,7 @@ from activities.masking import mask
 from activities.provider.errors import ProviderError
 from activities.reranking.choice import reranker_for
 from activities.reranking.port import Reranker
-from activities.retrieve import Retriever
+from activities.retrieval.retrieve import Retriever
 from activities.understanding.language import detect
 from api.problems import unavailable
 from api.records import Records

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from uuid import NAMESPACE_URL, uuid5
 
-from activities import grounding
-from activities.sentences import sentences
+from activities.guards import grounding
+from activities.language.sentences import sentences
 from activities.understanding.language import detect
 from evals.words import plain
 from models.contracts.enums import Language

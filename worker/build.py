@@ -8,34 +8,34 @@ from datetime import timedelta
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from activities.consider import Consider
 from activities.embedding.port import Embedder
 from activities.embedding.spaces import Spaces, configured
-from activities.erase import Erase
-from activities.generate import Generate
 from activities.hand_over import HandOver
 from activities.identity import SendCode
-from activities.ingest import Ingest
+from activities.ingestion.ingest import Ingest
+from activities.ingestion.read_files import ReadFiles, Room
+from activities.ingestion.reindex import ReindexSteps
 from activities.ladder import Ladder
-from activities.learn import Learn
+from activities.learning.learn import Learn
+from activities.learning.review import Review, StartReviews
 from activities.mail.choice import mailer_for
 from activities.mail.send import SendMail
-from activities.prepare import Prepare
-from activities.read_files import ReadFiles, Room
+from activities.privacy.erase import Erase
+from activities.privacy.retain import Retain
+from activities.privacy.tenant_deletion import TenantDeletion
+from activities.privacy.tenant_export import TenantExport
 from activities.reading.port import Limits
 from activities.reading.process import ProcessReader
-from activities.record import Recorder
-from activities.reindex import ReindexSteps
 from activities.reranking.choice import reranker_for
 from activities.reranking.port import Reranker
-from activities.retain import Retain
-from activities.retrieve import Retriever
-from activities.review import Review, StartReviews
+from activities.retrieval.retrieve import Retriever
 from activities.routes.build import Routes
-from activities.tenant_deletion import TenantDeletion
-from activities.tenant_export import TenantExport
+from activities.turn.consider import Consider
+from activities.turn.generate import Generate
+from activities.turn.prepare import Prepare
+from activities.turn.record import Recorder
+from activities.turn.write import Write
 from activities.understanding.choice import classifier_for
-from activities.write import Write
 from models.contracts.routing import CONVERSATIONS_QUEUE, KNOWLEDGE_QUEUE, MODELS_QUEUE, OPERATIONS_QUEUE
 from models.contracts.usage import Purpose
 from models.repositories import installation_keys

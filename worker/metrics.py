@@ -3,7 +3,7 @@
 from temporalio.client import Client
 from temporalio.runtime import Runtime
 
-from activities.metering import Observer
+from activities.routes.metering import Observer
 from models.contracts.usage import ModelCall
 
 

@@ -1,4 +1,4 @@
-"""Looks through a tenant's knowledge, every night and on demand: see the steps in activities/review.py."""
+"""Looks through a tenant's knowledge, every night and on demand: see the steps in activities/learning/review.py."""
 
 from temporalio import workflow
 

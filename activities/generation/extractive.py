@@ -7,9 +7,9 @@ import time
 from collections.abc import AsyncGenerator, Sequence
 
 from activities.generation.port import Answer, GenerateRequest, NoAnswerError
+from activities.language.sentences import spans
+from activities.language.terms import content_stems
 from activities.phrases import quote
-from activities.sentences import spans
-from activities.terms import content_stems
 from models.contracts.enums import Language
 from models.contracts.knowledge import Passage, Usage
 

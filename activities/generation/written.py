@@ -13,7 +13,7 @@ MAX_CHARACTERS = 4_000
 
 
 class WritingGenerator:
-    """What it writes is unproven until activities.grounding has checked it."""
+    """What it writes is unproven until activities.guards.grounding has checked it."""
 
     def __init__(self, model: ChatModel) -> None:
         self._model = model

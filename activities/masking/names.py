@@ -2,7 +2,7 @@
 
 import re
 
-from activities.terms import STOP_WORDS, words
+from activities.language.terms import STOP_WORDS, words
 
 SHORTEST = 3
 """Initials and the like say nothing, and would be found everywhere."""

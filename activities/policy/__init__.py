@@ -1,7 +1,7 @@
 """Matches a message against a tenant's policy. See words.py for what counts as a word of a phrase."""
 
+from activities.language.sentences import sentences
 from activities.policy.words import Words
-from activities.sentences import sentences
 from models.contracts.policy import Policy, Topic
 
 

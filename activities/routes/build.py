@@ -1,9 +1,9 @@
 """All routes of a process, put together from what is configured."""
 
 from activities.generation.choice import chat_for
-from activities.metering import Observer
 from activities.routes.chat import RoutedChat
 from activities.routes.endpoint import Endpoint
+from activities.routes.metering import Observer
 from activities.routes.policy import Circuit, Condition, Key
 from models.contracts.assistants import DEFAULT_ROUTE, QUOTE_ROUTE
 from models.contracts.model_health import RouteHealth

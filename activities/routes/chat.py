@@ -6,10 +6,10 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from activities.generation.port import ChatModel, Message, Schema
-from activities.metering import Observer, meter
 from activities.provider.errors import BudgetError, DeadlineError, OverloadedError, ProviderError, RejectedError
 from activities.routes import policy
 from activities.routes.endpoint import Endpoint, estimated_tokens, outcome_of, tokens_of
+from activities.routes.metering import Observer, meter
 from activities.routes.policy import Candidate
 from models.contracts.knowledge import Usage
 from models.contracts.usage import CallOutcome, ModelCall, Purpose

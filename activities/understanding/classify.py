@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from activities.embedding.port import Embedder, Vector
-from activities.sentences import sentences
+from activities.language.sentences import sentences
 from activities.understanding import examples
 from activities.understanding.head import LinearHead, Matrix
 from activities.understanding.language import detect

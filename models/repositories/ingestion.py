@@ -41,7 +41,7 @@ class NewChunk:
     text: str
     language: Language
     content_hash: str
-    # What others that say the same have too, and what those are found by (see activities/likeness.py).
+    # What others that say the same have too, and what those are found by (see activities/ingestion/likeness.py).
     likeness: str | None = None
     bands: tuple[int, ...] = ()
 

@@ -1,4 +1,4 @@
-"""What other documents of the tenant say in the same words, or nearly (see activities/likeness.py)."""
+"""What other documents of the tenant say in the same words, or nearly (see activities/ingestion/likeness.py)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -38,7 +38,7 @@ ingest_files = tenant_table(
     sa.Index("ix_ingest_files_queued", "tenant_id", "source_id", "id", postgresql_where=sa.text("status = 'queued'")),
 )
 
-# Numbers of a chunk, of which texts that are nearly the same share one at least (see activities/likeness.py).
+# Numbers of a chunk, of which texts that are nearly the same share one at least (see activities/ingestion/likeness.py).
 chunk_bands = Table(
     "chunk_bands",
     metadata,

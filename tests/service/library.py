@@ -6,8 +6,8 @@ from uuid import UUID
 
 from activities.embedding.port import Embedder
 from activities.embedding.spaces import Spaces
-from activities.ingest import embed_chunks, publish_documents, split_documents
-from activities.read_files import Room, read_files
+from activities.ingestion.ingest import embed_chunks, publish_documents, split_documents
+from activities.ingestion.read_files import Room, read_files
 from activities.reading.port import Limits
 from activities.reading.process import ProcessReader
 from activities.understanding.language import detect

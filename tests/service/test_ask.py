@@ -9,8 +9,8 @@ import yaml
 from llmock.pytest_plugin import LLMock
 from llmock.testing import LLMockServer
 
-from activities.metering import metered
 from activities.provider.errors import BudgetError
+from activities.routes.metering import metered
 from models.contracts.settings import Budgets
 from models.contracts.usage import CallOutcome, ModelCall, Purpose, Spender
 from models.repositories import usage

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from activities.embedding.nano import NanoEmbedder
-from activities.read_files import Room
+from activities.ingestion.read_files import Room
 from models.contracts.enums import EventType, FileStatus, IngestStatus
 from models.repositories import events, ingest_files, knowledge, staging
 from models.repositories.ingest_files import NewFile

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from activities.embedding.nano import NanoEmbedder
-from activities.retrieve import Retriever
+from activities.retrieval.retrieve import Retriever
 from models.contracts.documents import title_of
 from models.contracts.enums import Language
 from models.repositories import ingestion, knowledge, neighbours, retrieval, staging

@@ -9,8 +9,8 @@ import pytest
 import sqlalchemy as sa
 
 from activities.embedding.port import EmbeddingSpace, Vector
-from activities.reindex import fill_space
-from activities.retrieve import Retriever
+from activities.ingestion.reindex import fill_space
+from activities.retrieval.retrieve import Retriever
 from models.contracts.enums import IngestStatus
 from models.contracts.reindex import FillInput
 from models.repositories import reindexing, spaces

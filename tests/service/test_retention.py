@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 from temporalio.testing import ActivityEnvironment
 
-from activities.retain import Retain
+from activities.privacy.retain import Retain
 from models.contracts.audit import AuditAction
 from models.contracts.enums import ChannelKind, EscalationReason, EscalationStatus
 from models.contracts.privacy import Retained, RetainInput, TenantsInput

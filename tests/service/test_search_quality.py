@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from activities.embedding.nano import NanoEmbedder
-from activities.retrieve import Retriever
+from activities.retrieval.retrieve import Retriever
 from activities.understanding.language import detect
 from benchmarks.search_quality import FOUND, Suite, own_pages, own_suites
 from models.repositories import knowledge

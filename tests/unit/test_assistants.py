@@ -3,9 +3,9 @@
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from activities.confidence import ANSWER_AT, UNSURE_AT
 from activities.generation.port import GenerateRequest
 from activities.generation.prompt import messages_for
+from activities.retrieval.confidence import ANSWER_AT, UNSURE_AT
 from models import starters
 from models.contracts.assistants import Assistant, Chosen, Template
 from models.contracts.enums import Language

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities.business_hours import WEEKDAYS, after
+from activities.hours.business_hours import WEEKDAYS, after
 from models.contracts.settings import BusinessHours, OpenHours
 
 NINE_TO_SIX = OpenHours(opens=time(9), closes=time(18))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities.claims import FORBIDDEN_CLAIM, FORBIDDEN_LINK, forbidden
+from activities.guards.claims import FORBIDDEN_CLAIM, FORBIDDEN_LINK, forbidden
 from models.contracts.policy import Claims
 
 CLAIMS = Claims(

@@ -6,8 +6,8 @@ from uuid import NAMESPACE_URL, uuid4, uuid5
 
 import pytest
 
-from activities.confidence import ANSWER_AT, UNSURE_AT, confidence
 from activities.generation.extractive import best_passage, excerpt
+from activities.retrieval.confidence import ANSWER_AT, UNSURE_AT, confidence
 from activities.understanding.language import detect
 from benchmarks.fit_confidence import Case, Vectors, sample_cases, search
 from models.contracts.enums import Language

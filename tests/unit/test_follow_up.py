@@ -2,7 +2,7 @@
 
 import pytest
 
-from activities.follow_up import leans_on_context, topic_of
+from activities.turn.follow_up import leans_on_context, topic_of
 
 
 @pytest.mark.parametrize(

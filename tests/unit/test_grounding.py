@@ -6,8 +6,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from activities.grounding import check
-from activities.quantities import Quantity, quantities
+from activities.guards.grounding import check
+from activities.language.quantities import Quantity, quantities
 from models.contracts.enums import Language
 from models.contracts.knowledge import Grounding, Passage
 

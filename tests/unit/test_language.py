@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities.terms import romanised
+from activities.language.terms import romanised
 from activities.understanding.language import detect
 from models.contracts.enums import Language
 

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities.alike import Question, nearest
-from activities.clustering import gather
-from activities.disagreement import answers_disagree, passages_disagree
 from activities.embedding.nano import NanoEmbedder
+from activities.learning.alike import Question, nearest
+from activities.learning.clustering import gather
+from activities.learning.disagreement import answers_disagree, passages_disagree
+from activities.learning.note_gaps import gap_of
 from activities.masking.names import without_name
-from activities.note_gaps import gap_of
 from models.contracts.conversation import EscalationRef, Record, Reply, Standing
 from models.contracts.enums import EscalationReason, EscalationStatus, Language, ReplyKind
 from models.contracts.learning import GapReason

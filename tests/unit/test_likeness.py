@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from activities.likeness import features
+from activities.ingestion.likeness import features
 
 WORDS = sorted({"".join(random.Random(seed).choices("абвгдежзиклмн", k=6)) for seed in range(3000)})
 

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities import business_hours, ladder, quiet_hours, wording
+from activities import ladder
+from activities.hours import business_hours, quiet_hours
 from activities.phrases import DayPart
+from activities.turn import wording
 from activities.understanding.language import detect
 from models.contracts.conversation import Reply, Standing
 from models.contracts.enums import LadderStep, Language, Occasion, ReplyKind

@@ -40,10 +40,10 @@ def patterns() -> dict[str, "re.Pattern[Any]"]:
 PATTERNS = patterns()
 # Only ever held against a whole text, or against what follows one place of it.
 NEVER_SEARCHED = {
-    "activities.quantities._RANGE",
+    "activities.language.quantities._RANGE",
     "activities.reading.html.style._NUMBER",
     "activities.reading.kinds._HTML",
-    "activities.quantities._UNIT",
+    "activities.language.quantities._UNIT",
     "activities.understanding.language._KAZAKH_ENDING",
     "api.identity.tokens.SHAPE",
     "runtime.egress.urls.SHAPE",

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities.splitting import MAX_CHARACTERS, split
+from activities.ingestion.splitting import MAX_CHARACTERS, split
 
 WORD = st.text("abcdefgжзийклқғү", min_size=1, max_size=12)
 PARAGRAPH = st.lists(WORD, min_size=1, max_size=250).map(" ".join)

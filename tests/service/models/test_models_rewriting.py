@@ -6,7 +6,7 @@ import pytest
 from llmock.pytest_plugin import LLMock
 
 from activities.generation.openai import OpenAIChat
-from activities.rewrite import standalone
+from activities.turn.rewrite import standalone
 
 BEFORE = ("How much is courier delivery to Almaty?",)
 QUESTION = "and to Astana?"

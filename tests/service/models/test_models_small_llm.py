@@ -15,7 +15,7 @@ import pytest
 from activities.generation.openai import OpenAIChat
 from activities.generation.port import Answer, GenerateRequest, NoAnswerError, complete
 from activities.generation.written import WritingGenerator
-from activities.grounding import check
+from activities.guards.grounding import check
 from activities.provider.errors import OverlongReplyError
 from models.contracts.enums import Language
 from models.contracts.knowledge import Passage

@@ -1,0 +1,1 @@
+"""What an answer must pass before a customer sees it."""

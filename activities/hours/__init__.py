@@ -1,0 +1,1 @@
+"""When people are there, and when customers want quiet. Pure."""

@@ -1,0 +1,1 @@
+"""What people's answers teach, and what knowledge lacks."""

@@ -1,0 +1,1 @@
+"""What is erased, kept no longer, or handed to its owner."""

@@ -1,0 +1,66 @@
+"""The steps of retention: which tenants there are, and what each keeps no longer."""
+
+from datetime import timedelta
+
+import structlog
+from temporalio import activity
+
+from models.contracts.audit import AuditAction
+from models.contracts.privacy import NEXT_TENANTS, RETAIN, Retained, RetainInput, Tenants, TenantsInput
+from models.repositories import audit, retention, tenants
+from models.repositories.audit import SYSTEM
+from runtime.database import Database
+
+log = structlog.get_logger(__name__)
+
+
+class Retain:
+    """Holds what the steps need."""
+
+    def __init__(self, database: Database):
+        self._database = database
+
+    @activity.defn(name=NEXT_TENANTS.name)
+    async def next_tenants(self, given: TenantsInput) -> Tenants:
+        async with self._database.system() as tx:
+            return Tenants(tenants=tuple(await retention.tenants_after(tx, given.after, given.limit)))
+
+    @activity.defn(name=RETAIN.name)
+    async def retain(self, given: RetainInput) -> Retained:
+        """Erase old closed conversations one by one, then technical rows some thousand at a time."""
+        conversations = await self._conversations(given)
+        technical = 0
+        for table, life in retention.LIVES.items():
+            while True:
+                async with self._database.tenant(given.tenant_id) as tx:
+                    gone = await retention.forget_technical(tx, table, given.now - life)
+                activity.heartbeat()
+                technical += gone
+                if gone < retention.ROWS_TOGETHER:
+                    break
+        if conversations or technical:
+            log.info("retention", tenant_id=given.tenant_id, conversations=conversations, technical=technical)
+        return Retained(conversations=conversations, technical=technical)
+
+    async def _conversations(self, given: RetainInput) -> int:
+        async with self._database.tenant(given.tenant_id) as tx:
+            days = (await tenants.get_settings(tx)).retention_days
+        if days is None:
+            return 0
+        before, erased = given.now - timedelta(days=days), 0
+        while True:
+            async with self._database.tenant(given.tenant_id) as tx:
+                due = await retention.due(tx, before)
+            gone = 0
+            for each in due:
+                async with self._database.tenant(given.tenant_id) as tx:
+                    gone += await retention.erase_closed(tx, each, before)
+                activity.heartbeat()
+            erased += gone
+            if not gone:
+                break
+            async with self._database.tenant(given.tenant_id) as tx:
+                await audit.record(
+                    tx, SYSTEM, AuditAction.RETENTION_APPLIED, None, conversations=gone, retention_days=days
+                )
+        return erased

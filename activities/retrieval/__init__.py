@@ -1,0 +1,1 @@
+"""What knowledge has for a question, and how sure that is."""

@@ -1,0 +1,68 @@
+"""Finds what knowledge has for a question, and says how likely it is that the first passage answers it."""
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+from uuid import UUID
+
+from activities.embedding.port import Vector
+from activities.embedding.spaces import Spaces
+from activities.reranking.port import Reranker, reranked
+from activities.retrieval.confidence import confidence
+from models.contracts.enums import Language
+from models.contracts.knowledge import Retrieval
+from models.repositories import retrieval
+from runtime.database import TenantTx
+
+RERANKED = 20
+"""Passages that the reranker reads: as many as each half of the search contributes."""
+
+
+class Records(Protocol):
+    """Where transactions come from."""
+
+    def tenant(self, tenant_id: UUID) -> AbstractAsyncContextManager[TenantTx]: ...
+
+
+class Retriever:
+    """Searches each tenant in its own space, by that space's embedder."""
+
+    def __init__(self, records: Records, spaces: Spaces, reranker: Reranker | None = None) -> None:
+        self._records = records
+        self._spaces = spaces
+        self._reranker = reranker
+        self._last: dict[UUID, int] = {}
+        """The space that each tenant was searched in last: where it most likely is now."""
+
+    async def find(
+        self,
+        tenant_id: UUID,
+        question: str,
+        language: Language | None,
+        *,
+        outgoing: str,
+        usual: Vector | None = None,
+        tags: Sequence[str] | None = None,
+        limit: int = 5,
+    ) -> Retrieval:
+        """The best `limit` passages for `question`; `outgoing` is what models may see of it, `usual` its
+        vector by the usual embedder, where that is known already.
+
+        Raises ProviderError when the question cannot be embedded.
+        """
+        spaces = self._spaces
+        candidates = limit if self._reranker is None else max(limit, RERANKED)
+        space = self._last.get(tenant_id, spaces.usual)
+        while True:
+            vector = usual if usual and space == spaces.usual else await spaces.by_id[space].embed_query(outgoing)
+            async with self._records.tenant(tenant_id) as tx:
+                now = await spaces.searched(tx)
+                if now == space:
+                    found = await retrieval.search(tx, question, vector, now, language, tags=tags, limit=candidates)
+                    break
+            # Seen for the first time, or it has moved since: vectors of two spaces cannot be compared.
+            space = self._last[tenant_id] = now
+        if self._reranker is not None:
+            found = await reranked(self._reranker, outgoing, found)
+        model = spaces.by_id[space].space.model
+        return Retrieval(passages=tuple(found[:limit]), confidence=confidence(question, found[:limit], model))

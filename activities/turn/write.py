@@ -1,0 +1,121 @@
+"""An answer is written from passages, within its time, and checked: the part that a turn and agent/ask share."""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from activities.embedding.port import Embedder
+from activities.generation.extractive import ExtractiveGenerator
+from activities.generation.port import Answer, GenerateRequest, Generator, Message, NoAnswerError
+from activities.generation.written import WritingGenerator
+from activities.guards import claims
+from activities.guards.grounding import check
+from activities.provider.errors import ProviderError
+from activities.routes.build import Routes
+from activities.routes.metering import meter
+from models.contracts.assistants import Chosen
+from models.contracts.enums import Language
+from models.contracts.knowledge import Passage
+from models.contracts.policy import Claims
+from models.contracts.turn import Outcome
+from models.contracts.usage import Purpose
+
+log = structlog.get_logger(__name__)
+
+FIRST_PAUSE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """`answer` is what was written, also when it was blocked; nobody is told that then."""
+
+    outcome: Outcome
+    causes: tuple[str, ...] = ()
+    answer: Answer | None = None
+
+
+class Write:
+    """Holds what it takes. `turn_seconds` bounds all attempts at one answer together."""
+
+    def __init__(self, embedder: Embedder, routes: Routes, turn_seconds: float) -> None:
+        self._embedder = embedder
+        self._routes = routes
+        self._turn_seconds = turn_seconds
+
+    def writes(self, route: str) -> bool:
+        """Whether a model writes on this route; otherwise the best passage is quoted."""
+        return self._routes.chat(Purpose.ANSWER, route) is not None
+
+    def request(
+        self,
+        question: str,
+        language: Language,
+        passages: Sequence[Passage],
+        chosen: Chosen,
+        history: Sequence[Message] = (),
+    ) -> GenerateRequest:
+        """What `chosen` would have a model write. `question` and `history` are what a model may see of them."""
+        return GenerateRequest(
+            question=question,
+            language=language,
+            passages=tuple(passages),
+            history=tuple(history),
+            instructions=chosen.instructions(language),
+            deadline_seconds=self._turn_seconds,
+            temperature=chosen.assistant.temperature,
+            max_tokens=chosen.assistant.max_tokens,
+        )
+
+    async def write(self, request: GenerateRequest, route: str, question: str, allowed: Claims) -> Written:
+        """Write and check. Every failure of the model is an outcome, not an error: the turn goes on without.
+
+        `question` is what the customer wrote, of which `request` has what a model may see.
+        """
+        chat = self._routes.chat(Purpose.ANSWER, route)
+        # Without a model, too: what was begun with one must end when the setting is taken back.
+        generator: Generator = ExtractiveGenerator() if chat is None else WritingGenerator(chat)
+        answer = None
+        try:
+            async with asyncio.timeout(self._turn_seconds):
+                answer = await self._answer(generator, request)
+                grounding = await check(
+                    answer.text, request.passages, question, language=request.language, embedder=self._embedder
+                )
+        except NoAnswerError:
+            return Written(Outcome.NO_ANSWER)
+        except ProviderError as error:
+            log.warning("generation failed", cause=type(error).__name__)
+            return Written(Outcome.FAILED, (type(error).__name__,), answer)
+        except TimeoutError:
+            log.warning("generation failed", cause="turn deadline")
+            return Written(Outcome.FAILED, ("deadline",), answer)
+        reasons = (*grounding.reasons, *claims.forbidden(answer.text, allowed))
+        if reasons:
+            log.warning("answer blocked", reasons=reasons)
+            if (payer := meter()) is not None:
+                payer.blocked()
+            return Written(Outcome.UNGROUNDED, reasons, answer)
+        return Written(Outcome.WRITTEN, answer=answer)
+
+    async def _answer(self, generator: Generator, request: GenerateRequest) -> Answer:
+        """Try until it works or time is up. A provider that names a time is not asked sooner."""
+        pause = FIRST_PAUSE
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._turn_seconds
+        while True:
+            try:
+                async for piece in generator.generate(request):
+                    if isinstance(piece, Answer):
+                        return piece
+                raise AssertionError("a generator ended without an Answer and without an error")
+            except ProviderError as error:
+                # Jitter, so that turns that failed together do not come back together.
+                wait = error.retry_after if error.retry_after is not None else pause * random.uniform(0.5, 1)  # noqa: S311
+                if not error.retryable or loop.time() + wait >= deadline:
+                    raise
+                log.info("model tried again", cause=type(error).__name__, wait=round(wait, 1))
+            await asyncio.sleep(wait)
+            pause *= 2
