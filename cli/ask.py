@@ -1,31 +1,30 @@
 """`mainstay ask`: one question, one answer."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.context import AsJson, DataDir, console, print_json
-from cli.options import KeyOption, TenantOption, UrlOption
+from cli.context import AsJson, console, print_json
+from cli.remote import remote
 from models.contracts.enums import Language
 
+if TYPE_CHECKING:
+    from cli.http import Api
 
+
+@remote
 def ask(
+    api: "Api",
     question: Annotated[str, typer.Argument(help="What a customer would write.")],
     language: Annotated[Language | None, typer.Option(help="To answer in. Default: that of the question.")] = None,
     assistant: Annotated[str | None, typer.Option(help="Slug of the assistant. Default: the default one.")] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Say why: passages, scores, prompt, timings.")] = False,
-    tenant: TenantOption = None,
-    url: UrlOption = None,
-    key: KeyOption = None,
-    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Ask one question: prints the answer with its sources, or says that a person is needed. Nobody is called."""
-    from cli.http import connected
-
     given = {"language": None if language is None else language.value, "assistant": assistant, "explain": explain}
     body = {"question": question} | {name: value for name, value in given.items() if value}
-    with connected(tenant, url, key, data_dir) as api, console.status("Asking"):
+    with console.status("Asking"):
         answer = api.post("/v1/agent/ask", body)
     if as_json:
         print_json(answer)

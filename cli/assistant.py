@@ -3,15 +3,17 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.context import AsJson, DataDir, console, print_json
-from cli.http import Api, check, connected
-from cli.options import KeyOption, TenantOption, UrlOption
+from cli.context import AsJson, console, print_json
+from cli.remote import remote
 from models.contracts.enums import Language
 from runtime.errors import OperatorError
+
+if TYPE_CHECKING:
+    from cli.http import Api
 
 app = typer.Typer(no_args_is_help=True, help="Assistants: who answers, and their prompts by version.")
 
@@ -20,16 +22,10 @@ File = Annotated[Path | None, typer.Option("--file", help="JSON of the assistant
 
 
 @app.command("list")
-def list_(
-    tenant: TenantOption = None,
-    url: UrlOption = None,
-    key: KeyOption = None,
-    data_dir: DataDir = None,
-    as_json: AsJson = False,
-) -> None:
+@remote
+def list_(api: "Api", as_json: AsJson = False) -> None:
     """List the assistants."""
-    with connected(tenant, url, key, data_dir) as api:
-        found = _all(api)
+    found = _all(api)
     if as_json:
         print_json(found)
         return
@@ -41,20 +37,16 @@ def list_(
 
 
 @app.command()
-def show(
-    slug: Slug,
-    tenant: TenantOption = None,
-    url: UrlOption = None,
-    key: KeyOption = None,
-    data_dir: DataDir = None,
-) -> None:
+@remote
+def show(api: "Api", slug: Slug) -> None:
     """Print an assistant as JSON; its field `assistant` is what `put --file` takes."""
-    with connected(tenant, url, key, data_dir) as api:
-        print_json(_called(api, slug))
+    print_json(_called(api, slug))
 
 
 @app.command()
+@remote
 def put(
+    api: "Api",
     slug: Slug,
     name: Annotated[str | None, typer.Option(help="Name that is shown. Needed for a new one.")] = None,
     file: File = None,
@@ -62,52 +54,38 @@ def put(
         str | None, typer.Option(help="Industry to begin with: see `mainstay assistant starters`.")
     ] = None,
     language: Annotated[Language, typer.Option(help="Of the starter.")] = Language.EN,
-    tenant: TenantOption = None,
-    url: UrlOption = None,
-    key: KeyOption = None,
-    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Create an assistant, or replace what can be tuned of the one that is there."""
-    with connected(tenant, url, key, data_dir) as api:
-        begun = _starter(api, starter, language) if starter else {"name": None, "assistant": {}}
-        body = {"name": name or begun["name"], "assistant": begun["assistant"] | _read(file)}
-        there = next((each for each in _all(api) if each["slug"] == slug), None)
-        if there is None:
-            if body["name"] is None:
-                raise OperatorError("a new assistant needs --name")
-            done = api.post("/v1/assistants", body | {"slug": slug})
-        else:
-            body["name"] = body["name"] or there["name"]
-            if file is None and starter is None:
-                body["assistant"] = there["assistant"]
-            done = api.call("PUT", f"/v1/assistants/{there['id']}", json=body)
+    begun = _starter(api, starter, language) if starter else {"name": None, "assistant": {}}
+    body = {"name": name or begun["name"], "assistant": begun["assistant"] | _read(file)}
+    there = next((each for each in _all(api) if each["slug"] == slug), None)
+    if there is None:
+        if body["name"] is None:
+            raise OperatorError("a new assistant needs --name")
+        done = api.post("/v1/assistants", body | {"slug": slug})
+    else:
+        body["name"] = body["name"] or there["name"]
+        if file is None and starter is None:
+            body["assistant"] = there["assistant"]
+        done = api.call("PUT", f"/v1/assistants/{there['id']}", json=body)
     _tell(done, as_json, f"{slug} answers so from the next message on.")
 
 
 @app.command()
-def remove(
-    slug: Slug, tenant: TenantOption = None, url: UrlOption = None, key: KeyOption = None, data_dir: DataDir = None
-) -> None:
+@remote
+def remove(api: "Api", slug: Slug) -> None:
     """Remove an assistant with its prompts."""
-    with connected(tenant, url, key, data_dir) as api:
-        check(api.http.delete(f"/v1/assistants/{_called(api, slug)['id']}"))
+    api.delete(f"/v1/assistants/{_called(api, slug)['id']}")
     console.print(f"{slug} is removed.", markup=False)
 
 
 @app.command()
-def prompts(
-    slug: Slug,
-    tenant: TenantOption = None,
-    url: UrlOption = None,
-    key: KeyOption = None,
-    data_dir: DataDir = None,
-    as_json: AsJson = False,
-) -> None:
+@remote
+def prompts(api: "Api", slug: Slug, as_json: AsJson = False) -> None:
     """List the versions of an assistant's prompt, the newest first."""
-    with connected(tenant, url, key, data_dir) as api:
-        assistant = _called(api, slug)
-        found = api.get(f"/v1/assistants/{assistant['id']}/prompts", limit=200)["items"]
+    assistant = _called(api, slug)
+    found = api.get(f"/v1/assistants/{assistant['id']}/prompts", limit=200)["items"]
     if as_json:
         print_json(found)
         return
@@ -117,54 +95,45 @@ def prompts(
 
 
 @app.command()
+@remote
 def prompt(
+    api: "Api",
     slug: Slug,
     file: Annotated[Path, typer.Argument(help="File of the template, - for standard input.")],
     note: Annotated[str | None, typer.Option(help="What is new in it.")] = None,
     activate: Annotated[bool, typer.Option(help="Put it in force at once.")] = True,
-    tenant: TenantOption = None,
-    url: UrlOption = None,
-    key: KeyOption = None,
-    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Write a new version of an assistant's prompt."""
     body = {"template": _text(file), "note": note, "activate": activate}
-    with connected(tenant, url, key, data_dir) as api:
-        made = api.post(f"/v1/assistants/{_called(api, slug)['id']}/prompts", body)
+    made = api.post(f"/v1/assistants/{_called(api, slug)['id']}/prompts", body)
     _tell(made, as_json, f"Version {made['version']} is {'in force' if activate else 'kept'}.")
 
 
 @app.command()
+@remote
 def activate(
+    api: "Api",
     slug: Slug,
     version: Annotated[
         int, typer.Argument(help="Version of the prompt; an earlier one rolls back, 0 is the first of all.")
     ],
-    tenant: TenantOption = None,
-    url: UrlOption = None,
-    key: KeyOption = None,
-    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Put a version of the prompt in force."""
-    with connected(tenant, url, key, data_dir) as api:
-        done = api.post(f"/v1/assistants/{_called(api, slug)['id']}/prompts/activate", {"version": version})
+    done = api.post(f"/v1/assistants/{_called(api, slug)['id']}/prompts/activate", {"version": version})
     _tell(done, as_json, f"Version {version} is in force.")
 
 
 @app.command()
+@remote
 def starters(
+    api: "Api",
     language: Annotated[Language | None, typer.Option(help="Only of this language.")] = None,
-    tenant: TenantOption = None,
-    url: UrlOption = None,
-    key: KeyOption = None,
-    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """List assistants to begin with, by industry."""
-    with connected(tenant, url, key, data_dir) as api:
-        found = api.get("/v1/assistant-starters", language=None if language is None else language.value)["items"]
+    found = api.get("/v1/assistant-starters", language=None if language is None else language.value)["items"]
     if as_json:
         print_json(found)
         return
@@ -172,19 +141,19 @@ def starters(
         console.print(f"{each['industry']} ({each['language']}): {each['name']}", markup=False)
 
 
-def _all(api: Api) -> list[dict[str, Any]]:
+def _all(api: "Api") -> list[dict[str, Any]]:
     items: list[dict[str, Any]] = api.get("/v1/assistants", limit=200)["items"]
     return items
 
 
-def _called(api: Api, slug: str) -> dict[str, Any]:
+def _called(api: "Api", slug: str) -> dict[str, Any]:
     found = next((each for each in _all(api) if each["slug"] == slug), None)
     if found is None:
         raise OperatorError(f"there is no assistant {slug}: `mainstay assistant list`")
     return found
 
 
-def _starter(api: Api, industry: str, language: Language) -> dict[str, Any]:
+def _starter(api: "Api", industry: str, language: Language) -> dict[str, Any]:
     items: list[dict[str, Any]] = api.get("/v1/assistant-starters", language=language.value)["items"]
     found = next((each for each in items if each["industry"] == industry), None)
     if found is None:

@@ -14,7 +14,7 @@ import typer
 
 from cli import sample
 from cli.context import FAILED, AsJson, DataDir, console, errors, print_json, settings_of
-from cli.http import Api, Key
+from cli.http import Api
 from cli.sample import Company, Turn
 from runtime.database import Database
 from runtime.errors import OperatorError
@@ -110,13 +110,7 @@ class Day:
     def play(self) -> None:
         with ExitStack() as stack:
             clients = {
-                name: Api(
-                    self._url,
-                    stack.enter_context(
-                        httpx.Client(base_url=self._url, auth=Key(key), timeout=REPLY_SECONDS * 2, trust_env=False)
-                    ),
-                )
-                for name, key in self._company.keys.items()
+                name: stack.enter_context(Api(url=self._url, key=key)) for name, key in self._company.keys.items()
             }
             owner = clients[sample.OWNER]
             self._teach(owner)

@@ -1,15 +1,18 @@
 """`mainstay escalations`: who waits for a person, and what managers do about it."""
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import typer
 from rich.table import Column, Table
 
-from cli.context import AsJson, DataDir, console, print_json
-from cli.options import KeyOption, TenantOption, UrlOption
+from cli.context import AsJson, console, print_json
+from cli.remote import remote
 from models.contracts.enums import EscalationStatus
+
+if TYPE_CHECKING:
+    from cli.http import Api
 
 app = typer.Typer(no_args_is_help=True, help="See who waits for a person, and act on it.")
 
@@ -18,25 +21,14 @@ ActingMember = Annotated[UUID | None, typer.Option("--member", help="Act as this
 
 
 @app.command("list")
+@remote
 def list_(
+    api: "Api",
     status: Annotated[EscalationStatus | None, typer.Option(help="Only those that stand so.")] = None,
-    tenant: TenantOption = None,
-    url: UrlOption = None,
-    key: KeyOption = None,
-    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """List escalations, the longest waiting first."""
-    from cli.http import connected
-
-    found: list[dict[str, Any]] = []
-    with connected(tenant, url, key, data_dir) as api:
-        cursor: str | None = None
-        while True:
-            page = api.get("/v1/escalations", status=status, cursor=cursor, limit=200)
-            found += page["items"]
-            if (cursor := page["next"]) is None:
-                break
+    found = list(api.pages("/v1/escalations", status=status))
     if as_json:
         print_json(found)
     elif not found:
@@ -50,19 +42,10 @@ def list_(
 
 
 @app.command()
-def show(
-    escalation: EscalationId,
-    tenant: TenantOption = None,
-    url: UrlOption = None,
-    key: KeyOption = None,
-    data_dir: DataDir = None,
-    as_json: AsJson = False,
-) -> None:
+@remote
+def show(api: "Api", escalation: EscalationId, as_json: AsJson = False) -> None:
     """Show an escalation with the last messages of its conversation."""
-    from cli.http import connected
-
-    with connected(tenant, url, key, data_dir) as api:
-        found = api.get(f"/v1/escalations/{escalation}")
+    found = api.get(f"/v1/escalations/{escalation}")
     if as_json:
         print_json(found)
         return
@@ -73,23 +56,10 @@ def show(
         console.print(f"{message['author']:>9}  {message['text']}", markup=False)
 
 
-def command(
-    escalation: UUID,
-    verb: str,
-    member: UUID | None,
-    tenant: str | None,
-    url: str | None,
-    key: str | None,
-    data_dir: DataDir,
-    as_json: bool,
-    **body: str,
-) -> None:
+def command(api: "Api", escalation: UUID, verb: str, member: UUID | None, as_json: bool, **body: str) -> None:
     """Carry out one command and say where that leaves the conversation."""
-    from cli.http import connected
-
     given = body | ({} if member is None else {"member_id": str(member)})
-    with connected(tenant, url, key, data_dir) as api:
-        outcome = api.post(f"/v1/escalations/{escalation}/{verb}", given)
+    outcome = api.post(f"/v1/escalations/{escalation}/{verb}", given)
     if as_json:
         print_json(outcome)
     else:
@@ -99,33 +69,29 @@ def command(
 
 
 @app.command()
+@remote
 def reply(
+    api: "Api",
     escalation: EscalationId,
     text: Annotated[str, typer.Argument(help="What the customer is to read.")],
     member: ActingMember = None,
-    tenant: TenantOption = None,
-    url: UrlOption = None,
-    key: KeyOption = None,
-    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Write to the customer; a pending escalation is taken by it."""
-    command(escalation, "reply", member, tenant, url, key, data_dir, as_json, text=text)
+    command(api, escalation, "reply", member, as_json, text=text)
 
 
 @app.command()
+@remote
 def reassign(
+    api: "Api",
     escalation: EscalationId,
     to: Annotated[UUID, typer.Argument(help="Id of the member who is to have it.")],
     member: ActingMember = None,
-    tenant: TenantOption = None,
-    url: UrlOption = None,
-    key: KeyOption = None,
-    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Offer it to another member, or hand it over to them."""
-    command(escalation, "reassign", member, tenant, url, key, data_dir, as_json, to=str(to))
+    command(api, escalation, "reassign", member, as_json, to=str(to))
 
 
 PLAIN = {
@@ -139,16 +105,9 @@ PLAIN = {
 def plain(verb: str) -> Callable[..., None]:
     """A command that needs nothing but the escalation."""
 
-    def run(
-        escalation: EscalationId,
-        member: ActingMember = None,
-        tenant: TenantOption = None,
-        url: UrlOption = None,
-        key: KeyOption = None,
-        data_dir: DataDir = None,
-        as_json: AsJson = False,
-    ) -> None:
-        command(escalation, verb, member, tenant, url, key, data_dir, as_json)
+    @remote
+    def run(api: "Api", escalation: EscalationId, member: ActingMember = None, as_json: AsJson = False) -> None:
+        command(api, escalation, verb, member, as_json)
 
     return run
 

@@ -1,32 +1,30 @@
 """`mainstay kb gaps` and `mainstay kb health`: what knowledge lacks, and what may be wrong with it."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Column, Table
 
-from cli.context import AsJson, DataDir, console, print_json
-from cli.options import KeyOption, TenantOption, UrlOption
+from cli.context import AsJson, console, print_json
+from cli.remote import remote
 from models.contracts.learning import GapStatus
 
+if TYPE_CHECKING:
+    from cli.http import Api
 
+
+@remote
 def gaps(
+    api: "Api",
     status: Annotated[GapStatus | None, typer.Option(help="Only those that stand so.")] = None,
     review: Annotated[bool, typer.Option("--review", help="Have knowledge looked through now, not tonight.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=200, help="Gaps to show.")] = 20,
-    tenant: TenantOption = None,
-    url: UrlOption = None,
-    key: KeyOption = None,
-    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Show questions that knowledge could not answer, those of most customers first."""
-    from cli.http import connected
-
-    with connected(tenant, url, key, data_dir) as api:
-        if review:
-            api.post("/v1/kb/review")
-        found: list[dict[str, Any]] = api.get("/v1/kb/gaps", status=status, limit=limit)["items"]
+    if review:
+        api.post("/v1/kb/review")
+    found: list[dict[str, Any]] = api.get("/v1/kb/gaps", status=status, limit=limit)["items"]
     if as_json:
         print_json(found)
     elif not found:
@@ -39,19 +37,14 @@ def gaps(
         console.print(table)
 
 
+@remote
 def health(
+    api: "Api",
     limit: Annotated[int, typer.Option(min=1, max=200, help="Of each kind, at most.")] = 20,
-    tenant: TenantOption = None,
-    url: UrlOption = None,
-    key: KeyOption = None,
-    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Show passages that may contradict each other, old pages in use, and pages that no answer cites."""
-    from cli.http import connected
-
-    with connected(tenant, url, key, data_dir) as api:
-        found = api.get("/v1/kb/health", limit=limit)
+    found = api.get("/v1/kb/health", limit=limit)
     if as_json:
         print_json(found)
         return

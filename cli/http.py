@@ -1,10 +1,9 @@
 """The API from the command line: where it is, a key for it, and its errors in words."""
 
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -18,29 +17,74 @@ from runtime.runfile import find
 
 # The API itself waits for up to 60 seconds where it is asked to.
 TIMEOUT_SECONDS = 75
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
-@dataclass(frozen=True, slots=True)
 class Api:
-    """An open connection to the API, with a key."""
+    """The API at `url`, or that of the system running here, with `key`, or as the owner of `tenant`.
 
-    url: str
-    http: httpx.Client
+    Looked for when it is first asked something: a command can refuse what it was given without any.
+    """
+
+    def __init__(
+        self,
+        tenant: str | None = None,
+        url: str | None = None,
+        key: str | None = None,
+        data_dir: Path | None = None,
+    ) -> None:
+        self._tenant = tenant
+        self._url = url
+        self._key = key
+        self._data_dir = data_dir
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if "http" in vars(self):
+            self.http.close()
+
+    @cached_property
+    def url(self) -> str:
+        return self._url or _running(self._data_dir)
+
+    @cached_property
+    def http(self) -> httpx.Client:
+        auth = Key(self._key) if self._key else Pass(self._tenant, self._data_dir)
+        # A proxy is of no use for the system that runs here.
+        here = httpx.URL(self.url).host in LOOPBACK
+        return httpx.Client(base_url=self.url, auth=auth, timeout=TIMEOUT_SECONDS, trust_env=not here)
 
     def call(self, method: str, path: str, **options: Any) -> Any:
         """The JSON of the answer. Raises OperatorError in the API's own words when it refuses."""
-        try:
-            response = self.http.request(method, path, **options)
-        except httpx.TransportError as error:
-            raise OperatorError(f"the API at {self.url} does not answer ({type(error).__name__})") from None
+        response = self._asked(method, path, **options)
         check(response)
         return response.json()
 
     def get(self, path: str, **params: str | int | None) -> Any:
         return self.call("GET", path, params={name: value for name, value in params.items() if value is not None})
 
+    def pages(self, path: str, **params: str | int | None) -> Iterator[dict[str, Any]]:
+        """Every item of a list, page by page."""
+        cursor: str | None = None
+        while True:
+            page = self.get(path, cursor=cursor, limit=200, **params)
+            yield from page["items"]
+            if (cursor := page["next"]) is None:
+                return
+
     def post(self, path: str, body: dict[str, Any] | None = None, **params: str | int) -> Any:
         return self.call("POST", path, json=body or {}, params=params)
+
+    def delete(self, path: str) -> None:
+        check(self._asked("DELETE", path))
+
+    def _asked(self, method: str, path: str, **options: Any) -> httpx.Response:
+        try:
+            return self.http.request(method, path, **options)
+        except httpx.TransportError as error:
+            raise OperatorError(f"the API at {self.url} does not answer ({type(error).__name__})") from None
 
 
 class Pass(httpx.Auth):
@@ -80,16 +124,6 @@ class Key(httpx.Auth):
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         request.headers["Authorization"] = f"Bearer {self._key}"
         yield request
-
-
-@contextmanager
-def connected(tenant: str | None, url: str | None, key: str | None, data_dir: Path | None = None) -> Iterator[Api]:
-    """The API at `url`, or that of the system running here, with `key`, or as the owner of `tenant`."""
-    address = url or _running(data_dir)
-    auth = Key(key) if key else Pass(tenant, data_dir)
-    # A proxy is of no use for the system that runs here.
-    with httpx.Client(base_url=address, auth=auth, timeout=TIMEOUT_SECONDS, trust_env=url is not None) as http:
-        yield Api(address, http)
 
 
 def check(response: httpx.Response) -> None:

@@ -1,15 +1,14 @@
 """`mainstay kb`: put a company's pages into its knowledge, and look at what is there."""
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 from rich.table import Column, Table
 
-from cli.context import FAILED, AsJson, DataDir, console, print_json
-from cli.options import KeyOption, TenantOption, UrlOption
+from cli.context import FAILED, AsJson, console, print_json
+from cli.remote import remote
 from models.contracts.enums import FileStatus
 from runtime.errors import OperatorError
 
@@ -22,7 +21,9 @@ ID = Column("id", no_wrap=True)
 
 
 @app.command()
+@remote
 def add(
+    api: "Api",
     paths: Annotated[list[Path], typer.Argument(exists=True, help="Files and folders, of any kind.")],
     source: Annotated[
         str | None, typer.Option("--source", help="Name to keep them under. Default: that of the first folder.")
@@ -37,10 +38,6 @@ def add(
     allow_failures: Annotated[
         bool, typer.Option("--allow-failures", help="Exit with 0 though files could not be read.")
     ] = False,
-    tenant: TenantOption = None,
-    url: UrlOption = None,
-    key: KeyOption = None,
-    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Add files and folders to knowledge and wait until the bot answers from them.
@@ -48,15 +45,13 @@ def add(
     Files that have not changed are left alone. Exits with 1 if any could not be read; the others are added.
     """
     from cli import kb_add
-    from cli.http import connected
     from cli.kb_files import find, folder_name
 
     found = find(paths)
     if not found.names:
         raise OperatorError(f"there is no file in {', '.join(map(str, paths))} that is neither hidden nor temporary")
     name = source or folder_name(paths[0])
-    with connected(tenant, url, key, data_dir) as api:
-        added = kb_add.add(api, name, tags, found, replace=replace)
+    added = kb_add.add(api, name, tags, found, replace=replace)
     kb_add.tell(name, found, added, as_json=as_json)
     failed = bool(found.failed) or added.count("files_failed") > 0
     if added.errors or (failed and not allow_failures):
@@ -64,18 +59,10 @@ def add(
 
 
 @app.command("list")
-def list_(
-    tenant: TenantOption = None,
-    url: UrlOption = None,
-    key: KeyOption = None,
-    data_dir: DataDir = None,
-    as_json: AsJson = False,
-) -> None:
+@remote
+def list_(api: "Api", as_json: AsJson = False) -> None:
     """List the sources of knowledge."""
-    from cli.http import connected
-
-    with connected(tenant, url, key, data_dir) as api:
-        found = list(sources(api))
+    found = list(api.pages("/v1/kb/sources"))
     if as_json:
         print_json(found)
     elif not found:
@@ -89,30 +76,16 @@ def list_(
         console.print(table)
 
 
-def sources(api: "Api") -> Iterator[dict[str, Any]]:
-    cursor: str | None = None
-    while True:
-        page = api.get("/v1/kb/sources", cursor=cursor, limit=200)
-        yield from page["items"]
-        if (cursor := page["next"]) is None:
-            return
-
-
 @app.command()
+@remote
 def search(
+    api: "Api",
     question: Annotated[str, typer.Argument(help="What a customer would ask.")],
     limit: Annotated[int, typer.Option(min=1, max=20, help="Passages to show.")] = 5,
-    tenant: TenantOption = None,
-    url: UrlOption = None,
-    key: KeyOption = None,
-    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the passages that the bot would answer from."""
-    from cli.http import connected
-
-    with connected(tenant, url, key, data_dir) as api:
-        found = api.post("/v1/kb/search", {"query": question, "limit": limit})
+    found = api.post("/v1/kb/search", {"query": question, "limit": limit})
     if as_json:
         print_json(found)
         return
@@ -128,25 +101,20 @@ def search(
 
 
 @app.command()
+@remote
 def remove(
+    api: "Api",
     source: Annotated[str, typer.Argument(help="The source's name or id.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    tenant: TenantOption = None,
-    url: UrlOption = None,
-    key: KeyOption = None,
-    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Forget a source with all that was learned from it."""
-    from cli.http import check, connected
-
-    with connected(tenant, url, key, data_dir) as api:
-        found = next((each for each in sources(api) if source in (each["id"], each["name"])), None)
-        if found is None:
-            raise OperatorError(f"there is no source {source}: `mainstay kb list` shows what there is")
-        if not yes:
-            typer.confirm(f"Forget {found['name']} with {found['documents']} documents?", abort=True)
-        check(api.http.delete(f"/v1/kb/sources/{found['id']}"))
+    found = next((each for each in api.pages("/v1/kb/sources") if source in (each["id"], each["name"])), None)
+    if found is None:
+        raise OperatorError(f"there is no source {source}: `mainstay kb list` shows what there is")
+    if not yes:
+        typer.confirm(f"Forget {found['name']} with {found['documents']} documents?", abort=True)
+    api.delete(f"/v1/kb/sources/{found['id']}")
     if as_json:
         print_json({"removed": found["id"]})
     else:
@@ -154,19 +122,14 @@ def remove(
 
 
 @app.command()
+@remote
 def jobs(
+    api: "Api",
     limit: Annotated[int, typer.Option(min=1, max=200, help="Jobs to show, the latest first.")] = 20,
-    tenant: TenantOption = None,
-    url: UrlOption = None,
-    key: KeyOption = None,
-    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Show how uploads fared."""
-    from cli.http import connected
-
-    with connected(tenant, url, key, data_dir) as api:
-        found = api.get("/v1/kb/jobs", limit=limit)["items"]
+    found = api.get("/v1/kb/jobs", limit=limit)["items"]
     if as_json:
         print_json(found)
         return
@@ -181,21 +144,17 @@ def jobs(
 
 
 @app.command()
+@remote
 def files(
+    api: "Api",
     job: Annotated[str, typer.Argument(help="The job's id, as `mainstay kb jobs` shows it.")],
     status: Annotated[FileStatus | None, typer.Option("--status", help="Only those of which this became.")] = None,
-    tenant: TenantOption = None,
-    url: UrlOption = None,
-    key: KeyOption = None,
-    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what became of a job's files."""
     from cli import kb_add
-    from cli.http import connected
 
-    with connected(tenant, url, key, data_dir) as api:
-        found = list(kb_add.report(api, job, status))
+    found = list(kb_add.report(api, job, status))
     if as_json:
         print_json(found)
         return

@@ -106,12 +106,7 @@ def follow(api: Api, begun: Sequence[str], progress: Progress) -> list[dict[str,
 
 def report(api: Api, job: str, status: str | None = None) -> Iterator[dict[str, Any]]:
     """A job's files, all or those of one status."""
-    cursor: str | None = None
-    while True:
-        page = api.get(f"/v1/kb/jobs/{job}/files", status=status, cursor=cursor, limit=200)
-        yield from page["items"]
-        if (cursor := page["next"]) is None:
-            return
+    return api.pages(f"/v1/kb/jobs/{job}/files", status=status)
 
 
 def tell(source: str, found: Found, added: Added, *, as_json: bool) -> None:

@@ -1,16 +1,19 @@
 """`mainstay learned`: what managers answered, reviewed and made knowledge."""
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import typer
 from rich.table import Column, Table
 
-from cli.context import AsJson, DataDir, console, print_json
-from cli.options import KeyOption, TenantOption, UrlOption
+from cli.context import AsJson, console, print_json
+from cli.remote import remote
 from models.contracts.enums import LearnedStatus
 from runtime.errors import OperatorError
+
+if TYPE_CHECKING:
+    from cli.http import Api
 
 app = typer.Typer(no_args_is_help=True, help="Review what managers answered, and make it knowledge.")
 
@@ -18,30 +21,17 @@ LearnedId = Annotated[UUID, typer.Argument(help="The learned answer's id.")]
 
 
 @app.command("list")
+@remote
 def list_(
+    api: "Api",
     status: Annotated[LearnedStatus | None, typer.Option(help="Only those that stand so.")] = None,
     contradicted: Annotated[
         bool, typer.Option("--contradicted", help="Only those that somebody has answered differently since.")
     ] = False,
-    tenant: TenantOption = None,
-    url: UrlOption = None,
-    key: KeyOption = None,
-    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """List what managers answered, the oldest first."""
-    from cli.http import connected
-
-    found: list[dict[str, Any]] = []
-    with connected(tenant, url, key, data_dir) as api:
-        cursor: str | None = None
-        while True:
-            page = api.get(
-                "/v1/learned", status=status, contradicted="true" if contradicted else None, cursor=cursor, limit=200
-            )
-            found += page["items"]
-            if (cursor := page["next"]) is None:
-                break
+    found = list(api.pages("/v1/learned", status=status, contradicted="true" if contradicted else None))
     if as_json:
         print_json(found)
     elif not found:
@@ -55,19 +45,10 @@ def list_(
 
 
 @app.command()
-def show(
-    learned: LearnedId,
-    tenant: TenantOption = None,
-    url: UrlOption = None,
-    key: KeyOption = None,
-    data_dir: DataDir = None,
-    as_json: AsJson = False,
-) -> None:
+@remote
+def show(api: "Api", learned: LearnedId, as_json: AsJson = False) -> None:
     """Show a learned answer with the other answers to its question."""
-    from cli.http import connected
-
-    with connected(tenant, url, key, data_dir) as api:
-        found = api.get(f"/v1/learned/{learned}")
+    found = api.get(f"/v1/learned/{learned}")
     if as_json:
         print_json(found)
         return
@@ -81,38 +62,24 @@ def show(
 
 
 @app.command()
+@remote
 def edit(
+    api: "Api",
     learned: LearnedId,
     question: Annotated[str | None, typer.Option(help="The question in other words.")] = None,
     answer: Annotated[str | None, typer.Option(help="The answer in other words.")] = None,
-    tenant: TenantOption = None,
-    url: UrlOption = None,
-    key: KeyOption = None,
-    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Change its words, in knowledge too if it is there."""
     changes = {name: value for name, value in (("question", question), ("answer", answer)) if value is not None}
     if not changes:
         raise OperatorError("say what to change: --question, --answer, or both")
-    command(learned, "edit", changes, tenant, url, key, data_dir, as_json)
+    command(api, learned, "edit", changes, as_json)
 
 
-def command(
-    learned: UUID,
-    verb: str,
-    body: dict[str, str],
-    tenant: str | None,
-    url: str | None,
-    key: str | None,
-    data_dir: DataDir,
-    as_json: bool,
-) -> None:
+def command(api: "Api", learned: UUID, verb: str, body: dict[str, str], as_json: bool) -> None:
     """Carry out one command and say how the answer stands then."""
-    from cli.http import connected
-
-    with connected(tenant, url, key, data_dir) as api:
-        found = api.post(f"/v1/learned/{learned}/{verb}", body)
+    found = api.post(f"/v1/learned/{learned}/{verb}", body)
     if as_json:
         print_json(found)
     else:
@@ -129,15 +96,9 @@ PLAIN = {
 def plain(verb: str) -> Callable[..., None]:
     """A command that needs nothing but the learned answer."""
 
-    def run(
-        learned: LearnedId,
-        tenant: TenantOption = None,
-        url: UrlOption = None,
-        key: KeyOption = None,
-        data_dir: DataDir = None,
-        as_json: AsJson = False,
-    ) -> None:
-        command(learned, verb, {}, tenant, url, key, data_dir, as_json)
+    @remote
+    def run(api: "Api", learned: LearnedId, as_json: AsJson = False) -> None:
+        command(api, learned, verb, {}, as_json)
 
     return run
 

@@ -2,15 +2,16 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Column, Table
 
-from cli.context import FAILED, AsJson, DataDir, console, errors, print_json
-from cli.options import KeyOption, TenantOption, UrlOption
+from cli.context import FAILED, AsJson, console, errors, print_json
+from cli.remote import remote
 
 if TYPE_CHECKING:
+    from cli.http import Api
     from models.contracts.policy import Policy
 
 app = typer.Typer(no_args_is_help=True, help="Write, check, compare and restore the tenant's policy.")
@@ -21,21 +22,17 @@ Note = Annotated[str | None, typer.Option(help="Why, for those who read the hist
 
 
 @app.command()
+@remote
 def show(
+    api: "Api",
     version: Annotated[int | None, typer.Option(min=1, help="Default: the one in force.")] = None,
-    tenant: TenantOption = None,
-    url: UrlOption = None,
-    key: KeyOption = None,
-    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Print the policy as YAML, without what has its default: good for editing and `mainstay policy put`."""
-    from cli.http import connected
     from models.contracts.policy import Policy
     from models.policies.document import write
 
-    with connected(tenant, url, key, data_dir) as api:
-        found = api.get("/v1/policy" if version is None else f"/v1/policy/versions/{version}")
+    found = api.get("/v1/policy" if version is None else f"/v1/policy/versions/{version}")
     if as_json:
         print_json(found)
     else:
@@ -53,28 +50,18 @@ def check(file: File, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def put(
-    file: File,
-    note: Note = None,
-    tenant: TenantOption = None,
-    url: UrlOption = None,
-    key: KeyOption = None,
-    data_dir: DataDir = None,
-    as_json: AsJson = False,
-) -> None:
+@remote
+def put(api: "Api", file: File, note: Note = None, as_json: AsJson = False) -> None:
     """Put a file in force as a new version, from the next message on."""
-    from cli.http import connected
-
     policy = _read(file)
-    with connected(tenant, url, key, data_dir) as api:
-        params = {} if note is None else {"note": note}
-        put = api.call(
-            "PUT",
-            "/v1/policy",
-            content=policy.model_dump_json(),
-            params=params,
-            headers={"Content-Type": "application/json", "If-Match": "*"},
-        )
+    params = {} if note is None else {"note": note}
+    put = api.call(
+        "PUT",
+        "/v1/policy",
+        content=policy.model_dump_json(),
+        params=params,
+        headers={"Content-Type": "application/json", "If-Match": "*"},
+    )
     if as_json:
         print_json(put)
     else:
@@ -82,24 +69,10 @@ def put(
 
 
 @app.command()
-def history(
-    tenant: TenantOption = None,
-    url: UrlOption = None,
-    key: KeyOption = None,
-    data_dir: DataDir = None,
-    as_json: AsJson = False,
-) -> None:
+@remote
+def history(api: "Api", as_json: AsJson = False) -> None:
     """List the versions: when, by whom and why, the newest first."""
-    from cli.http import connected
-
-    found: list[dict[str, Any]] = []
-    with connected(tenant, url, key, data_dir) as api:
-        cursor: str | None = None
-        while True:
-            page = api.get("/v1/policy/versions", cursor=cursor, limit=200)
-            found += page["items"]
-            if (cursor := page["next"]) is None:
-                break
+    found = list(api.pages("/v1/policy/versions"))
     if as_json:
         print_json(found)
         return
@@ -112,20 +85,15 @@ def history(
 
 
 @app.command()
+@remote
 def diff(
+    api: "Api",
     version: Number,
     since: Annotated[int | None, typer.Option(min=1, help="Default: the version before.")] = None,
-    tenant: TenantOption = None,
-    url: UrlOption = None,
-    key: KeyOption = None,
-    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what changed in a version, field by field."""
-    from cli.http import connected
-
-    with connected(tenant, url, key, data_dir) as api:
-        changes = api.get(f"/v1/policy/versions/{version}/changes", since=since)["changes"]
+    changes = api.get(f"/v1/policy/versions/{version}/changes", since=since)["changes"]
     if as_json:
         print_json(changes)
         return
@@ -139,22 +107,12 @@ def diff(
 
 
 @app.command()
-def rollback(
-    version: Number,
-    note: Note = None,
-    tenant: TenantOption = None,
-    url: UrlOption = None,
-    key: KeyOption = None,
-    data_dir: DataDir = None,
-    as_json: AsJson = False,
-) -> None:
+@remote
+def rollback(api: "Api", version: Number, note: Note = None, as_json: AsJson = False) -> None:
     """Put what an earlier version said in force again. Nothing is lost: it becomes a new version."""
-    from cli.http import connected
-
-    with connected(tenant, url, key, data_dir) as api:
-        body = {} if note is None else {"note": note}
-        path = f"/v1/policy/versions/{version}/restore"
-        restored = api.call("POST", path, json=body, headers={"If-Match": "*"})
+    body = {} if note is None else {"note": note}
+    path = f"/v1/policy/versions/{version}/restore"
+    restored = api.call("POST", path, json=body, headers={"If-Match": "*"})
     if as_json:
         print_json(restored)
     else:

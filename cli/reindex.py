@@ -1,33 +1,32 @@
 """`mainstay kb reindex` and `mainstay kb schedule`: knowledge embedded anew, now or by a schedule."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.context import FAILED, AsJson, DataDir, console, print_json
-from cli.options import KeyOption, TenantOption, UrlOption
-from runtime.errors import OperatorError
+from cli.context import FAILED, AsJson, console, print_json
+from cli.remote import remote
+
+if TYPE_CHECKING:
+    from cli.http import Api
 
 POLL_SECONDS = 0.5
 
 schedule = typer.Typer(no_args_is_help=True, help="Re-index by a schedule.")
 
 
+@remote
 def reindex(
+    api: "Api",
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until it is done.")] = True,
-    tenant: TenantOption = None,
-    url: UrlOption = None,
-    key: KeyOption = None,
-    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Move knowledge to the next embedding model, or bring it up to date; searches go on meanwhile."""
     from time import sleep
 
-    from cli.http import connected
     from cli.kb_add import bar
 
-    with connected(tenant, url, key, data_dir) as api, bar() as progress:
+    with bar() as progress:
         job = api.post("/v1/kb/reindex")
         task = progress.add_task("Embedding", total=None)
         while wait and job["status"] in ("queued", "running"):
@@ -47,63 +46,41 @@ def reindex(
 
 
 @schedule.command("set")
+@remote
 def set_(
+    api: "Api",
     cron: Annotated[str | None, typer.Option(help='Five fields, in UTC, as "0 3 * * 0".')] = None,
     every_hours: Annotated[int | None, typer.Option("--every-hours", min=1, help="Instead of --cron.")] = None,
-    tenant: TenantOption = None,
-    url: UrlOption = None,
-    key: KeyOption = None,
-    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Re-index at these times, in place of the schedule before."""
-    from cli.http import connected
-
     if (cron is None) is (every_hours is None):
         raise typer.BadParameter("give either --cron or --every-hours")
     body = {"cron": cron} if cron is not None else {"every_hours": every_hours}
-    with connected(tenant, url, key, data_dir) as api:
-        show(api.call("PUT", "/v1/kb/schedule", json=body), as_json)
+    show(api.call("PUT", "/v1/kb/schedule", json=body), as_json)
 
 
 @schedule.command("list")
-def list_(
-    tenant: TenantOption = None,
-    url: UrlOption = None,
-    key: KeyOption = None,
-    data_dir: DataDir = None,
-    as_json: AsJson = False,
-) -> None:
+@remote
+def list_(api: "Api", as_json: AsJson = False) -> None:
     """Show the tenant's schedule."""
-    from cli.http import check, connected
+    from cli.http import check
 
-    with connected(tenant, url, key, data_dir) as api:
-        found = api.http.get("/v1/kb/schedule")
-        if found.status_code != 404:
-            check(found)
-            show(found.json(), as_json)
-        elif as_json:
-            print_json(None)
-        else:
-            console.print('There is no schedule: `mainstay kb schedule set --cron "0 3 * * 0"`')
+    found = api.http.get("/v1/kb/schedule")
+    if found.status_code != 404:
+        check(found)
+        show(found.json(), as_json)
+    elif as_json:
+        print_json(None)
+    else:
+        console.print('There is no schedule: `mainstay kb schedule set --cron "0 3 * * 0"`')
 
 
 @schedule.command()
-def delete(
-    tenant: TenantOption = None,
-    url: UrlOption = None,
-    key: KeyOption = None,
-    data_dir: DataDir = None,
-    as_json: AsJson = False,
-) -> None:
+@remote
+def delete(api: "Api", as_json: AsJson = False) -> None:
     """Re-index by no schedule any more."""
-    from cli.http import check, connected
-
-    with connected(tenant, url, key, data_dir) as api:
-        found = api.http.delete("/v1/kb/schedule")
-        if found.status_code == 404:
-            raise OperatorError("there is no schedule")
-        check(found)
+    api.delete("/v1/kb/schedule")
     if as_json:
         print_json({"deleted": True})
     else:

@@ -1,17 +1,22 @@
 """`mainstay usage`: what models did and cost."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from cli.context import AsJson, DataDir, console, print_json
-from cli.options import KeyOption, TenantOption, UrlOption
+from cli.context import AsJson, console, print_json
+from cli.remote import remote
+
+if TYPE_CHECKING:
+    from cli.http import Api
 
 GroupBy = Literal["day", "model", "assistant", "outcome"]
 
 
+@remote
 def usage(
+    api: "Api",
     since: Annotated[
         datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day (UTC). Default: 30 days ago.")
     ] = None,
@@ -20,17 +25,10 @@ def usage(
         typer.Option("--to", formats=["%Y-%m-%d"], help="Day (UTC) before which it ends. Default: now."),
     ] = None,
     group_by: Annotated[GroupBy, typer.Option(help="What to sum by.")] = "day",
-    tenant: TenantOption = None,
-    url: UrlOption = None,
-    key: KeyOption = None,
-    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Calls of models, their tokens and cost, and what is left of the budgets."""
-    from cli.http import connected
-
-    with connected(tenant, url, key, data_dir) as api:
-        found = api.get("/v1/usage", **{"from": _instant(since), "to": _instant(until)}, group_by=group_by)
+    found = api.get("/v1/usage", **{"from": _instant(since), "to": _instant(until)}, group_by=group_by)
     if as_json:
         print_json(found)
     else:
