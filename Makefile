@@ -47,7 +47,8 @@ bench: $(VENV)/.dev  ## Latency and throughput against a bare workflow -> build/
 	$(BIN)/python -m benchmarks --out build/bench.json
 
 eval: $(VENV)/.dev  ## Answer quality: every suite through the whole system -> build/eval.json, build/eval.html
-	$(BIN)/mainstay eval shop-en clinic-ru telecom-kk intents injection --json build/eval.json --html build/eval.html
+	$(BIN)/mainstay eval shop-en clinic-ru telecom-kk intents injection typos paraphrases kazakh kazakh-across \
+		--json build/eval.json --html build/eval.html
 
 chaos: $(VENV)/.dev  ## The long chaos run -> build/chaos.json
 	$(BIN)/python -m tests.chaos --out build/chaos.json

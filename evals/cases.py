@@ -48,12 +48,16 @@ class Told(Strict):
 
 
 class Retrieval(Strict):
-    """A search that must find `document` (a file of knowledge/, without ending); `marker` stands in the passage."""
+    """A search that must find `document` (a file of knowledge/, without ending); `marker` stands in the passage.
+
+    `within` confines the search to a source, as an assistant's tags do.
+    """
 
     kind: Literal["retrieval"]
     say: Texts
     document: Text
     marker: Text | None = None
+    within: Text | None = None
 
 
 class IntentOf(Strict):

@@ -38,10 +38,10 @@ class Client:
         self._http = http
 
     async def teach(self, source: str, documents: Mapping[str, str]) -> None:
-        """Add texts (by name) as a source, and wait until they are knowledge."""
+        """Add texts (by name) as a source with a tag of its name, and wait until they are knowledge."""
         items = [{"name": name, "text": text} for name, text in documents.items()]
         for first in range(0, len(items), BATCH_DOCUMENTS):
-            body = {"name": source, "documents": items[first : first + BATCH_DOCUMENTS]}
+            body = {"name": source, "tags": [source], "documents": items[first : first + BATCH_DOCUMENTS]}
             job = (await self._call("POST", "/v1/kb/sources", json=body))["job_id"]
             await self._until_done(job)
 
@@ -76,8 +76,10 @@ class Client:
         health = await self._call("GET", "/v1/agent/health")
         return " ".join(filter(None, (health["answerer"], health.get("llm_model"))))
 
-    async def search(self, query: str, limit: int = 5) -> dict[str, Any]:
-        found: dict[str, Any] = await self._call("POST", "/v1/kb/search", json={"query": query, "limit": limit})
+    async def search(self, query: str, source: str | None = None, limit: int = 5) -> dict[str, Any]:
+        """The best passages, of everything or of a source."""
+        body = {"query": query, "limit": limit, "tags": None if source is None else [source]}
+        found: dict[str, Any] = await self._call("POST", "/v1/kb/search", json=body)
         return found
 
     async def open(self) -> str:

@@ -1,7 +1,7 @@
 """A suite through a system: taught, asked, judged."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from activities.understanding.port import Classifier
 from evals import judge
@@ -92,7 +92,7 @@ class Runner:
         await self._api.put("settings", head.settings.model_dump(mode="json", exclude_unset=True))
         await self._api.put("policy", head.policy.model_dump(mode="json", exclude_unset=True))
         # A tool has no way of its own yet: what it returned is found as a document is.
-        for source, documents in {"knowledge": self._suite.knowledge, **said}.items():
+        for source, documents in {**_by_source(self._suite.knowledge), **said}.items():
             await self._api.teach(source, documents)
         everything = {
             name: text for documents in (self._suite.knowledge, *said.values()) for name, text in documents.items()
@@ -105,7 +105,7 @@ class Runner:
             case IntentOf():
                 return [await self._intent(name, case)]
             case Retrieval():
-                return [await self._search(name, case, case.say[0], case.document)]
+                return [await self._search(name, case, case.say[0], case.document, case.within)]
             case Answer(document=str(document)):
                 search = await self._search(f"{name}.search", case, case.say[0], document)
                 return [search, await self._ask(name, case)]
@@ -138,8 +138,8 @@ class Runner:
             confidence=understood.confidence,
         )
 
-    async def _search(self, name: str, case: Case, text: str, document: str) -> Result:
-        return judge.searched(name, case, text, document, await self._api.search(text), self._names)
+    async def _search(self, name: str, case: Case, text: str, document: str, within: str | None = None) -> Result:
+        return judge.searched(name, case, text, document, await self._api.search(text, within), self._names)
 
     async def _ask(self, name: str, case: Answer | Decision) -> Result:
         exchange = await self._exchange(name, case.say[0])
@@ -166,6 +166,15 @@ class Runner:
         conversation = await self._api.open()
         self._asked_in[name] = conversation
         return Exchange(text, await self._api.say(conversation, text))
+
+
+def _by_source(knowledge: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """A source for each folder; what lies in none is "knowledge"."""
+    sources: dict[str, dict[str, str]] = {}
+    for name, text in knowledge.items():
+        folder, _, _ = name.rpartition("/")
+        sources.setdefault(folder or "knowledge", {})[name] = text
+    return sources
 
 
 def _slipped_in(suite: Suite) -> dict[str, dict[str, str]]:

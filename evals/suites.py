@@ -19,10 +19,14 @@ HERE = Path(__file__).resolve().parent
 
 
 class Head(Strict):
-    """suite.yaml: who the company is, its rules, and what its figures must reach."""
+    """suite.yaml: who the company is, its rules, and what its figures must reach.
+
+    `knowledge_of` names suites whose pages it knows too, as <suite>/<page>.
+    """
 
     title: Text
     language: Language
+    knowledge_of: tuple[Text, ...] = ()
     settings: TenantSettings = TenantSettings()
     policy: Policy = Policy()
     thresholds: dict[str, float] = Field(default_factory=dict)
@@ -67,7 +71,12 @@ def load(given: str) -> Suite:
         if name not in METRICS:
             line = head.line(("thresholds", name))
             raise OperatorError(f"{head.path}:{line}: thresholds.{name}: must be one of {', '.join(METRICS)}")
-    knowledge = {page.stem: page.read_text("utf-8") for page in sorted((folder / "knowledge").glob("*.md"))}
+    knowledge = _pages(folder)
+    for number, other in enumerate(read.knowledge_of):
+        if other not in names():
+            line = head.line(("knowledge_of", number))
+            raise OperatorError(f"{head.path}:{line}: knowledge_of.{number}: must be one of {', '.join(names())}")
+        knowledge |= {f"{other}/{name}": text for name, text in _pages(HERE / other).items()}
     cases: dict[str, Case] = {}
     for path in sorted((folder / "cases").glob("*.yaml")):
         for name, case in _cases(path, knowledge):
@@ -77,6 +86,10 @@ def load(given: str) -> Suite:
     if not cases:
         raise OperatorError(f"{folder}: has no cases: put them into cases/*.yaml")
     return Suite(folder.resolve().name, read, knowledge, cases)
+
+
+def _pages(folder: Path) -> dict[str, str]:
+    return {page.stem: page.read_text("utf-8") for page in sorted((folder / "knowledge").glob("*.md"))}
 
 
 def _cases(path: Path, knowledge: dict[str, str]) -> Iterator[tuple[str, Case]]:

@@ -8,7 +8,9 @@ from evals.suites import Suite
 from runtime.errors import OperatorError
 
 LOADERS: dict[str, tuple[str, Callable[[Path], Suite]]] = {
-    "xquad": ("XQuAD: 632 parallel questions, English and Russian, within a language and across", xquad.load),
+    "xquad-en-en": ("XQuAD: English questions, over paragraphs in English and Russian", xquad.english),
+    "xquad-ru-ru": ("XQuAD: Russian questions, over the same", xquad.russian),
+    "xquad-ru-en": ("XQuAD: Russian questions that English text must answer", xquad.across),
     "banking77": ("Banking77: questions, none of which asks for a person", banking77.load),
     "nlupp": ("NLU++: bank customers, some of whom ask for a person", nlupp.load),
     "bitext": ("Bitext: templated messages to a shop, requests for a person among them", bitext.load),

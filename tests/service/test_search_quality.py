@@ -1,6 +1,6 @@
-"""The right page is among the first five for the questions of evals/retrieval: paraphrased, mistyped, in Kazakh.
+"""The right page is among the first five for questions that are paraphrased, mistyped, in Kazakh.
 
-XQuAD takes minutes to embed: `python -m benchmarks.search_quality` measures it, and these suites over HTTP.
+XQuAD takes minutes to embed: `mainstay eval xquad-en-en xquad-ru-ru xquad-ru-en --data FOLDER` measures it.
 """
 
 from collections.abc import AsyncIterator
@@ -11,20 +11,25 @@ import pytest
 from activities.embedding.nano import NanoEmbedder
 from activities.retrieval.retrieve import Retriever
 from activities.understanding.language import detect
-from benchmarks.search_quality import FOUND, Suite, own_pages, own_suites
+from evals import suites
+from evals.cases import Retrieval
 from models.repositories import knowledge
 from models.repositories.staging import StagedDocument
 from runtime.database import Database
 from tests.service.conftest import new_tenant
 from tests.service.library import Library, open_library
 
+FOUND = 5
+ASKED = {name: suites.load(name) for name in ("typos", "paraphrases", "kazakh", "kazakh-across")}
+
 
 @pytest.fixture(scope="module")
 async def library(database: Database) -> AsyncIterator[Library]:
     embedder = NanoEmbedder()
     library = await open_library(database, await new_tenant(database), embedder)
-    pages = own_pages()
-    await library.add(*(StagedDocument(name=page.name, title=page.name, text=page.text) for page in pages))
+    # All of them are asked of the same pages.
+    pages = ASKED["typos"].knowledge
+    await library.add(*(StagedDocument(name=name, title="", text=text) for name, text in pages.items()))
     yield library
     await embedder.close()
 
@@ -35,21 +40,19 @@ async def names(library: Library) -> dict[UUID, str]:
         return {document.id: document.name for document in await knowledge.list_documents(tx, limit=200)}
 
 
-@pytest.mark.parametrize("suite", own_suites(), ids=lambda suite: suite.name)
-async def test_the_page_is_among_the_first_five(library: Library, names: dict[UUID, str], suite: Suite) -> None:
+@pytest.mark.parametrize("name", ASKED)
+async def test_the_page_is_among_the_first_five(library: Library, names: dict[UUID, str], name: str) -> None:
     retriever = Retriever(library.database, library.spaces)
     missed = []
-    for question in suite.questions:
-        found = await retriever.find(
-            library.tenant, question.text, detect(question.text), outgoing=question.text, limit=FOUND
-        )
-        if question.page not in {names[passage.document_id] for passage in found.passages}:
-            missed.append(question.text)
-    assert 1 - len(missed) / len(suite.questions) >= suite.goal_five, missed
+    for case in ASKED[name].cases.values():
+        assert isinstance(case, Retrieval)
+        (question,) = case.say
+        found = await retriever.find(library.tenant, question, detect(question), outgoing=question, limit=FOUND)
+        if case.document not in {names[passage.document_id] for passage in found.passages}:
+            missed.append(question)
+    assert 1 - len(missed) / len(ASKED[name].cases) >= ASKED[name].head.thresholds["recall_at_5"], missed
 
 
 def test_the_suites_are_large_enough_to_tell() -> None:
-    large = {suite.name: len(suite.questions) for suite in own_suites() if suite.name != "kazakh_across"}
-    assert large.keys() == {"kazakh", "paraphrase", "typo"}
-    assert min(large.values()) >= 40
-    assert sum(page.text.count("\n#") + 1 for page in own_pages()) >= 60
+    assert min(len(suite.cases) for name, suite in ASKED.items() if name != "kazakh-across") >= 40
+    assert sum(text.count("\n#") + 1 for text in ASKED["typos"].knowledge.values()) >= 60

@@ -132,7 +132,7 @@ def test_public_data_is_read_where_it_lies(name: str) -> None:
 
 def test_public_data_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(OperatorError, match=r"xquad-half\.en\.json is not there"):
-        loaders.load("xquad", tmp_path)
+        loaders.load("xquad-en-en", tmp_path)
 
 
 def test_the_hostile_model_obeys_what_it_is_asked_and_copies_otherwise() -> None:
