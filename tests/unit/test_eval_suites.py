@@ -109,7 +109,7 @@ def test_the_guides_example_is_one(tmp_path: Path) -> None:
     _, _, example = guide.partition("```yaml\n# cases/returns.yaml")
     (tmp_path / "example.yaml").write_text("#" + example.partition("```")[0], "utf-8")
     cases = document.read(tmp_path / "example.yaml").validated(suites.ENTRIES)
-    assert {case.kind for case in cases} == {"answer", "decision", "script", "intent", "injection"}
+    assert {case.kind for case in cases} == {"answer", "retrieval", "decision", "script", "intent", "injection"}
 
 
 def test_a_case_keeps_its_id_while_its_neighbours_change(write: Write) -> None:
