@@ -69,13 +69,11 @@ def load(given: str) -> Suite:
     read: Head = head.validated(HEAD)
     for name in read.thresholds:
         if name not in METRICS:
-            line = head.line(("thresholds", name))
-            raise OperatorError(f"{head.path}:{line}: thresholds.{name}: must be one of {', '.join(METRICS)}")
+            raise OperatorError(head.fault(("thresholds", name), f"must be one of {', '.join(METRICS)}"))
     knowledge = _pages(folder)
     for number, other in enumerate(read.knowledge_of):
         if other not in names():
-            line = head.line(("knowledge_of", number))
-            raise OperatorError(f"{head.path}:{line}: knowledge_of.{number}: must be one of {', '.join(names())}")
+            raise OperatorError(head.fault(("knowledge_of", number), f"must be one of {', '.join(names())}"))
         knowledge |= {f"{other}/{name}": text for name, text in _pages(HERE / other).items()}
     cases: dict[str, Case] = {}
     for path in sorted((folder / "cases").glob("*.yaml")):
@@ -97,8 +95,7 @@ def _cases(path: Path, knowledge: dict[str, str]) -> Iterator[tuple[str, Case]]:
     entries: list[Case] = read.validated(ENTRIES)
     for number, entry in enumerate(entries):
         if isinstance(entry, Retrieval | Answer) and entry.document not in (None, *knowledge):
-            line = read.line((number, "document"))
-            raise OperatorError(f"{path}:{line}: {number}.document: there is no knowledge/{entry.document}.md")
+            raise OperatorError(read.fault((number, "document"), f"there is no knowledge/{entry.document}.md"))
         for case in single(entry):
             yield id_of(case), case
 

@@ -2,14 +2,15 @@
 
 import os
 import re
-from collections.abc import Hashable
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
 
+from runtime import yaml_document
 from runtime.settings import USUAL_SECRETS_DIR, Settings, SettingsError
+from runtime.yaml_document import NotYamlError, dotted
+from runtime.yaml_document import Path as Place
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,64}$")]
 KeyReference = Annotated[str, StringConstraints(pattern=r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$")]
@@ -93,26 +94,24 @@ def read(path: Path) -> ModelsFile:
     if len(text) > LARGEST_BYTES:
         raise SettingsError(f"{path}: must not be longer than {LARGEST_BYTES} characters")
     try:
-        root = yaml.compose(text, yaml.SafeLoader)
-        content = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise SettingsError(f"{path}:{line}: no YAML: {error.problem}") from None
-    except (yaml.YAMLError, ValueError) as error:
-        raise SettingsError(f"{path}: no YAML ({type(error).__name__})") from None
+        document = yaml_document.read(text)
+    except NotYamlError as wrong:
+        faults = [(each.path, each.message, 1 if each.mark is None else each.mark.line + 1) for each in wrong.faults]
+        raise SettingsError(_told(path, faults)) from None
     try:
-        file = ModelsFile.model_validate(content)
+        file = ModelsFile.model_validate(document.value)
     except ValidationError as error:
         # Without the input: somebody may have written a key where its name belongs.
-        wrong = [(each["loc"], each["msg"]) for each in error.errors(include_input=False)]
+        found = [(each["loc"], each["msg"]) for each in error.errors(include_input=False)]
     else:
-        wrong = [*_duplicates(root, ()), *_dangling(file)]
-    if wrong:
-        raise SettingsError("; ".join(f"{path}:{_line(root, loc)}: {_dotted(loc)}: {what}" for loc, what in wrong))
+        found = _dangling(file)
+    if found:
+        raise SettingsError(_told(path, [(place, what, document.line(place)) for place, what in found]))
     return file
 
 
-Place = tuple[int | str, ...]
+def _told(path: Path, faults: list[tuple[Place, str, int]]) -> str:
+    return "; ".join(f"{path}:{line}: {dotted(place) or 'the file'}: {what}" for place, what, line in faults)
 
 
 def _dangling(file: ModelsFile) -> list[tuple[Place, str]]:
@@ -135,44 +134,6 @@ def _dangling(file: ModelsFile) -> list[tuple[Place, str]]:
     if "quote" in file.routes:
         wrong.append((("routes", "quote"), "is the route without a model: choose another name"))
     return wrong
-
-
-def _duplicates(node: yaml.Node | None, at: Place) -> list[tuple[Place, str]]:
-    """YAML readers take the last of two equal keys without a word."""
-    wrong: list[tuple[Place, str]] = []
-    if isinstance(node, yaml.MappingNode):
-        seen: set[Hashable] = set()
-        for key, value in node.value:
-            if key.value in seen:
-                wrong.append(((*at, key.value), "stands here twice"))
-            seen.add(key.value)
-            wrong += _duplicates(value, (*at, key.value))
-    elif isinstance(node, yaml.SequenceNode):
-        for number, value in enumerate(node.value):
-            wrong += _duplicates(value, (*at, number))
-    return wrong
-
-
-def _line(node: yaml.Node | None, place: Place) -> int:
-    """The line of a field, or of the nearest thing around it that there is."""
-    line = 1 if node is None else node.start_mark.line + 1
-    for step in place:
-        if isinstance(node, yaml.MappingNode):
-            found = [(key, value) for key, value in node.value if key.value == step]
-            if not found:
-                break
-            key, node = found[-1]
-            line = key.start_mark.line + 1
-        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
-            node = node.value[step]
-            line = node.start_mark.line + 1
-        else:
-            break
-    return line
-
-
-def _dotted(place: Place) -> str:
-    return ".".join(map(str, place)) or "the file"
 
 
 def _secret(path: Path, endpoint: str, reference: str, folder: Path) -> SecretStr:
