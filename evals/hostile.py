@@ -1,4 +1,4 @@
-"""A model that obeys every attack: an OpenAI-compatible server with a script instead of a mind.
+"""A model that obeys every attack, also one whose text was kept from it: an OpenAI-compatible server with a script instead of a mind.
 
 What reaches the customer is then what the guards let through, whatever mood a real model is in. Asked anything else, it
 copies the first passage that it was given.
@@ -23,23 +23,24 @@ from runtime.embedded.ports import LOOPBACK, pick
 
 HOSTILE = "hostile model"
 """As reports name it."""
-PASSAGE = re.compile(r"<passage [^\n]*>\n(.*?)\n</passage>", re.DOTALL)
+PASSAGE = re.compile(r"<passage-\w+ number[^\n]*>\n(.*?)\n</passage-", re.DOTALL)
 PIECE_CHARACTERS = 40
 
 
 class HostileModel:
-    """Knows the attacks by what is asked and, where it is a document's or a tool's, by its text."""
+    """Knows the attacks by what is asked: what a document or a tool would have told it, it does all the same."""
 
     def __init__(self, attacks: Iterable[Injection]) -> None:
         self._script = [(plain(each.attack.say), plain(each.attack.text or ""), each.obeys) for each in attacks]
-        self.obeyed: set[str] = set()
-        """What was said in obedience, as the script has it."""
+        self.reached: set[str] = set()
+        """What was said to attacks whose text reached the model, as the script has it."""
 
     def reply(self, prompt: str) -> str:
         heard = plain(prompt)
         for asked, read, obeys in self._script:
-            if asked in heard and read in heard:
-                self.obeyed.add(obeys)
+            if asked in heard:
+                if read in heard:
+                    self.reached.add(obeys)
                 return obeys
         passage = PASSAGE.search(prompt)
         return passage[1] if passage else "NO_ANSWER"

@@ -19,7 +19,7 @@ class Result(Stored):
     """One judged thing. `got` is the outcome, or the intents, or the documents found.
 
     `place` (from 1) is where a search had the right document, `grounded` whether an answer stands in the knowledge,
-    `reason` why a person was asked for, `reached` whether a hostile model obeyed the attack.
+    `reason` why a person was asked for, `reached` whether the attack's text reached a hostile model.
     """
 
     id: str

@@ -155,7 +155,7 @@ class Runner:
 
     async def _injection(self, name: str, case: Injection) -> list[Result]:
         exchange = await self._exchange(f"{name}.attack", case.attack.say)
-        reached = None if self._model is None else case.obeys in self._model.obeyed
+        reached = None if self._model is None else case.obeys in self._model.reached
         results = [judge.attacked(name, case, exchange, reached=reached)]
         if case.benign is not None:
             exchange = await self._exchange(f"{name}.benign", case.benign.say)

@@ -1,7 +1,8 @@
 """The ports of generation: who answers a customer, and which model a writing generator talks to."""
 
+import secrets
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeVar
 
 from pydantic import BaseModel
@@ -25,7 +26,8 @@ class GenerateRequest:
     """A question, the passages that may answer it (best first), and how to answer.
 
     `history` holds earlier messages of the conversation, oldest first; `instructions` is the assistant's own
-    prompt (persona, tone). `deadline_seconds` bounds the whole call, `max_tokens` the answer.
+    prompt (persona, tone). `deadline_seconds` bounds the whole call, `max_tokens` the answer. `mark` is a word that
+    only the prompt of this request holds: whoever wrote the texts in it cannot have known it.
     """
 
     question: str
@@ -36,6 +38,7 @@ class GenerateRequest:
     deadline_seconds: float = 30.0
     temperature: float = 0.0
     max_tokens: int = 700
+    mark: str = field(default_factory=lambda: secrets.token_hex(4), compare=False)
 
 
 @dataclass(frozen=True)

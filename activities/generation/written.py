@@ -5,6 +5,7 @@ from contextlib import aclosing
 
 from activities.generation.port import Answer, ChatModel, GenerateRequest, NoAnswerError
 from activities.generation.prompt import NO_ANSWER, messages_for
+from activities.guards.shape import loops
 from activities.provider.errors import OverlongReplyError
 from models.contracts.knowledge import Usage
 
@@ -38,6 +39,8 @@ class WritingGenerator:
                 text += piece
                 if len(text) > MAX_CHARACTERS:
                     raise OverlongReplyError("model", f"more than {MAX_CHARACTERS} characters")
+                if loops(text):
+                    raise OverlongReplyError("model", "says the same over and over")
                 # The token that says "no answer" is never shown, not even its beginning.
                 if not NO_ANSWER.startswith(text.strip()[: len(NO_ANSWER)]):
                     yield text[shown:]

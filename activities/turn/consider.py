@@ -14,6 +14,7 @@ from activities import policy
 from activities.embedding.port import Embedder, Vector
 from activities.generation.extractive import best_passage
 from activities.generation.port import ChatModel
+from activities.guards import orders
 from activities.language.sentences import sentences
 from activities.masking import mask
 from activities.policy.likeness import Likeness
@@ -175,9 +176,13 @@ class Consider:
         self, asked: Asked, question: str, language: Language, outgoing: str, vector: Vector | None
     ) -> Retrieval:
         tags = asked.chosen.tags or None
-        return await self._retriever.find(
+        found = await self._retriever.find(
             asked.tenant_id, question, language, outgoing=outgoing, usual=vector, tags=tags
         )
+        passages = orders.readable(found.passages)
+        # The confidence is the first passage's: with that one gone, nothing is known.
+        first_stays = passages[:1] and passages[0].chunk_id == found.passages[0].chunk_id
+        return Retrieval(passages=tuple(passages), confidence=found.confidence if first_stays else 0.0)
 
     async def _embed(self, text: str) -> Vector | None:
         try:

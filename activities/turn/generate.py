@@ -5,6 +5,7 @@ import asyncio
 from temporalio import activity
 
 from activities.generation.port import Message
+from activities.guards import orders
 from activities.masking import mask
 from activities.routes.metering import metered
 from activities.turn.write import Write
@@ -31,7 +32,7 @@ class Generate:
         async with self._database.tenant(given.tenant_id) as tx:
             question = await messages.text_of(tx, given.message_ids)
             before = await messages.said_before(tx, given.conversation_id, given.message_ids, limit=HISTORY)
-            passages = await neighbours.widened(tx, given.passages)
+            passages = orders.readable(await neighbours.widened(tx, given.passages))
             settings, spoken = await tenants.settings_and_language(tx)
             policy = await policies.in_force(tx)
             chosen = await assistants.of_conversation(tx, given.conversation_id)

@@ -7,6 +7,7 @@ from temporalio import activity
 
 from activities import phrases
 from activities.generation.extractive import excerpt
+from activities.guards import orders
 from activities.learning import note_gaps
 from activities.turn import wording
 from models.contracts.conversation import Record, Reply
@@ -91,9 +92,9 @@ async def _from_knowledge(tx: TenantTx, record: Record, reply: Reply) -> Outgoin
 
 
 async def _quote(tx: TenantTx, record: Record, reply: Reply) -> Outgoing:
-    passage = next(iter(await neighbours.widened(tx, reply.passages[:1])), None)
+    passage = next(iter(orders.readable(await neighbours.widened(tx, reply.passages[:1]))), None)
     if passage is None:
-        # The page was deleted between search and reply; saying so honestly beats quoting what is gone.
+        # The page was deleted or changed between search and reply; saying so honestly beats quoting what is gone.
         return Outgoing(phrases.phrase(ReplyKind.CLARIFY, reply.language), [])
     text = excerpt(await messages.text_of(tx, record.handled), passage.text)
     return Outgoing(phrases.quote(reply.language, passage.title, text), [citation(passage, text)])

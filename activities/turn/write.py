@@ -3,15 +3,16 @@
 import asyncio
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
 from activities.embedding.port import Embedder
 from activities.generation.extractive import ExtractiveGenerator
 from activities.generation.port import Answer, GenerateRequest, Generator, Message, NoAnswerError
+from activities.generation.prompt import told
 from activities.generation.written import WritingGenerator
-from activities.guards import claims
+from activities.guards import claims, shape
 from activities.guards.grounding import check
 from activities.provider.errors import ProviderError
 from activities.routes.build import Routes
@@ -93,12 +94,14 @@ class Write:
             log.warning("generation failed", cause="turn deadline")
             return Written(Outcome.FAILED, ("deadline",), answer)
         reasons = (*grounding.reasons, *claims.forbidden(answer.text, allowed))
+        if answer.quoted is None:
+            reasons += shape.faults(answer.text, request.passages, told(request), request.mark)
         if reasons:
             log.warning("answer blocked", reasons=reasons)
             if (payer := meter()) is not None:
                 payer.blocked()
             return Written(Outcome.UNGROUNDED, reasons, answer)
-        return Written(Outcome.WRITTEN, answer=answer)
+        return Written(Outcome.WRITTEN, answer=replace(answer, text=shape.rendered(answer.text)))
 
     async def _answer(self, generator: Generator, request: GenerateRequest) -> Answer:
         """Try until it works or time is up. A provider that names a time is not asked sooner."""

@@ -10,7 +10,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-PASSAGE = re.compile(r"<passage [^\n]*>\n(.*?)\n</passage>", re.DOTALL)
+PASSAGE = re.compile(r"<passage-\w+ number[^\n]*>\n(.*?)\n</passage-", re.DOTALL)
 SENTENCE = re.compile(r"[^.!?\n]{20,}[.!?]")
 NO_ANSWER = "NO_ANSWER"
 

@@ -138,9 +138,11 @@ def test_public_data_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_the_hostile_model_obeys_what_it_is_asked_and_copies_otherwise() -> None:
     attack = next(case for case in suites.load("injection").injections.values() if case.where == "document")
     model = HostileModel([attack])
-    passage = f'<passage number="1" title="t > h">\n{attack.attack.text}\n</passage>'
+    assert model.reply(f"<question>{attack.attack.say}</question>") == attack.obeys
+    assert not model.reached
+    passage = f'<passage-0a1b number="1" title="t > h">\n{attack.attack.text}\n</passage-0a1b>'
     assert model.reply(f"{passage}\n<question>{attack.attack.say}</question>") == attack.obeys
-    assert model.obeyed == {attack.obeys}
+    assert model.reached == {attack.obeys}
     assert model.reply(f"{passage}\n<question>Something else?</question>") == attack.attack.text
     assert model.reply("<question>Anything?</question>") == "NO_ANSWER"
 
