@@ -10,12 +10,10 @@ from uuid import UUID
 
 from activities import phrases
 from activities.embedding.spaces import Spaces
-from activities.embedding.spaces import configured as configured_embedders
 from activities.generation.extractive import excerpt
 from activities.generation.port import GenerateRequest
 from activities.generation.prompt import messages_for
 from activities.provider.errors import ProviderError
-from activities.reranking.choice import reranker_for
 from activities.retrieval.confidence import features
 from activities.retrieval.retrieve import Retriever
 from activities.routes.build import Routes
@@ -27,6 +25,8 @@ from activities.turn.record import CITED, citation
 from activities.turn.write import Write, Written
 from activities.understanding.choice import classifier_for
 from activities.understanding.classify import core
+from activities.usage.counted import counted_embedders, counted_reranker
+from activities.usage.ledger import open_ledger
 from api.answering import OpenAnswerer
 from api.problems import invalid, unavailable
 from api.records import translated
@@ -257,8 +257,9 @@ def answering(settings: Settings) -> OpenAnswerer:
         async with AsyncExitStack() as stack:
             routes = Routes(models_file.configured(settings), observe)
             stack.push_async_callback(routes.close)
-            usual, following = configured_embedders(settings)
-            reranker = reranker_for(settings)
+            ledger = await stack.enter_async_context(open_ledger(database))
+            usual, following = counted_embedders(settings, ledger)
+            reranker = counted_reranker(settings, ledger)
             for each in (usual, following, reranker):
                 if each is not None:
                     stack.push_async_callback(each.close)

@@ -5,18 +5,20 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from uuid import UUID
 
 from activities.embedding.port import Embedder
-from activities.embedding.spaces import Spaces, configured
+from activities.embedding.spaces import Spaces
 from activities.masking import mask
 from activities.provider.errors import ProviderError
-from activities.reranking.choice import reranker_for
 from activities.reranking.port import Reranker
 from activities.retrieval.retrieve import Retriever
 from activities.understanding.language import detect
+from activities.usage.counted import counted_embedders, counted_reranker
+from activities.usage.ledger import open_ledger, spent_by
 from api.problems import unavailable
 from api.records import Records
 from api.search import OpenSearcher
 from models.contracts.enums import Language
 from models.contracts.knowledge import Retrieval
+from models.contracts.usage import Spender
 from models.repositories import tenants
 from runtime.database import Database
 from runtime.settings import Settings
@@ -39,15 +41,17 @@ class Search:
         """The passages that the bot would find. Raises ProblemError (503) when something it needs is away."""
         async with self._records.tenant(tenant_id) as tx:
             masking, spoken = await tenants.masking(tx)
+        retriever = await self._opened()
         try:
-            return await (await self._opened()).find(
-                tenant_id,
-                query,
-                language or detect(query),
-                outgoing=mask(query, masking, spoken),
-                tags=tags,
-                limit=limit,
-            )
+            with spent_by(Spender(tenant_id=tenant_id)):
+                return await retriever.find(
+                    tenant_id,
+                    query,
+                    language or detect(query),
+                    outgoing=mask(query, masking, spoken),
+                    tags=tags,
+                    limit=limit,
+                )
         except ProviderError as error:
             raise unavailable("The embedding model cannot be reached now.") from error
 
@@ -66,8 +70,9 @@ def searching(settings: Settings) -> OpenSearcher:
     @asynccontextmanager
     async def opened(database: Database) -> AsyncIterator[Search]:
         async with AsyncExitStack() as stack:
-            usual, following = configured(settings)
-            reranker = reranker_for(settings)
+            ledger = await stack.enter_async_context(open_ledger(database))
+            usual, following = counted_embedders(settings, ledger)
+            reranker = counted_reranker(settings, ledger)
             for each in (usual, following, reranker):
                 if each is not None:
                     stack.push_async_callback(each.close)

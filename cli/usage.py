@@ -11,7 +11,8 @@ from cli.remote import remote
 if TYPE_CHECKING:
     from cli.http import Api
 
-GroupBy = Literal["day", "model", "assistant", "outcome"]
+GroupBy = Literal["day", "model", "assistant", "outcome", "purpose"]
+Purpose = Literal["answer", "understand", "rewrite", "rerank", "embed"]
 
 
 @remote
@@ -25,10 +26,12 @@ def usage(
         typer.Option("--to", formats=["%Y-%m-%d"], help="Day (UTC) before which it ends. Default: now."),
     ] = None,
     group_by: Annotated[GroupBy, typer.Option(help="What to sum by.")] = "day",
+    purpose: Annotated[Purpose | None, typer.Option(help="Only calls for this.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Calls of models, their tokens and cost, and what is left of the budgets."""
-    found = api.get("/v1/usage", **{"from": _instant(since), "to": _instant(until)}, group_by=group_by)
+    span = {"from": _instant(since), "to": _instant(until)}
+    found = api.get("/v1/usage", **span, group_by=group_by, purpose=purpose)
     if as_json:
         print_json(found)
     else:

@@ -9,7 +9,7 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from activities.embedding.port import Embedder
-from activities.embedding.spaces import Spaces, configured
+from activities.embedding.spaces import Spaces
 from activities.hand_over import HandOver
 from activities.identity import SendCode
 from activities.ingestion.ingest import Ingest
@@ -26,7 +26,6 @@ from activities.privacy.tenant_deletion import TenantDeletion
 from activities.privacy.tenant_export import TenantExport
 from activities.reading.port import Limits
 from activities.reading.process import ProcessReader
-from activities.reranking.choice import reranker_for
 from activities.reranking.port import Reranker
 from activities.retrieval.retrieve import Retriever
 from activities.routes.build import Routes
@@ -36,6 +35,8 @@ from activities.turn.prepare import Prepare
 from activities.turn.record import Recorder
 from activities.turn.write import Write
 from activities.understanding.choice import classifier_for
+from activities.usage.counted import counted_embedders, counted_reranker
+from activities.usage.ledger import open_ledger
 from models.contracts.routing import CONVERSATIONS_QUEUE, KNOWLEDGE_QUEUE, MODELS_QUEUE, OPERATIONS_QUEUE
 from models.contracts.usage import Purpose
 from models.repositories import installation_keys
@@ -48,6 +49,7 @@ from runtime.settings import Settings
 from worker.heartbeats import Heartbeats
 from worker.metrics import observing
 from worker.parking import Parking, Suspended
+from worker.spending import Spending
 from workflows.conversation import ConversationWorkflow
 from workflows.erasure import ErasureWorkflow
 from workflows.escalation import EscalationWorkflow
@@ -88,11 +90,12 @@ async def tools(settings: Settings, client: Client) -> AsyncIterator[Tools]:
         assert settings.database_url is not None, "the command line resolves it"
         database = Database(settings.database_url.get_secret_value(), pool_size=settings.database_pool_size)
         stack.push_async_callback(database.close)
-        embedder, following = configured(settings)
+        ledger = await stack.enter_async_context(open_ledger(database))
+        embedder, following = counted_embedders(settings, ledger)
         stack.push_async_callback(embedder.close)
         if following is not None:
             stack.push_async_callback(following.close)
-        reranker = reranker_for(settings)
+        reranker = counted_reranker(settings, ledger)
         if reranker is not None:
             stack.push_async_callback(reranker.close)
         routes = Routes(models_file.configured(settings), observing(client))
@@ -148,7 +151,7 @@ async def workers(settings: Settings, tools: Tools) -> list[Worker]:
     send_code = SendCode(database, tools.vault, mailer, sender=settings.mail_from)
     erase, retain = Erase(database, client), Retain(database)
     deletion = TenantDeletion(database, client)
-    parking = Parking(Suspended(database))
+    parking, spending = Parking(Suspended(database)), Spending()
     found = [
         Worker(
             client,
@@ -161,7 +164,7 @@ async def workers(settings: Settings, tools: Tools) -> list[Worker]:
                 ladder.climb,
                 Learn(database, tools.spaces).learn,
             ],
-            interceptors=[parking, Heartbeats()],
+            interceptors=[parking, spending, Heartbeats()],
             max_cached_workflows=settings.worker_cached_workflows,
             sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
             graceful_shutdown_timeout=grace,
@@ -184,7 +187,7 @@ async def workers(settings: Settings, tools: Tools) -> list[Worker]:
                 review.ask_gaps_again,
                 review.find_contradictions,
             ],
-            interceptors=[parking],
+            interceptors=[parking, spending],
             max_concurrent_activities=INGESTS_AT_A_TIME,
             sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
             graceful_shutdown_timeout=grace,
@@ -220,7 +223,7 @@ async def workers(settings: Settings, tools: Tools) -> list[Worker]:
                 deletion.delete_tenant_rows,
                 deletion.finish_tenant_deletion,
             ],
-            interceptors=[parking],
+            interceptors=[parking, spending],
             graceful_shutdown_timeout=grace,
         ),
     ]
@@ -231,7 +234,7 @@ async def workers(settings: Settings, tools: Tools) -> list[Worker]:
             client,
             task_queue=MODELS_QUEUE,
             activities=[generate.generate],
-            interceptors=[parking],
+            interceptors=[parking, spending],
             max_concurrent_activities=settings.worker_llm_slots,
             graceful_shutdown_timeout=grace,
         )

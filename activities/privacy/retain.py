@@ -7,9 +7,12 @@ from temporalio import activity
 
 from models.contracts.audit import AuditAction
 from models.contracts.privacy import NEXT_TENANTS, RETAIN, Retained, RetainInput, Tenants, TenantsInput
-from models.repositories import audit, retention, tenants
+from models.repositories import audit, retention, tenants, usage_history
 from models.repositories.audit import SYSTEM
 from runtime.database import Database
+
+CALLS_ONE_BY_ONE = timedelta(days=90)
+"""How long each call of a model has a row of its own; older ones are summed by the day."""
 
 log = structlog.get_logger(__name__)
 
@@ -29,7 +32,7 @@ class Retain:
     async def retain(self, given: RetainInput) -> Retained:
         """Erase old closed conversations one by one, then technical rows some thousand at a time."""
         conversations = await self._conversations(given)
-        technical = 0
+        technical = await self._sum_up_usage(given)
         for table, life in retention.LIVES.items():
             while True:
                 async with self._database.tenant(given.tenant_id) as tx:
@@ -41,6 +44,17 @@ class Retain:
         if conversations or technical:
             log.info("retention", tenant_id=given.tenant_id, conversations=conversations, technical=technical)
         return Retained(conversations=conversations, technical=technical)
+
+    async def _sum_up_usage(self, given: RetainInput) -> int:
+        """A day at a time; how many rows that leaves out."""
+        async with self._database.tenant(given.tenant_id) as tx:
+            days = await usage_history.unsummed(tx, given.now - CALLS_ONE_BY_ONE)
+        gone = 0
+        for day in days:
+            async with self._database.tenant(given.tenant_id) as tx:
+                gone += await usage_history.sum_up(tx, day)
+            activity.heartbeat()
+        return gone
 
     async def _conversations(self, given: RetainInput) -> int:
         async with self._database.tenant(given.tenant_id) as tx:

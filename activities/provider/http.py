@@ -99,10 +99,21 @@ def transport_errors(provider: str) -> Iterator[None]:
         raise UnreachableError(provider, type(error).__name__) from None
 
 
-async def post_json(client: httpx.AsyncClient, provider: str, path: str, body: Mapping[str, Any]) -> httpx.Response:
-    """One POST; a `ProviderError` for everything but success."""
-    with transport_errors(provider):
-        return await client.post(path, json=body)
+async def post_json(
+    client: httpx.AsyncClient,
+    provider: str,
+    path: str,
+    body: Mapping[str, Any],
+    *,
+    deadline_seconds: float | None = None,
+) -> httpx.Response:
+    """One POST, within `deadline_seconds` as a whole; a `ProviderError` for everything but success."""
+    try:
+        async with asyncio.timeout(deadline_seconds):
+            with transport_errors(provider):
+                return await client.post(path, json=body)
+    except TimeoutError:
+        raise DeadlineError(provider, "the reply took too long") from None
 
 
 async def paced(

@@ -16,7 +16,12 @@ def reranker_for(settings: Settings) -> Reranker | None:
     key = None if settings.rerank_api_key is None else settings.rerank_api_key.get_secret_value()
     match settings.rerank_provider:
         case "tei":
-            return TeiReranker(base_url=settings.rerank_url, api_key=key, deadline_seconds=settings.rerank_seconds)
+            return TeiReranker(
+                base_url=settings.rerank_url,
+                model=settings.rerank_model,
+                api_key=key,
+                deadline_seconds=settings.rerank_seconds,
+            )
         case "cohere":
             return CohereReranker(
                 base_url=settings.rerank_url,

@@ -1,6 +1,5 @@
 """The port through which passages are ordered anew, and the order when that fails."""
 
-import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -16,10 +15,14 @@ class Reranker(Protocol):
     """Scores texts by how well each answers a question."""
 
     @property
-    def deadline_seconds(self) -> float: ...
+    def provider(self) -> str: ...
+
+    @property
+    def model(self) -> str: ...
 
     async def scores(self, question: str, texts: Sequence[str]) -> list[float]:
-        """A score for each text, in their order; higher is better, and no scale is promised. Raises ProviderError."""
+        """A score for each text, in their order; higher is better, and no scale is promised. Raises ProviderError, in
+        time: customers wait."""
 
     async def close(self) -> None: ...
 
@@ -31,9 +34,8 @@ async def reranked(reranker: Reranker, question: str, passages: Sequence[Passage
         return found
     texts = ["\n".join(filter(None, (passage.title, passage.heading, passage.text))) for passage in found]
     try:
-        async with asyncio.timeout(reranker.deadline_seconds):
-            scores = await reranker.scores(question, texts)
-    except (ProviderError, TimeoutError) as error:
+        scores = await reranker.scores(question, texts)
+    except ProviderError as error:
         log.warning("reranking failed", cause=type(error).__name__)
         return found
     order = sorted(range(len(found)), key=scores.__getitem__, reverse=True)

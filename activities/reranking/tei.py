@@ -12,17 +12,20 @@ PROVIDER = "tei"
 
 
 class TeiReranker:
-    """TEI serves the one model that it was started with."""
+    """TEI serves the one model that it was started with; `model` only names it."""
 
-    def __init__(self, *, base_url: str, api_key: str | None = None, deadline_seconds: float = 1) -> None:
-        self.deadline_seconds = deadline_seconds
-        self._client = httpx.AsyncClient(
-            base_url=base_url, headers=bearer(api_key), **client_options(PROVIDER, read_seconds=deadline_seconds)
-        )
+    provider = PROVIDER
+
+    def __init__(
+        self, *, base_url: str, model: str = "", api_key: str | None = None, deadline_seconds: float = 1
+    ) -> None:
+        self.model = model
+        self._deadline_seconds = deadline_seconds
+        self._client = httpx.AsyncClient(base_url=base_url, headers=bearer(api_key), **client_options(PROVIDER))
 
     async def scores(self, question: str, texts: Sequence[str]) -> list[float]:
         body = {"query": question, "texts": list(texts), "truncate": True}
-        response = await post_json(self._client, PROVIDER, "rerank", body)
+        response = await post_json(self._client, PROVIDER, "rerank", body, deadline_seconds=self._deadline_seconds)
         try:
             rows = response.json()
         except ValueError:

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from contextvars import ContextVar
 
 from activities.provider.errors import BudgetError
+from activities.usage.ledger import spent_by
 from models.contracts.settings import Budgets
 from models.contracts.usage import CallOutcome, ModelCall, Purpose, Spender
 from models.repositories import usage
@@ -71,7 +72,8 @@ async def metered(database: Database, spender: Spender, budgets: Budgets) -> Asy
     running = Meter(database, spender, budgets)
     before = _METER.set(running)
     try:
-        yield running
+        with spent_by(spender):
+            yield running
     finally:
         _METER.reset(before)
         await running.settle()

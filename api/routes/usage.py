@@ -21,7 +21,7 @@ async def get_usage(query: Annotated[UsageQuery, Query()], gateway: InGateway, c
     if not since < until <= since + LONGEST:
         raise invalid("from", f"must be before to, by {LONGEST.days} days at most")
     async with gateway.records.tenant(caller.tenant_id) as tx:
-        rows = await usage.report(tx, since=since, until=until, group_by=query.group_by)
+        rows = await usage.report(tx, since=since, until=until, group_by=query.group_by, purpose=query.purpose)
         budgets = (await tenants.get_settings(tx)).budgets
         spent = await usage.spent(tx)
     return UsageOut(

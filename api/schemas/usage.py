@@ -6,6 +6,7 @@ from pydantic import Field
 
 from api.schemas.base import Instant, Moment, Request, Response
 from models.contracts.settings import Budgets
+from models.contracts.usage import Purpose
 from models.repositories.usage import MILLION, GroupBy, Spent, Sum
 
 LONGEST = timedelta(days=400)
@@ -17,6 +18,7 @@ class UsageQuery(Request):
     from_: Moment | None = Field(None, alias="from", description="As 2026-11-01T00:00:00Z.")
     to: Moment | None = None
     group_by: GroupBy = "day"
+    purpose: Purpose | None = Field(None, description="Only calls for this; of all purposes, if left out.")
 
     def span(self, now: datetime) -> tuple[datetime, datetime]:
         until = self.to or now
@@ -24,7 +26,8 @@ class UsageQuery(Request):
 
 
 class UsageRow(Response):
-    """Calls that have `key` in common: a day (UTC), a model, an assistant's slug, or an outcome."""
+    """Calls that have `key` in common: a day (UTC), a model, an assistant's slug, an outcome, or a purpose. Those that
+    only embed or rank have estimated prompt tokens and no cost, and come seconds after they were made."""
 
     key: str
     calls: int

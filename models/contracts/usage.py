@@ -39,7 +39,8 @@ class CallOutcome(StrEnum):
 
 
 class ModelCall(Frozen):
-    """One call of a model. `cost` is in millionths of the currency that prices are configured in."""
+    """One call of a model, or several that have all but figures in common. `cost` is in millionths of the currency that
+    prices are configured in."""
 
     purpose: Purpose
     route: str
@@ -50,6 +51,12 @@ class ModelCall(Frozen):
     completion_tokens: int = 0
     cost: int = 0
     milliseconds: int = 0
+    calls: int = 1
+
+    def plus(self, other: "ModelCall") -> "ModelCall":
+        """Both together."""
+        figures = ("prompt_tokens", "completion_tokens", "cost", "milliseconds", "calls")
+        return self.model_copy(update={name: getattr(self, name) + getattr(other, name) for name in figures})
 
     @property
     def tokens(self) -> int:

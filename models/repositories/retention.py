@@ -15,6 +15,7 @@ from models.tables import (
     events,
     identity_codes,
     messages,
+    model_calls,
     send_ledger,
 )
 from runtime.database import SystemTx, TenantTx
@@ -30,6 +31,8 @@ LIVES: dict[sa.Table, timedelta] = {
     events: timedelta(days=90),
     send_ledger: timedelta(days=90),
     erasures: timedelta(days=3 * 365),
+    # By then they are sums of days.
+    model_calls: timedelta(days=3 * 365),
 }
 """Technical rows, and how long they live: of open conversations too, which lose nothing by it."""
 

@@ -4,21 +4,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
+from uuid import UUID
 
 import sqlalchemy as sa
 
 from models.contracts.enums import EventType
 from models.contracts.settings import Budgets
-from models.contracts.usage import ModelCall, Spender
+from models.contracts.usage import ModelCall, Purpose, Spender
 from models.repositories import events
 from models.tables import assistants, model_calls, model_spend
 from runtime.database import TenantTx
 from runtime.ids import new_id
 
 MILLION = 1_000_000
+FIGURES = ("calls", "prompt_tokens", "completion_tokens", "cost", "milliseconds")
 WARN_AT = 0.8
 
-GroupBy = Literal["day", "model", "assistant", "outcome"]
+GroupBy = Literal["day", "model", "assistant", "outcome", "purpose"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,21 @@ class Refused:
     cost: int = 0
 
 
+async def enter(tx: TenantTx, calls: Sequence[tuple[UUID | None, ModelCall]]) -> None:
+    """Enter calls that no budget is about, each with the assistant that it was made for."""
+    # One that was removed meanwhile is nobody.
+    known = sa.select(assistants.c.id).where(
+        assistants.c.tenant_id == tx.tenant_id, assistants.c.id == sa.bindparam("of", type_=sa.Uuid())
+    )
+    await tx.connection.execute(
+        sa.insert(model_calls).values(assistant_id=known.scalar_subquery()),
+        [
+            {"tenant_id": tx.tenant_id, "id": new_id(), "of": assistant, **call.model_dump()}
+            for assistant, call in calls
+        ],
+    )
+
+
 async def settle(
     tx: TenantTx,
     spender: Spender,
@@ -206,27 +223,33 @@ def _key(group_by: GroupBy) -> sa.ColumnElement[str]:
             return sa.func.coalesce(assistants.c.slug, "default")
         case "outcome":
             return sa.cast(model_calls.c.outcome, sa.Text)
+        case "purpose":
+            return sa.cast(model_calls.c.purpose, sa.Text)
 
 
-async def report(tx: TenantTx, *, since: datetime, until: datetime, group_by: GroupBy) -> list[Sum]:
-    """Calls from `since` to before `until`, summed by what they have in common, in order of that."""
+async def report(
+    tx: TenantTx, *, since: datetime, until: datetime, group_by: GroupBy, purpose: Purpose | None = None
+) -> list[Sum]:
+    """Calls from `since` to before `until`, summed by what they have in common, in order of that. `purpose` None: of
+    all purposes."""
     key = _key(group_by).label("key")
     calls = model_calls.c
     rows = await tx.connection.execute(
         sa.select(
             key,
-            sa.func.count().label("calls"),
-            sa.func.sum(calls.prompt_tokens).label("prompt_tokens"),
-            sa.func.sum(calls.completion_tokens).label("completion_tokens"),
-            sa.cast(sa.func.sum(calls.cost), sa.BigInteger).label("cost"),
-            sa.cast(sa.func.sum(calls.milliseconds), sa.BigInteger).label("milliseconds"),
+            *(sa.cast(sa.func.sum(calls[name]), sa.BigInteger).label(name) for name in FIGURES),
         )
         .select_from(
             model_calls.outerjoin(
                 assistants, sa.and_(assistants.c.tenant_id == calls.tenant_id, assistants.c.id == calls.assistant_id)
             )
         )
-        .where(calls.tenant_id == tx.tenant_id, calls.created_at >= since, calls.created_at < until)
+        .where(
+            calls.tenant_id == tx.tenant_id,
+            calls.created_at >= since,
+            calls.created_at < until,
+            sa.true() if purpose is None else calls.purpose == purpose,
+        )
         .group_by(key)
         .order_by(key)
     )
@@ -234,12 +257,17 @@ async def report(tx: TenantTx, *, since: datetime, until: datetime, group_by: Gr
 
 
 async def lately(tx: TenantTx) -> list[sa.Row[tuple[str, int, int]]]:
-    """Of each endpoint, the tenant's calls of the last quarter of an hour and how many failed, by any process."""
+    """Of each endpoint of a route, the tenant's calls of the last quarter of an hour and how many failed, by any
+    process."""
     calls = model_calls.c
     failed = sa.func.count().filter(calls.outcome.not_in(("ok", "fallback", "blocked", "cancelled", "budget")))
     rows = await tx.connection.execute(
         sa.select(calls.endpoint, sa.func.count().label("calls"), failed.label("failed"))
-        .where(calls.tenant_id == tx.tenant_id, calls.created_at > sa.text("now() - interval '15 minutes'"))
+        .where(
+            calls.tenant_id == tx.tenant_id,
+            calls.created_at > sa.text("now() - interval '15 minutes'"),
+            calls.purpose.not_in((Purpose.EMBED, Purpose.RERANK)),
+        )
         .group_by(calls.endpoint)
     )
     return list(rows)

@@ -6,7 +6,8 @@ from sqlalchemy import Column, Table
 from models.contracts.usage import CallOutcome, Purpose
 from models.tables.base import choice, metadata, reference, stamps, tenant_id, tenant_table, within_tenant
 
-# Numbers and names, never a text.
+# Numbers and names, never a text. A row is a call, or the sum of several: calls of embedders are entered some seconds
+# together, and old rows become one a day.
 model_calls = tenant_table(
     "model_calls",
     reference("conversation_id", nullable=True),
@@ -16,11 +17,12 @@ model_calls = tenant_table(
     Column("route", sa.Text, nullable=False),
     Column("endpoint", sa.Text, nullable=False),
     Column("model", sa.Text, nullable=False),
-    Column("prompt_tokens", sa.Integer, nullable=False),
-    Column("completion_tokens", sa.Integer, nullable=False),
+    Column("calls", sa.BigInteger, nullable=False, server_default="1"),
+    Column("prompt_tokens", sa.BigInteger, nullable=False),
+    Column("completion_tokens", sa.BigInteger, nullable=False),
     # Millionths of the currency that prices are configured in.
     Column("cost", sa.BigInteger, nullable=False),
-    Column("milliseconds", sa.Integer, nullable=False),
+    Column("milliseconds", sa.BigInteger, nullable=False),
     # What was spent stays spent when the conversation is erased.
     within_tenant("conversation_id", "conversations", ondelete="SET NULL (conversation_id)"),
     within_tenant("assistant_id", "assistants", ondelete="SET NULL (assistant_id)"),

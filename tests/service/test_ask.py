@@ -79,8 +79,8 @@ async def assistant(altyn: Company, slug: str, **fields: Any) -> str:
     return found
 
 
-async def used(altyn: Company, group_by: str = "outcome") -> dict[str, dict[str, Any]]:
-    rows = (await altyn.get(f"/v1/usage?group_by={group_by}")).json()["rows"]
+async def used(altyn: Company, group_by: str = "outcome", purpose: str = "answer") -> dict[str, dict[str, Any]]:
+    rows = (await altyn.get(f"/v1/usage?group_by={group_by}&purpose={purpose}")).json()["rows"]
     return {row["key"]: row for row in rows}
 
 
@@ -269,6 +269,23 @@ async def test_every_call_is_in_the_ledger_with_its_cost(altyn: Company, llmock:
     assert after["cost"] == pytest.approx(before["cost"] + expected)
     for group in ("day", "assistant", "outcome"):
         assert await used(altyn, group)
+
+
+async def test_what_is_embedded_is_in_the_ledger_of_whoever_had_it_embedded(altyn: Company, llmock: LLMock) -> None:
+    """The pages by the worker, the question by the gateway; both a moment later, and at no cost."""
+    await assistant(altyn, "embedding")
+    await asked(altyn, "Hello!", assistant="embedding")
+
+    async def entered() -> bool:
+        return {"default", "embedding"} <= (await used(altyn, "assistant", "embed")).keys()
+
+    await eventually(entered)
+    (embedded,) = (await used(altyn, "model", "embed")).values()
+    assert embedded["key"] == "multilingual-e5-small"
+    assert embedded["prompt_tokens"] > embedded["calls"] > 1
+    assert embedded["cost"] == 0
+    purposes = (await altyn.get("/v1/usage?group_by=purpose")).json()["rows"]
+    assert {"answer", "embed"} <= {row["key"] for row in purposes}
 
 
 async def test_over_budget_the_page_is_quoted_and_a_warning_was_heard(altyn: Company, llmock: LLMock) -> None:

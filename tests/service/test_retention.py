@@ -11,9 +11,11 @@ from activities.privacy.retain import Retain
 from models.contracts.audit import AuditAction
 from models.contracts.enums import ChannelKind, EscalationReason, EscalationStatus
 from models.contracts.privacy import Retained, RetainInput, TenantsInput
+from models.contracts.usage import CallOutcome, ModelCall, Purpose
 from models.payload_keys import connected
-from models.repositories import audit, conversations, intake, tenants
-from models.tables import audit_log, customers, drafts, escalations, events, messages
+from models.repositories import audit, conversations, intake, tenants, usage
+from models.repositories.usage import Sum
+from models.tables import audit_log, customers, drafts, escalations, events, messages, model_calls
 from models.tables import conversations as table
 from runtime.database import Database
 from runtime.embedded import Servers
@@ -139,6 +141,51 @@ async def test_technical_rows_have_lives_of_their_own(database: Database, tenant
         assert await tx.connection.scalar(sa.select(sa.func.count()).select_from(events)) == 0
         assert await tx.connection.scalar(sa.select(sa.func.count()).select_from(audit_log)) == 1
     assert await left(database, tenant) == {opened}
+
+
+async def test_old_calls_of_models_become_sums_of_days(database: Database, tenant: UUID) -> None:
+    opened = await conversation(database, tenant, closed_days_ago=None)
+    day = NOW.replace(hour=12) - timedelta(days=92)
+    async with database.tenant(tenant) as tx:
+        for when, model, tokens in (
+            (day, "large", 10),
+            (day + timedelta(hours=1), "large", 20),
+            (day + timedelta(hours=2), "small", 1),
+            (day + timedelta(days=1), "large", 300),
+            (NOW - timedelta(days=1), "large", 4000),
+            (NOW - timedelta(days=1), "large", 4000),
+        ):
+            await tx.connection.execute(
+                sa.insert(model_calls).values(
+                    tenant_id=tenant,
+                    id=new_id(),
+                    created_at=when,
+                    conversation_id=opened,
+                    **ModelCall(
+                        purpose=Purpose.ANSWER,
+                        route="default",
+                        endpoint="cloud",
+                        model=model,
+                        outcome=CallOutcome.OK,
+                        prompt_tokens=tokens,
+                        cost=tokens,
+                    ).model_dump(),
+                )
+            )
+
+    async def report() -> list[Sum]:
+        async with database.tenant(tenant) as tx:
+            return await usage.report(tx, since=day - timedelta(days=1), until=NOW, group_by="day")
+
+    before = await report()
+    assert [(each.calls, each.prompt_tokens) for each in before] == [(3, 31), (1, 300), (2, 8000)]
+    assert (await retain(database, tenant)).technical == 1
+    assert await report() == before
+    async with database.tenant(tenant) as tx:
+        rows = (await tx.connection.execute(sa.select(model_calls.c.calls, model_calls.c.conversation_id))).all()
+    assert sorted(row.calls for row in rows) == [1, 1, 1, 1, 2]
+    assert [row.conversation_id for row in rows if row.calls == 2] == [None]
+    assert (await retain(database, tenant)).technical == 0
 
 
 async def test_another_tenant_is_not_touched(database: Database, tenant: UUID) -> None:

@@ -42,6 +42,7 @@ KINDS = {
     "target": "member_id",
     "vectors": "chunk_id",
     "bands": "chunk_id",
+    "calls": "assistant_id",
 }
 ROOTS = RootKeys.parse(ROOT_KEYS)
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
