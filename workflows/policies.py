@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from temporalio.common import RetryPolicy
 
+from models.contracts.crawl import BEGIN_CRAWL, END_CRAWL, FETCH_PAGES
 from models.contracts.escalation import CLIMB, LEARN, PLAN
 from models.contracts.ingest import EMBED, HAND_OVER, PUBLISH, READ, SPLIT
 from models.contracts.learning import ASK_AGAIN, EMBED_QUESTIONS, FIND_CONTRADICTIONS, GATHER_GAPS, START_REVIEWS
@@ -25,7 +26,7 @@ from models.contracts.privacy import (
     SEND_CODE,
 )
 from models.contracts.reindex import BEGIN_REINDEX, DROP_VECTORS, FILL_SPACE, SWITCH_SPACE
-from models.contracts.routing import BATCH, INTERACTIVE, MODELS_QUEUE, OPERATIONS_QUEUE, REMINDERS
+from models.contracts.routing import BATCH, CRAWLS_QUEUE, INTERACTIVE, MODELS_QUEUE, OPERATIONS_QUEUE, REMINDERS
 from models.contracts.tenant_life import (
     BEGIN_DELETION,
     DELETE_ROWS,
@@ -73,10 +74,16 @@ CALLS: dict[str, CallPolicy] = {
     PLAN.name: CallPolicy(timedelta(seconds=10), PERSIST, REMINDERS, heartbeat=LOST_AFTER),
     CLIMB.name: CallPolicy(timedelta(seconds=20), PERSIST, REMINDERS, heartbeat=LOST_AFTER),
     LEARN.name: CallPolicy(timedelta(seconds=20), PERSIST, REMINDERS, heartbeat=LOST_AFTER),
-    # Twenty files of a minute each, and room for the machine to be busy; it beats while it reads.
+    # A few files of a minute each, and room for the machine to be busy; it beats while it reads.
     READ.name: CallPolicy(timedelta(minutes=30), PERSIST, BATCH, heartbeat=timedelta(seconds=30)),
     SPLIT.name: CallPolicy(timedelta(minutes=5), PERSIST, BATCH, heartbeat=timedelta(seconds=30)),
     EMBED.name: CallPolicy(timedelta(minutes=10), PERSIST, BATCH, heartbeat=timedelta(seconds=60)),
+    BEGIN_CRAWL.name: CallPolicy(timedelta(minutes=1), PERSIST, BATCH),
+    # A minute of addresses, and the last of them.
+    FETCH_PAGES.name: CallPolicy(
+        timedelta(minutes=10), PERSIST, BATCH, queue=CRAWLS_QUEUE, heartbeat=timedelta(seconds=30)
+    ),
+    END_CRAWL.name: CallPolicy(timedelta(minutes=2), PERSIST, BATCH),
     PUBLISH.name: CallPolicy(timedelta(minutes=1), PERSIST, BATCH),
     BEGIN_REINDEX.name: CallPolicy(timedelta(minutes=1), PERSIST, BATCH),
     FILL_SPACE.name: CallPolicy(timedelta(minutes=30), PERSIST, BATCH, heartbeat=timedelta(seconds=60)),
@@ -145,3 +152,6 @@ OLD_SPACE_KEPT = timedelta(minutes=1)
 
 BATCHES_PER_RUN = 200
 """An ingestion continues as new after so many batches of documents or chunks."""
+
+SITE_WAITS = 20
+"""A crawl leaves its site alone so often, when that has too much to do; then it is given up until it is run again."""

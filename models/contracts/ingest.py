@@ -32,11 +32,11 @@ class DocumentsStaged(Frozen):
 
 
 class ReadInput(Frozen):
-    """Read the next files of a source, `limit` at a time."""
+    """Read the next files of a source, `limit` at a time: few, as nothing is embedded before the first are read."""
 
     tenant_id: UUID
     source_id: UUID
-    limit: int = 20
+    limit: int = 4
 
 
 class Read(Frozen):

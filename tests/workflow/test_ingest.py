@@ -150,7 +150,43 @@ async def test_batches_until_nothing_is_left(shelf: Shelf) -> None:
     async with shelf.worker():
         await shelf.upload(3)
         assert await shelf.result() == Ingested(documents=3, chunks=9)
-    assert shelf.steps == ["split", "split", "embed", "embed", "embed", "publish"]
+    assert sorted(shelf.steps[:-1]) == ["embed", "embed", "embed", "split", "split"]
+    assert (shelf.steps[0], shelf.steps[-1]) == ("split", "publish")
+
+
+async def test_texts_are_split_while_passages_are_embedded(shelf: Shelf) -> None:
+    """The first batch of passages is not done before the last texts are split."""
+    all_split = asyncio.Event()
+
+    async def embed_last() -> None:
+        shelf.during["split"] = all_split.set
+        await all_split.wait()
+
+    async with shelf.worker():
+        shelf.during["embed"] = embed_last
+        await shelf.upload(4)
+        assert await asyncio.wait_for(shelf.result(), 20) == Ingested(documents=4, chunks=12)
+    assert shelf.steps.count("split") == 2
+
+
+async def test_what_is_embedded_is_given_up_when_splitting_fails(shelf: Shelf) -> None:
+    failed = asyncio.Event()
+
+    def refuse() -> None:
+        failed.set()
+        raise ApplicationError("no", type="RejectedError", non_retryable=True)
+
+    async def embed_slowly() -> None:
+        shelf.during["split"] = refuse
+        await failed.wait()
+
+    async with shelf.worker():
+        shelf.during["embed"] = embed_slowly
+        await shelf.upload(4)
+        with pytest.raises(WorkflowFailureError):
+            await asyncio.wait_for(shelf.result(), 20)
+    assert shelf.jobs_failed == ["RejectedError"]
+    assert "publish" not in shelf.steps
 
 
 async def test_an_upload_during_the_run_joins_it(shelf: Shelf) -> None:
@@ -244,7 +280,7 @@ async def test_files_are_read_before_all_else(shelf: Shelf) -> None:
     async with shelf.worker():
         await shelf.upload(1, files=3)
         assert await shelf.result() == Ingested(documents=4, chunks=12)
-    assert shelf.steps[:4] == ["read", "read", "split", "split"]
+    assert [step for step in shelf.steps if step in ("read", "split")] == ["read", "read", "split", "split"]
 
 
 async def test_files_that_come_during_the_run_are_read_in_its_next_round(shelf: Shelf) -> None:
@@ -252,7 +288,7 @@ async def test_files_that_come_during_the_run_are_read_in_its_next_round(shelf: 
         shelf.during["publish"] = lambda: shelf.upload(0, files=1)
         await shelf.upload(0, files=1)
         assert await shelf.result() == Ingested(documents=2, chunks=6)
-    assert shelf.steps == ["read", "split", "embed", "publish"] * 2
+    assert [step for step in shelf.steps if step != "embed"] == ["read", "split", "publish"] * 2
 
 
 async def test_a_run_of_a_release_without_files_reads_those_that_join_it(shelf: Shelf) -> None:
@@ -260,11 +296,11 @@ async def test_a_run_of_a_release_without_files_reads_those_that_join_it(shelf: 
         shelf.during["embed"] = lambda: shelf.upload(0, files=1)
         await shelf.upload(1)
         assert await shelf.result() == Ingested(documents=2, chunks=6)
-    assert shelf.steps == ["split", "embed", "publish", "read", "split", "embed", "publish"]
+    assert [step for step in shelf.steps if step != "embed"] == ["split", "publish", "read", "split", "publish"]
 
 
 async def test_a_long_reading_continues_as_new_and_goes_on_reading(shelf: Shelf) -> None:
-    files = 2 * SUGGESTED_AT
+    files = SUGGESTED_AT // 2
     async with shelf.worker():
         first = await shelf.upload(0, files=files)
         assert await shelf.result() == Ingested(documents=files, chunks=3 * files)
