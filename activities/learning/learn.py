@@ -107,7 +107,7 @@ class Learn:
         ]
         asked = Question.of(taught.question, vector)
         place = nearest(
-            asked, [Question.of(each.question, each.vector) for each in known], self._spaces.by_id[space].space.model
+            asked, [Question.of(each.question, each.vector) for each in known], self._spaces.by_id[space].space.family
         )
         return None if place is None else known[place]
 

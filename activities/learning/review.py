@@ -80,7 +80,7 @@ class Review:
                 space = await self._spaces.searched(tx)
                 questions = await gaps.ungathered(tx, space, given.limit)
                 leaders = await gaps.leaders(tx, space, limit=COMPARED) if questions else []
-                model = self._spaces.by_id[space].space.model
+                model = self._spaces.by_id[space].space.family
                 known = [(each.question.id, _question(each.question)) for each in leaders]
                 new = {each.id: _question(each) for each in questions}
                 groups = await asyncio.to_thread(gather, new, known, model)

@@ -64,5 +64,5 @@ class Retriever:
             space = self._last[tenant_id] = now
         if self._reranker is not None:
             found = await reranked(self._reranker, outgoing, found)
-        model = spaces.by_id[space].space.model
+        model = spaces.by_id[space].space.family
         return Retrieval(passages=tuple(found[:limit]), confidence=confidence(question, found[:limit], model))

@@ -8,13 +8,13 @@ import pytest
 from llmock.pytest_plugin import LLMock
 from llmock.testing import LLMockServer
 
+from benchmarks import model_servers
 from models.contracts.enums import Language
 from models.repositories import tenants
 from runtime.database import Database
 from runtime.embedded import Servers, running
 from runtime.ids import new_id
 from runtime.migrate import upgrade
-from tests.service import ollama_proxy
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +41,7 @@ def model_server(llmock_server: LLMockServer) -> LLMockServer:
 @pytest.fixture(scope="session")
 def ollama_url(llmock_server: LLMockServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server of Ollama's native API whose models (`vllm/<name>`) are llmock's."""
-    with ollama_proxy.serving(llmock_server.base_url(), tmp_path_factory.mktemp("ollama-proxy")) as url:
+    with model_servers.ollama(llmock_server.base_url(), tmp_path_factory.mktemp("ollama-proxy")) as url:
         yield url
 
 

@@ -7,7 +7,9 @@ import pytest
 
 from activities.embedding.choice import embedder_for
 from activities.embedding.nano import CACHED_QUERIES, NanoEmbedder
+from activities.embedding.port import EmbeddingSpace
 from activities.embedding.prefixes import prefixes_of
+from activities.retrieval.confidence import FITS
 
 
 def cosine(left: list[float], right: list[float]) -> float:
@@ -47,6 +49,28 @@ async def test_the_event_loop_goes_on_while_a_long_text_is_embedded(embedder: Na
     await embedder.embed_passages(["Delivery takes three days. " * 20])
     ticking.cancel()
     assert ticks > 50
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        "multilingual-e5-small",
+        "intfloat/multilingual-e5-small",
+        "vllm/multilingual-e5-small",
+        "jeffh/intfloat-multilingual-e5-small:f16",
+        "multilingual-e5-small:latest",
+        "Multilingual-E5-small-Q8_0.gguf",
+    ],
+)
+def test_a_model_is_the_same_whatever_an_endpoint_calls_it(named: str) -> None:
+    assert EmbeddingSpace("ollama", named, 384).family == "multilingual-e5-small"
+
+
+@pytest.mark.parametrize(
+    "named", ["multilingual-e5-large", "multilingual-e5-small-ko", "bge-m3:567m", "text-embedding-3-small"]
+)
+def test_another_model_is_another(named: str) -> None:
+    assert EmbeddingSpace("openai", named, 384).family not in FITS
 
 
 async def test_a_repeated_question_is_not_embedded_again(embedder: NanoEmbedder) -> None:

