@@ -9,7 +9,7 @@ import numpy as np
 from activities.embedding.port import Embedder, Vector
 from activities.language.sentences import sentences
 from activities.understanding import examples
-from activities.understanding.head import LinearHead, Matrix
+from activities.understanding.head import KernelHead, Matrix
 from activities.understanding.language import detect
 from activities.understanding.spelling import plain, unquoted
 from activities.understanding.vector_cache import VectorCache
@@ -53,14 +53,14 @@ def core(text: str) -> str:
 class ExampleClassifier:
     """Needs `load` once; `understand` then costs nothing beyond the embedding of the message's sentences.
 
-    The examples' vectors are kept in `cache_dir`, because embedding them takes half a minute of a core and a restarted
-    worker has five seconds.
+    The examples' vectors come with the product for the model that does. Another model's are kept in `cache_dir`, because
+    embedding them takes half a minute of a core and a restarted worker has five seconds.
     """
 
     def __init__(self, embedder: Embedder, cache_dir: Path | None = None) -> None:
         self._embedder = embedder
         self._cache_dir = cache_dir
-        self._head: LinearHead | None = None
+        self._head: KernelHead | None = None
         self._loading = asyncio.Lock()
 
     async def load(self) -> None:
@@ -86,30 +86,35 @@ class ExampleClassifier:
                 vectors = await self._embedder.embed_queries(open_sentences)
             head = await self._loaded()
             shares = head.probabilities(np.asarray(vectors, dtype=np.float32))
-            found += [_verdict(sentence, row) for sentence, row in zip(open_sentences, shares, strict=True)]
+            found += [verdict(sentence, row) for sentence, row in zip(open_sentences, shares, strict=True)]
         return found
 
-    async def _loaded(self) -> LinearHead:
+    async def _loaded(self) -> KernelHead:
         async with self._loading:
             if self._head is None:
                 known = examples.load()
                 vectors = await self._vectors([plain(sentence) for sentence in known.sentences])
                 classes = np.array([_STRENGTH.index(intent) for intent in known.intents], dtype=np.intp)
-                self._head = await asyncio.to_thread(LinearHead.fit, vectors, classes, len(_STRENGTH))
+                self._head = await asyncio.to_thread(KernelHead.fit, vectors, classes, len(_STRENGTH))
             return self._head
 
     async def _vectors(self, texts: Sequence[str]) -> Matrix:
+        known = await asyncio.to_thread(VectorCache(examples.FOLDER, self._embedder.space).known, texts)
+        if rest := [text for text in dict.fromkeys(texts) if text not in known]:
+            known |= await self._embedded(rest)
+        return np.asarray([known[text] for text in texts], dtype=np.float32)
+
+    async def _embedded(self, texts: Sequence[str]) -> dict[str, Vector]:
         cache = None if self._cache_dir is None else VectorCache(self._cache_dir, self._embedder.space)
         known = {} if cache is None else await asyncio.to_thread(cache.known, texts)
-        new = [text for text in dict.fromkeys(texts) if text not in known]
-        if new:
+        if new := [text for text in texts if text not in known]:
             half = len(new) // 2
             # Two at a time, as many as the embedder within the process has threads.
             parts = await asyncio.gather(*map(self._embedder.embed_queries, filter(None, (new[:half], new[half:]))))
             known |= zip(new, (vector for part in parts for vector in part), strict=True)
             if cache is not None:
                 await asyncio.to_thread(cache.keep, known)
-        return np.asarray([known[text] for text in texts], dtype=np.float32)
+        return known
 
 
 def cued(text: str) -> list[tuple[Intent, float]]:
@@ -134,7 +139,8 @@ def combined(found: Sequence[tuple[Intent, float]], language: Language) -> Under
     )
 
 
-def _verdict(sentence: str, probabilities: Matrix) -> tuple[Intent, float]:
+def verdict(sentence: str, probabilities: Matrix) -> tuple[Intent, float]:
+    """What a sentence that no cue settles asks for, from the (k,) probabilities of the intents in their order."""
     shares = dict(zip(_STRENGTH, map(float, probabilities), strict=True))
     if "?" in sentence:
         shares = {intent: share * (_ASKING_PENALTY if intent in _NOT_ASKING else 1) for intent, share in shares.items()}

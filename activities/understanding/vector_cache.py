@@ -14,12 +14,12 @@ _DIGEST = 16
 
 
 class VectorCache:
-    """Texts are kept by their digests. A damaged file counts as none."""
+    """Texts are kept by their digests, vectors with half their precision. A damaged file counts as none."""
 
     def __init__(self, folder: Path, space: EmbeddingSpace) -> None:
         name = hashlib.sha256(space.name.encode()).hexdigest()[:_DIGEST]
         self._path = folder / f"intents-{name}.npy"
-        self._row = np.dtype([("digest", f"S{_DIGEST}"), ("vector", np.float32, (space.dimension,))])
+        self._row = np.dtype([("digest", f"S{_DIGEST}"), ("vector", np.float16, (space.dimension,))])
 
     def known(self, texts: Sequence[str]) -> dict[str, Vector]:
         """Those of `texts` that are there; none where the file is absent, cut off or of another shape."""
@@ -39,6 +39,8 @@ class VectorCache:
         descriptor, temporary = tempfile.mkstemp(dir=self._path.parent, prefix=self._path.name)
         with os.fdopen(descriptor, "wb") as file:
             np.save(file, rows, allow_pickle=False)
+            # Nobody's secret, and who installs the product is not always who runs it.
+            os.fchmod(file.fileno(), 0o644)
         Path(temporary).replace(self._path)
 
 

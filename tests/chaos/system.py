@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import shutil
 import signal
 import socket
 import sys
@@ -32,8 +31,6 @@ from runtime.runfile import RunFile, find
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "samples" / "altyn_home"
-# Vectors of the intents' examples, which other tests have computed already: the same for every installation.
-CACHE = ROOT / "build" / "test-cache"
 
 WORKFLOWS, ACTIVITIES = TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY
 POLLED = ((CONVERSATIONS_QUEUE, WORKFLOWS), (CONVERSATIONS_QUEUE, ACTIVITIES), (MODELS_QUEUE, ACTIVITIES))
@@ -112,10 +109,7 @@ class System:
 async def running(data_dir: Path, **variables: str) -> AsyncIterator[System]:
     """Start everything, with settings from `variables` (names without prefix), and end it whatever happens."""
     home = Home.at(data_dir)
-    cache = home.root / "cache"
-    cache.mkdir(parents=True)
-    for vectors in CACHE.glob("intents-*.npy"):
-        shutil.copy(vectors, cache)
+    home.root.mkdir(parents=True)
     environment = os.environ | {f"MAINSTAY_{name}": value for name, value in variables.items()}
     # Installed code is compiled. What is measured here must not depend on whether this checkout is.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)

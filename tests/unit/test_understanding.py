@@ -11,7 +11,9 @@ import pytest
 from activities.embedding.nano import NanoEmbedder
 from activities.understanding import examples
 from activities.understanding.classify import ExampleClassifier, combined, core
-from activities.understanding.head import LinearHead
+from activities.understanding.head import KernelHead
+from activities.understanding.spelling import plain
+from activities.understanding.vector_cache import VectorCache
 from models.contracts.enums import Intent, Language
 
 ROOT = Path(__file__).parents[2]
@@ -21,8 +23,7 @@ SHARED = ROOT.parent / "shared" / "data"
 
 @pytest.fixture(scope="module")
 async def classifier() -> ExampleClassifier:
-    # The folder outlives the run, as a worker's does: embedding the examples takes ten seconds.
-    found = ExampleClassifier(NanoEmbedder(), ROOT / "build" / "test-cache")
+    found = ExampleClassifier(NanoEmbedder())
     await found.load()
     return found
 
@@ -184,6 +185,18 @@ async def test_a_new_example_alone_is_embedded(tmp_path: Path, monkeypatch: pyte
     assert embedder.texts == ["hello again"]
 
 
+async def test_the_product_comes_with_the_vectors_of_its_examples() -> None:
+    texts = sorted({plain(sentence) for sentence in examples.load().sentences})
+    shipped = VectorCache(examples.FOLDER, NanoEmbedder.space).known(texts)
+    assert set(texts) - set(shipped) == set(), "examples were changed: run `make vectors`"
+    (file,) = examples.FOLDER.glob("*.npy")  # noqa: ASYNC240 - a local file in a test
+    assert len(np.load(file)) == len(texts), "examples were taken out: run `make vectors`"
+    some = texts[::400]
+    anew = np.asarray(await NanoEmbedder().embed_queries(some))
+    cosines = (anew * np.asarray([shipped[text] for text in some])).sum(axis=1)
+    assert cosines.min() > 0.999, "the model embeds otherwise than it did: run `make vectors`"
+
+
 class Counting(NanoEmbedder):
     def __init__(self) -> None:
         super().__init__()
@@ -200,9 +213,9 @@ def test_the_strongest_intent_leads() -> None:
     assert (found.confidence, found.has_question) == (0.8, True)
 
 
-def test_the_linear_head_separates_what_is_separable() -> None:
+def test_the_head_separates_what_is_separable() -> None:
     vectors = np.array([[1, 0], [0.9, 0.1], [0, 1], [0.1, 0.9]], np.float32)
-    head = LinearHead.fit(vectors, np.array([0, 0, 1, 1]), 2)
+    head = KernelHead.fit(vectors, np.array([0, 0, 1, 1]), 2)
     probabilities = head.probabilities(np.array([[0.8, 0.2], [0.2, 0.8]], np.float32))
     assert probabilities[0, 0] > 0.9
     assert probabilities[1, 1] > 0.9

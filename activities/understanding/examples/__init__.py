@@ -1,13 +1,19 @@
-"""The example sentences, cues and denials of each intent, one TOML file per language."""
+"""The example sentences, cues and denials of each intent, one TOML file per language.
+
+Beside them lie the sentences' vectors in the space of the embedded model, so that a first start need not embed them.
+`make vectors` writes them anew; a sentence that is not among them is embedded when a process starts.
+"""
 
 import re
 import tomllib
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
+from pathlib import Path
 
 from activities.understanding.letters import FOLDED, folded
 from models.contracts.enums import Intent, Language
+
+FOLDER = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -31,14 +37,19 @@ class Examples:
         return frozenset(intent for intent, denial in self.denials if denial.search(said))
 
 
+def by_intent(language: Language) -> dict[Intent, list[str]]:
+    """The example sentences of one language."""
+    return {Intent(name): section["examples"] for name, section in _file(language).items()}
+
+
 def of(language: Language) -> tuple[str, ...]:
     """The example sentences of one language, whatever they ask for."""
-    return tuple(sentence for section in _file(language).values() for sentence in section["examples"])
+    return tuple(sentence for found in by_intent(language).values() for sentence in found)
 
 
 @cache
 def _file(language: Language) -> dict[str, dict[str, list[str]]]:
-    return tomllib.loads(resources.files(__name__).joinpath(f"{language}.toml").read_text("utf-8"))
+    return tomllib.loads((FOLDER / f"{language}.toml").read_text("utf-8"))
 
 
 @cache

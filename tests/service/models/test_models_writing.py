@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -19,7 +18,6 @@ from activities.understanding.llm import LlmClassifier
 from models.contracts.enums import Intent, Language
 from models.contracts.knowledge import Passage
 
-ROOT = Path(__file__).parents[3]
 PASSAGE = Passage(
     chunk_id=uuid4(),
     document_id=uuid4(),
@@ -41,7 +39,7 @@ async def chat(llmock: LLMock) -> AsyncIterator[OpenAIChat]:
 
 @pytest.fixture
 async def classifier(chat: OpenAIChat) -> LlmClassifier:
-    by_example = ExampleClassifier(NanoEmbedder(), ROOT / "build" / "test-cache")
+    by_example = ExampleClassifier(NanoEmbedder())
     return LlmClassifier(chat, by_example, deadline_seconds=2)
 
 
