@@ -3,8 +3,8 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing, suppress
 from typing import Any
 
 import httpx
@@ -23,6 +23,8 @@ from activities.provider.http import bearer, client_options, paced, post_json, t
 from models.contracts.knowledge import Usage
 
 PROVIDER = "openai"
+END_SECONDS = 0.1
+"""How long the end of a response may follow after its `[DONE]`."""
 
 
 class _Delta(BaseModel):
@@ -127,11 +129,13 @@ class OpenAIChat:
         """The chunks of one stream, until `[DONE]` or the end of the connection."""
         with transport_errors(PROVIDER):
             async with self._client.stream("POST", "chat/completions", json=body) as response:
-                async for line in response.aiter_lines():
+                lines = response.aiter_lines()
+                async for line in lines:
                     field, _, data = line.partition(":")
                     if field != "data":
                         continue  # blank lines, comments that keep the connection alive, event names
                     if data.strip() == "[DONE]":
+                        await _read_out(lines)
                         return
                     yield _parse(data)
 
@@ -151,6 +155,14 @@ class OpenAIChat:
             completion_tokens=tokens.completion_tokens,
             milliseconds=round((time.monotonic() - begun) * 1000),
         )
+
+
+async def _read_out(lines: AsyncIterator[str]) -> None:
+    """A response that was read to its end leaves its connection to the next call, which then need not make one."""
+    with suppress(TimeoutError, httpx.HTTPError):
+        async with asyncio.timeout(END_SECONDS):
+            async for _ in lines:
+                pass
 
 
 def _parse(data: str | bytes) -> _Reply:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 
@@ -104,6 +104,43 @@ async def test_openai_stream_with_comments_and_a_late_usage() -> None:
     body = b": keep-alive\n\n" + events(delta("three"), delta(" days", "stop"), usage, "[DONE]")
     async with server(body) as url:
         assert await read(openai(url)) == "three days"
+
+
+@asynccontextmanager
+async def keeping_alive(body: bytes, *, ends: bool) -> AsyncIterator[tuple[str, list[str]]]:
+    """Answers every request on a connection with `body` in chunks, without an end if not `ends`; and its connections."""
+    connections: list[str] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(str(writer.get_extra_info("peername")))
+        while head := (await reader.readuntil(b"\r\n\r\n") if not reader.at_eof() else b""):
+            length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+            await reader.readexactly(length)
+            writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n" % (len(body), body))
+            await writer.drain()
+            if ends:
+                # The end comes by itself, as it does from servers that flush each event.
+                await asyncio.sleep(0)
+                writer.write(b"0\r\n\r\n")
+
+    async def guarded(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            await answer(reader, writer)
+        writer.close()
+
+    async with await asyncio.start_server(guarded, "127.0.0.1", 0) as listening:
+        yield f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}", connections
+
+
+@pytest.mark.parametrize(("ends", "connections"), [(True, 1), (False, 2)])
+async def test_openai_streams_share_a_connection_unless_one_does_not_end(ends: bool, connections: int) -> None:
+    async with keeping_alive(events(delta("three days", "stop"), "[DONE]"), ends=ends) as (url, opened):
+        model = OpenAIChat(base_url=f"{url}/v1", model="m")
+        for _ in range(2):
+            pieces = [piece async for piece in model.stream(MESSAGES, max_tokens=10, deadline_seconds=5)]
+            assert pieces[0] == "three days"
+        await model.close()
+    assert len(opened) == connections
 
 
 @pytest.mark.parametrize(
