@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,7 @@ _ASKING_PENALTY = 0.35
 _NOT_ASKING = frozenset({Intent.OPT_OUT, Intent.GREETING, Intent.THANKS, Intent.FRUSTRATION})
 
 
+@lru_cache(maxsize=512)  # a turn asks five times for the same
 def core(text: str) -> str:
     """The message without sentences that only greet or thank: what is worth embedding, for search as for intent.
 
