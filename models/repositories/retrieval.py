@@ -16,7 +16,10 @@ from models.tables import documents
 from runtime.database import TenantTx
 
 CANDIDATES = 20
-"""How many each half contributes."""
+"""How many each half contributes, of those that say the same one."""
+READ, READ_BY_INDEX = 200, 60
+"""How many are read to find them: what stands on many pages, as a footer does, must not take the places of everything
+else. An exact scan has all distances anyway; words and the index cost more for each."""
 RANK_CONSTANT = 60
 """k of reciprocal rank fusion, as published: a first place counts 1/61, a second 1/62."""
 WORDS_WEIGHT = 0.5
@@ -45,21 +48,34 @@ HYBRID = """
     WITH asked AS MATERIALIZED (
         SELECT CAST(CAST(:vector AS real[]) AS vector(:dimension)) AS vector
     ),
-    nearest AS MATERIALIZED (
-        SELECT e.chunk_id, e.embedding::vector(:dimension) <=> (SELECT vector FROM asked) AS distance
+    near AS MATERIALIZED (
+        SELECT e.chunk_id, coalesce(c.likeness, c.id::text) AS said,
+            e.embedding::vector(:dimension) <=> (SELECT vector FROM asked) AS distance
         FROM embeddings e
         JOIN chunks c ON c.tenant_id = e.tenant_id AND c.id = e.chunk_id
         WHERE e.tenant_id = :tenant AND e.space_id = :space AND c.is_current {tagged}
-        ORDER BY {nearness} LIMIT :candidates
+        ORDER BY {nearness} LIMIT :near_read
     ),
+    worded AS MATERIALIZED (
+        SELECT w.chunk_id, w.rank, (
+                SELECT coalesce(c.likeness, c.id::text) FROM chunks c WHERE c.tenant_id = :tenant AND c.id = w.chunk_id
+            ) AS said
+        FROM search_words(:question, CAST(:tags AS text[]), :words_read) w
+    ),
+    -- Passages that say the same have one place together, that of the first.
     places AS (
-        SELECT chunk_id, 1.0::float8 AS weight, row_number() OVER (ORDER BY distance, chunk_id) AS place FROM nearest
+        (SELECT said, chunk_id, 1.0::float8 AS weight, row_number() OVER (ORDER BY distance, chunk_id) AS place
+        FROM (SELECT DISTINCT ON (said) * FROM near ORDER BY said, distance, chunk_id) AS first_near
+        ORDER BY place LIMIT :candidates)
         UNION ALL
-        SELECT chunk_id, :words_weight, row_number() OVER (ORDER BY rank DESC, chunk_id)
-        FROM search_words(:question, CAST(:tags AS text[]), :candidates)
+        (SELECT said, chunk_id, :words_weight, row_number() OVER (ORDER BY rank DESC, chunk_id) AS place
+        FROM (SELECT DISTINCT ON (said) * FROM worded ORDER BY said, rank DESC, chunk_id) AS first_worded
+        ORDER BY place LIMIT :candidates)
     ),
+    -- The nearest of them is shown.
     fused AS (
-        SELECT chunk_id, sum(weight / (:rank_constant + place)) AS score FROM places GROUP BY chunk_id
+        SELECT (array_agg(chunk_id ORDER BY weight DESC))[1] AS chunk_id, sum(weight / (:rank_constant + place)) AS score
+        FROM places GROUP BY said
     ),
     scored AS (
         SELECT c.id AS chunk_id, c.document_id, d.title, d.uri, c.heading, c.text, c.language,
@@ -67,17 +83,12 @@ HYBRID = """
                 SELECT 1 - (e.embedding::vector(:dimension) <=> (SELECT vector FROM asked))
                 FROM embeddings e WHERE e.tenant_id = :tenant AND e.chunk_id = c.id AND e.space_id = :space
             ), 0) AS similarity,
-            f.score + CASE WHEN c.language = :language THEN :same_language ELSE 0 END AS score,
-            coalesce(c.likeness, c.id::text) AS likeness
+            f.score + CASE WHEN c.language = :language THEN :same_language ELSE 0 END AS score
         FROM fused f
         JOIN chunks c ON c.tenant_id = :tenant AND c.id = f.chunk_id
         JOIN documents d ON d.tenant_id = c.tenant_id AND d.id = c.document_id
-    ),
-    -- Of passages that say the same, the one that fits the question best.
-    distinct_ones AS (
-        SELECT DISTINCT ON (likeness) * FROM scored ORDER BY likeness, score DESC, similarity DESC, chunk_id
     )
-    SELECT chunk_id, document_id, title, uri, heading, text, language, similarity, score FROM distinct_ones
+    SELECT chunk_id, document_id, title, uri, heading, text, language, similarity, score FROM scored
     ORDER BY score DESC, similarity DESC, chunk_id LIMIT :limit
 """
 
@@ -98,6 +109,8 @@ def _statement(*, exact: bool, tagged: bool) -> sa.TextClause:
         sa.bindparam("vector", type_=ARRAY(sa.REAL)),
         sa.bindparam("tags", type_=ARRAY(sa.Text)),
         sa.bindparam("candidates", CANDIDATES, type_=sa.Integer),
+        sa.bindparam("near_read", READ if exact else READ_BY_INDEX, type_=sa.Integer),
+        sa.bindparam("words_read", READ_BY_INDEX, type_=sa.Integer),
         sa.bindparam("rank_constant", RANK_CONSTANT, type_=sa.Integer),
         sa.bindparam("words_weight", WORDS_WEIGHT, type_=sa.Double),
         sa.bindparam("same_language", SAME_LANGUAGE, type_=sa.Double),

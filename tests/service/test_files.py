@@ -12,6 +12,7 @@ from activities.ingestion.read_files import Room
 from models.contracts.enums import EventType, FileStatus, IngestStatus
 from models.repositories import events, ingest_files, knowledge, staging
 from models.repositories.ingest_files import NewFile
+from models.repositories.retrieval import CANDIDATES
 from models.tables import chunk_bands
 from models.tables import ingest_files as table
 from runtime.database import Database
@@ -212,6 +213,14 @@ async def test_a_passage_is_found_when_the_one_that_it_repeats_is_gone(library: 
         assert await knowledge.delete_source(tx, source)
     (found,) = await library.search("What does the company tell the customer about a delay?")
     assert found.text == TERMS
+
+
+async def test_what_stands_on_every_page_does_not_hide_the_others(library: Library) -> None:
+    everywhere = [text(f"{number}.txt", TERMS) for number in range(CANDIDATES + 5)]
+    await library.add_files(*everywhere, text("delay.txt", "When a parcel is late we call the day before."))
+    found = await library.search("What does the company tell the customer about a delay?")
+    assert "delay" in [passage.title for passage in found]
+    assert len(found) == 2
 
 
 async def test_a_copy_costs_no_embedding(library: Library) -> None:
