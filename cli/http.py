@@ -20,6 +20,10 @@ TIMEOUT_SECONDS = 75
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
+class RefusedError(OperatorError):
+    """The API answered, and not with success."""
+
+
 class Api:
     """The API at `url`, or that of the system running here, with `key`, or as the owner of `tenant`.
 
@@ -57,7 +61,7 @@ class Api:
         return httpx.Client(base_url=self.url, auth=auth, timeout=TIMEOUT_SECONDS, trust_env=not here)
 
     def call(self, method: str, path: str, **options: Any) -> Any:
-        """The JSON of the answer. Raises OperatorError in the API's own words when it refuses."""
+        """The JSON of the answer. Raises RefusedError in the API's own words, OperatorError when nobody answers."""
         response = self._asked(method, path, **options)
         check(response)
         return response.json()
@@ -127,7 +131,7 @@ class Key(httpx.Auth):
 
 
 def check(response: httpx.Response) -> None:
-    """Raises OperatorError with what the problem says, every wrong field included."""
+    """Raises RefusedError with what the problem says, every wrong field included."""
     if response.is_success:
         return
     try:
@@ -135,7 +139,7 @@ def check(response: httpx.Response) -> None:
         lines = [problem["detail"], *(f"{each['field']}: {each['message']}" for each in problem.get("errors") or [])]
     except (ValueError, KeyError, TypeError):
         raise OperatorError(f"{response.request.url} answered {response.status_code}: is it a Mainstay API?") from None
-    raise OperatorError("\n".join(lines))
+    raise RefusedError("\n".join(lines))
 
 
 def _running(data_dir: Path | None) -> str:

@@ -11,9 +11,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from cli.context import console, errors, print_json
-from cli.http import Api
+from cli.http import Api, RefusedError
 from cli.kb_files import Found, LocalFile
-from runtime.errors import OperatorError
 
 BATCH_BYTES = 16 * 1_048_576
 """In one request. A larger file goes alone."""
@@ -66,7 +65,7 @@ def upload(api: Api, source: str, tags: Sequence[str] | None, found: Found, prog
             parts = [("files", (file.name, opened.enter_context(file.path.open("rb")))) for file in batch]
             try:
                 jobs.append(api.call("POST", "/v1/kb/upload", data=form, files=parts)["job_id"])
-            except OperatorError as refusal:
+            except RefusedError as refusal:
                 found.failed += [(file.path, str(refusal)) for file in batch]
         progress.advance(task, len(batch))
     return jobs
