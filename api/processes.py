@@ -27,6 +27,7 @@ from models.contracts.conversation import (
     InboundMessage,
     Refusal,
 )
+from models.contracts.crawl import CrawlInput
 from models.contracts.enums import Command
 from models.contracts.ingest import IngestInput
 from models.contracts.learning import ReviewInput
@@ -150,6 +151,30 @@ class Processes:
                 await processes.ingest(self._client, start)
         except OUTAGES as error:
             log.warning("ingest_not_started", job_id=start.job_id, cause=type(error).__name__)
+            return False
+        return True
+
+    async def crawl(self, start: CrawlInput) -> bool:
+        """Start a crawl; whether that worked."""
+        try:
+            async with asyncio.timeout(HAND_OVER_SECONDS):
+                await processes.crawl(self._client, start)
+        except OUTAGES as error:
+            log.warning("crawl_not_started", crawl_id=start.crawl_id, cause=type(error).__name__)
+            return False
+        return True
+
+    async def schedule_crawl(self, tenant: UUID, crawl: UUID, every: timedelta | None) -> bool:
+        """Run a crawl `every` so often, None: only when asked; whether that could be said. A schedule that should be gone
+        and is not ends with its next run."""
+        try:
+            async with asyncio.timeout(HAND_OVER_SECONDS):
+                if every is None:
+                    await schedules.delete_crawl(self._client, tenant, crawl)
+                else:
+                    await schedules.put_crawl(self._client, tenant, crawl, every)
+        except OUTAGES as error:
+            log.warning("crawl_not_scheduled", crawl_id=crawl, cause=type(error).__name__)
             return False
         return True
 

@@ -22,6 +22,7 @@ from models.contracts.conversation import (
     ConversationView,
     InboundMessage,
 )
+from models.contracts.crawl import ASKED, CRAWL, CrawlAsked, CrawlInput
 from models.contracts.enums import Command
 from models.contracts.ingest import INGEST, STAGED, DocumentsStaged, IngestInput
 from models.contracts.learning import REVIEW, ReviewInput
@@ -38,6 +39,7 @@ from models.contracts.routing import (
     OPERATIONS_QUEUE,
     TENANT_ID,
     conversation_id,
+    crawl_id,
     deletion_id,
     erasure_id,
     export_id,
@@ -145,6 +147,24 @@ async def ingest(client: Client, start: IngestInput) -> WorkflowHandle[object, o
         id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
         start_signal=STAGED.name,
         start_signal_args=[DocumentsStaged(job_id=start.job_id, reads_files=start.reads_files)],
+        priority=priority(BATCH, start.tenant_id),
+        search_attributes=TypedSearchAttributes([SearchAttributePair(TENANT_ID, str(start.tenant_id))]),
+        rpc_timeout=RPC_TIMEOUT,
+    )
+
+
+async def crawl(client: Client, start: CrawlInput) -> None:
+    """Have a queued crawl run. Where the process of a cancelled run has not ended yet, it takes up this one. Safe to
+    repeat. Raises temporalio.service.RPCError when Temporal cannot be reached."""
+    await client.start_workflow(
+        CRAWL.name,
+        start,
+        id=crawl_id(start.tenant_id, start.crawl_id),
+        task_queue=KNOWLEDGE_QUEUE,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        start_signal=ASKED.name,
+        start_signal_args=[CrawlAsked()],
         priority=priority(BATCH, start.tenant_id),
         search_attributes=TypedSearchAttributes([SearchAttributePair(TENANT_ID, str(start.tenant_id))]),
         rpc_timeout=RPC_TIMEOUT,

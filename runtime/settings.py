@@ -120,6 +120,13 @@ class Settings(BaseSettings):
     kb_tenant_chunks: int = Field(
         200_000, ge=1, le=100_000_000, description="Passages that a tenant's knowledge may have."
     )
+    crawl_pages: int = Field(2000, ge=1, le=20_000, description="Most pages that one crawl of a site may ask for.")
+    crawl_mib: int = Field(200, ge=1, le=10_000, description="Most that one run of a crawl may fetch, in MiB.")
+    crawl_page_mib: int = Field(10, ge=1, le=1000, description="Largest page that a crawl fetches, in MiB.")
+    crawl_page_seconds: float = Field(20, gt=0, le=300, description="Longest time that one page may take to arrive.")
+    crawl_pause_seconds: float = Field(
+        0.5, ge=0, le=60, description="Pause between two requests to one host; its robots.txt may ask for more."
+    )
     reading_processes: int = Field(2, ge=1, le=64, description="Files that one worker reads at a time.")
     reading_seconds: int = Field(60, ge=1, le=3600, description="Longest time that reading one file may take.")
     reading_memory_mib: int = Field(

@@ -8,6 +8,8 @@ from datetime import timedelta
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from activities.crawling.crawl import CrawlLimits, CrawlSteps
+from activities.crawling.site import SCHEMES
 from activities.embedding.port import Embedder
 from activities.embedding.spaces import Spaces
 from activities.hand_over import HandOver
@@ -37,12 +39,21 @@ from activities.turn.write import Write
 from activities.understanding.choice import classifier_for
 from activities.usage.counted import counted_embedders, counted_reranker
 from activities.usage.ledger import open_ledger
-from models.contracts.routing import CONVERSATIONS_QUEUE, KNOWLEDGE_QUEUE, MODELS_QUEUE, OPERATIONS_QUEUE
+from models.contracts.routing import (
+    CONVERSATIONS_QUEUE,
+    CRAWLS_QUEUE,
+    KNOWLEDGE_QUEUE,
+    MODELS_QUEUE,
+    OPERATIONS_QUEUE,
+)
 from models.contracts.usage import Purpose
 from models.repositories import installation_keys
 from models.repositories.vault import Vault
 from runtime import models_file, secrets
 from runtime.database import Database
+from runtime.egress import Egress
+from runtime.egress import Limits as EgressLimits
+from runtime.egress.addresses import networks
 from runtime.errors import OperatorError
 from runtime.home import Home
 from runtime.settings import Settings
@@ -51,6 +62,7 @@ from worker.metrics import observing
 from worker.parking import Parking, Suspended
 from worker.spending import Spending
 from workflows.conversation import ConversationWorkflow
+from workflows.crawl import CrawlWorkflow
 from workflows.erasure import ErasureWorkflow
 from workflows.escalation import EscalationWorkflow
 from workflows.identity import IdentityCodeWorkflow
@@ -68,6 +80,10 @@ STICKY_TIMEOUT = timedelta(seconds=1.5)
 
 INGESTS_AT_A_TIME = 2
 """Ingestion is patient and heavy: more of it at once would only slow the conversations down."""
+
+
+CRAWLS_AT_A_TIME = 16
+"""A crawl waits for its site most of the time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,19 +145,32 @@ async def workers(settings: Settings, tools: Tools) -> list[Worker]:
     prepare = Prepare(database, consider, write, tools.vault)
     ladder = Ladder(database)
     ingest = Ingest(database, tools.spaces)
-    read = ReadFiles(
-        database,
-        ProcessReader(
-            Limits(
-                unpacked_bytes=settings.reading_unpacked_mib << 20,
-                pages=settings.reading_pages,
-                seconds=settings.reading_seconds,
-                memory_bytes=settings.reading_memory_mib << 20,
-                characters=settings.reading_max_chars,
-            ),
-            at_once=settings.reading_processes,
+    reader = ProcessReader(
+        Limits(
+            unpacked_bytes=settings.reading_unpacked_mib << 20,
+            pages=settings.reading_pages,
+            seconds=settings.reading_seconds,
+            memory_bytes=settings.reading_memory_mib << 20,
+            characters=settings.reading_max_chars,
         ),
-        Room(bytes=settings.kb_tenant_mib << 20, chunks=settings.kb_tenant_chunks),
+        at_once=settings.reading_processes,
+    )
+    read = ReadFiles(database, reader, Room(bytes=settings.kb_tenant_mib << 20, chunks=settings.kb_tenant_chunks))
+    crawl = CrawlSteps(
+        database,
+        client,
+        Egress(
+            allowed=networks(settings.egress_allow),
+            ports=[int(port) for port in settings.egress_ports.split(",")],
+            schemes=SCHEMES,
+            limits=EgressLimits(body_bytes=settings.crawl_page_mib << 20, seconds=settings.crawl_page_seconds),
+        ),
+        reader,
+        CrawlLimits(
+            pause=settings.crawl_pause_seconds,
+            bytes=settings.crawl_mib << 20,
+            tenant_bytes=settings.kb_tenant_mib << 20,
+        ),
     )
     reindex = ReindexSteps(database, tools.spaces)
     review = Review(database, tools.spaces, retriever)
@@ -172,8 +201,10 @@ async def workers(settings: Settings, tools: Tools) -> list[Worker]:
         Worker(
             client,
             task_queue=KNOWLEDGE_QUEUE,
-            workflows=[IngestWorkflow, ReindexWorkflow, ReviewWorkflow],
+            workflows=[IngestWorkflow, CrawlWorkflow, ReindexWorkflow, ReviewWorkflow],
             activities=[
+                crawl.begin_crawl,
+                crawl.end_crawl,
                 read.read_files,
                 ingest.split_documents,
                 ingest.embed_chunks,
@@ -187,9 +218,17 @@ async def workers(settings: Settings, tools: Tools) -> list[Worker]:
                 review.ask_gaps_again,
                 review.find_contradictions,
             ],
-            interceptors=[parking, spending],
+            interceptors=[parking, spending, Heartbeats()],
             max_concurrent_activities=INGESTS_AT_A_TIME,
             sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
+            graceful_shutdown_timeout=grace,
+        ),
+        Worker(
+            client,
+            task_queue=CRAWLS_QUEUE,
+            activities=[crawl.fetch_pages],
+            interceptors=[parking],
+            max_concurrent_activities=CRAWLS_AT_A_TIME,
             graceful_shutdown_timeout=grace,
         ),
         Worker(

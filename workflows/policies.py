@@ -46,6 +46,9 @@ LOST_AFTER = timedelta(seconds=1.5)
 """A worker that has not beaten for so long is taken for dead, and its work given to another. With the time for
 which a conversation waits for that worker's memory of it, this is how long a killed worker delays a reply."""
 
+BATCH_LOST_AFTER = timedelta(seconds=5)
+"""The same for work that nobody waits for: a process that embeds may be slow to beat."""
+
 
 @dataclass(frozen=True, slots=True)
 class CallPolicy:
@@ -76,19 +79,19 @@ CALLS: dict[str, CallPolicy] = {
     LEARN.name: CallPolicy(timedelta(seconds=20), PERSIST, REMINDERS, heartbeat=LOST_AFTER),
     # A few files of a minute each, and room for the machine to be busy; it beats while it reads.
     READ.name: CallPolicy(timedelta(minutes=30), PERSIST, BATCH, heartbeat=timedelta(seconds=30)),
-    SPLIT.name: CallPolicy(timedelta(minutes=5), PERSIST, BATCH, heartbeat=timedelta(seconds=30)),
-    EMBED.name: CallPolicy(timedelta(minutes=10), PERSIST, BATCH, heartbeat=timedelta(seconds=60)),
+    SPLIT.name: CallPolicy(timedelta(minutes=5), PERSIST, BATCH, heartbeat=BATCH_LOST_AFTER),
+    EMBED.name: CallPolicy(timedelta(minutes=10), PERSIST, BATCH, heartbeat=BATCH_LOST_AFTER),
     BEGIN_CRAWL.name: CallPolicy(timedelta(minutes=1), PERSIST, BATCH),
     # A minute of addresses, and the last of them.
     FETCH_PAGES.name: CallPolicy(
         timedelta(minutes=10), PERSIST, BATCH, queue=CRAWLS_QUEUE, heartbeat=timedelta(seconds=30)
     ),
     END_CRAWL.name: CallPolicy(timedelta(minutes=2), PERSIST, BATCH),
-    PUBLISH.name: CallPolicy(timedelta(minutes=1), PERSIST, BATCH),
-    BEGIN_REINDEX.name: CallPolicy(timedelta(minutes=1), PERSIST, BATCH),
-    FILL_SPACE.name: CallPolicy(timedelta(minutes=30), PERSIST, BATCH, heartbeat=timedelta(seconds=60)),
-    SWITCH_SPACE.name: CallPolicy(timedelta(minutes=1), PERSIST, BATCH),
-    DROP_VECTORS.name: CallPolicy(timedelta(minutes=5), PERSIST, BATCH),
+    PUBLISH.name: CallPolicy(timedelta(minutes=1), PERSIST, BATCH, heartbeat=BATCH_LOST_AFTER),
+    BEGIN_REINDEX.name: CallPolicy(timedelta(minutes=1), PERSIST, BATCH, heartbeat=BATCH_LOST_AFTER),
+    FILL_SPACE.name: CallPolicy(timedelta(minutes=30), PERSIST, BATCH, heartbeat=BATCH_LOST_AFTER),
+    SWITCH_SPACE.name: CallPolicy(timedelta(minutes=1), PERSIST, BATCH, heartbeat=BATCH_LOST_AFTER),
+    DROP_VECTORS.name: CallPolicy(timedelta(minutes=5), PERSIST, BATCH, heartbeat=BATCH_LOST_AFTER),
     EMBED_QUESTIONS.name: CallPolicy(timedelta(minutes=10), PERSIST, BATCH, heartbeat=timedelta(seconds=60)),
     GATHER_GAPS.name: CallPolicy(timedelta(minutes=10), PERSIST, BATCH, heartbeat=timedelta(seconds=60)),
     ASK_AGAIN.name: CallPolicy(timedelta(minutes=10), PERSIST, BATCH, heartbeat=timedelta(seconds=60)),

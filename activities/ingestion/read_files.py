@@ -6,15 +6,15 @@ that died goes on with the files at hand. A file that cannot be read holds up no
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 from uuid import UUID
 
 import structlog
 from temporalio import activity
 
 from activities.ingestion import chunking
+from activities.ingestion.beating import beating
 from activities.ingestion.chunking import Cut
 from activities.ingestion.ingest import classified
 from activities.reading.port import Reader, Reading, UnreadableError
@@ -31,8 +31,6 @@ log = structlog.get_logger(__name__)
 
 AT_ONCE = 2
 """Files in memory, and processes that read."""
-BEAT_SECONDS = 5.0
-"""A large file takes longer than a worker may be silent; how long it may take in all is the reader's business."""
 KNOWLEDGE_FULL = "knowledge_full"
 FULL = "The tenant's knowledge has no room for what the file says. Remove a source, or ask the operator for more."
 DEFECTIVE = Outcome(
@@ -104,8 +102,8 @@ async def _take_in(
 
 async def _read(reader: Reader, file: Unread, beat: Callable[[], None]) -> _Said | Outcome:
     try:
-        reading = await _beating(reader.read(file.content, file.name), beat)
-        return _Said(reading, await asyncio.to_thread(chunking.cut, reading.text, "markdown", None))
+        reading = await beating(reader.read(file.content, file.name), beat)
+        return _Said(reading, await asyncio.to_thread(chunking.cut, reading.text, "markdown", file.language))
     except UnreadableError as error:
         return Outcome(FileStatus.FAILED, reason=error.reason.value, advice=str(error))
     except Exception as error:  # noqa: BLE001  # whatever it is, the files behind this one are read
@@ -116,17 +114,6 @@ async def _read(reader: Reader, file: Unread, beat: Callable[[], None]) -> _Said
 def _log(file: Unread, error: Exception) -> None:
     """The kind alone: messages may quote the file."""
     log.warning("file_not_taken_in", file_id=str(file.id), cause=type(error).__name__)
-
-
-async def _beating(reading: Coroutine[Any, Any, Reading], beat: Callable[[], None]) -> Reading:
-    task = asyncio.create_task(reading)
-    try:
-        while not task.done():
-            await asyncio.wait({task}, timeout=BEAT_SECONDS)
-            beat()
-        return task.result()
-    finally:
-        task.cancel()
 
 
 async def _settle(database: Database, room: Room, given: ReadInput, file: Unread, found: _Said | Outcome) -> Outcome:
@@ -154,7 +141,7 @@ async def _stage(tx: TenantTx, room: Room, source: UUID, file: Unread, said: _Sa
     if size > room.bytes or held.chunks + len(said.pieces) > room.chunks:
         return replace(report, status=FileStatus.FAILED, reason=KNOWLEDGE_FULL, advice=FULL)
     title = (reading.title or title_of(reading.text, file.name))[:TITLE_CHARACTERS]
-    document = StagedDocument(name=file.name, title=title, text=reading.text, uri=file.uri)
+    document = StagedDocument(name=file.name, title=title, text=reading.text, uri=file.uri, language=file.language)
     version = await staging.stage_file(tx, source, document, file.sha256)
     if version is None:
         return report

@@ -22,7 +22,7 @@ from models.contracts.tenant_life import (
     FinishInput,
     Purged,
 )
-from models.repositories import tenant_deletion
+from models.repositories import crawls, tenant_deletion
 from models.repositories.whole_tenant import deleted_tables
 from runtime.database import Database
 
@@ -50,8 +50,12 @@ class TenantDeletion:
 
     @activity.defn(name=PURGE_PROCESSES.name)
     async def purge_processes(self, given: DeletionInput) -> Purged:
-        """Delete the tenant's schedule and every workflow execution, open or closed, with its history."""
+        """Delete the tenant's schedules and every workflow execution, open or closed, with its history."""
         await schedules.delete_reindex(self._client, given.tenant_id)
+        async with self._database.tenant(given.tenant_id) as tx:
+            crawled = await crawls.ids(tx)
+        for crawl in crawled:
+            await schedules.delete_crawl(self._client, given.tenant_id, crawl)
         deleted: set[tuple[str, str]] = set()
         before = next(iter(activity.info().heartbeat_details), 0)
         empty = 0

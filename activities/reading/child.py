@@ -1,6 +1,7 @@
 """The process that reads one file: an order and the file's bytes come in, one JSON answer goes out.
 
-The order is a line of JSON, `{"name", "limits"}`; the answer `{"reading"}` or `{"reason", "message", "cause"?}`.
+The order is a line of JSON, `{"asks", "name", "limits"}`, where `asks` is `text`, `page` or `sitemap` (the last two for
+links); the answer `{"reading"}`, `{"links"}` or `{"reason", "message", "cause"?}`.
 """
 
 import json
@@ -18,16 +19,19 @@ def main() -> None:
     order = json.loads(sys.stdin.buffer.readline())
     limits = Limits(**order["limits"])
     confine(limits.memory_bytes, limits.seconds)
-    answer = json.dumps(answer_to(sys.stdin.buffer.read(), order["name"], limits), ensure_ascii=False)
+    said = answer_to(sys.stdin.buffer.read(), order["asks"], order["name"], limits)
+    answer = json.dumps(said, ensure_ascii=False)
     sys.stdout.buffer.write(answer.encode("utf-8", errors="replace"))
     sys.stdout.flush()
 
 
-def answer_to(data: bytes, name: str, limits: Limits) -> dict[str, Any]:
+def answer_to(data: bytes, asks: str, name: str, limits: Limits) -> dict[str, Any]:
     """What there is to say of the file. Nothing is raised: whatever a parser stumbles over, the file is to blame."""
-    from activities.reading.kinds import read  # noqa: PLC0415 -- after the limits, for it counts against them
+    from activities.reading.kinds import read, read_links  # noqa: PLC0415 -- after the limits: it counts against them
 
     try:
+        if asks != "text":
+            return {"links": asdict(read_links(data, name, sitemap=asks == "sitemap"))}
         return {"reading": asdict(read(data, name, limits))}
     except UnreadableError as error:
         return {"reason": error.reason, "message": str(error)}

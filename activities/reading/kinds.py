@@ -5,7 +5,7 @@ from pathlib import PurePath
 
 from activities.reading.delimited import delimiter_of, read_delimited
 from activities.reading.encoding import decoded
-from activities.reading.port import Limits, Reading, Reason, UnreadableError
+from activities.reading.port import Limits, Links, Reading, Reason, UnreadableError
 from activities.reading.questions import read_json_pairs
 from activities.reading.text import read_text
 
@@ -53,6 +53,17 @@ def read(data: bytes, name: str, limits: Limits) -> Reading:
     return reading
 
 
+def read_links(data: bytes, url: str, *, sitemap: bool) -> Links:
+    """The links of the page or sitemap at `url`. Raises UnreadableError, and whatever parsers raise."""
+    if sitemap:
+        from activities.reading.sitemap import read_sitemap
+
+        return read_sitemap(data)
+    from activities.reading.html.links import read_page_links
+
+    return read_page_links(_text(data), url)
+
+
 def _reading(data: bytes, name: str, limits: Limits) -> Reading:
     beginning = data[:BEGINNING]
     if b"%PDF-" in beginning[:PDF_MARK_WITHIN]:
@@ -75,8 +86,7 @@ def _reading(data: bytes, name: str, limits: Limits) -> Reading:
 
 
 def _read_text(data: bytes, suffix: str, limits: Limits) -> Reading:
-    charset = _CHARSET.search(data[:BEGINNING])
-    text = decoded(data, charset[1].decode() if charset else None)
+    text = _text(data)
     if _HTML.match(text[:BEGINNING].encode()) and suffix not in MARKDOWN:
         from activities.reading.html.page import read_html
 
@@ -92,6 +102,12 @@ def _read_text(data: bytes, suffix: str, limits: Limits) -> Reading:
 
         return read_markdown(text, limits)
     return read_text(text, limits)
+
+
+def _text(data: bytes) -> str:
+    """In the encoding that a page declares, or that it looks like."""
+    charset = _CHARSET.search(data[:BEGINNING])
+    return decoded(data, charset[1].decode() if charset else None)
 
 
 def _is_mail(beginning: bytes) -> bool:

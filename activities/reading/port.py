@@ -54,6 +54,20 @@ class Limits:
     characters: int
 
 
+@dataclass(frozen=True)
+class Links:
+    """What a page or a sitemap says to crawlers: absolute addresses, in their order.
+
+    `canonical` is where a page says that it belongs. `index` and `follow` are false where it forbids that.
+    """
+
+    pages: tuple[str, ...] = ()
+    sitemaps: tuple[str, ...] = ()
+    canonical: str | None = None
+    index: bool = True
+    follow: bool = True
+
+
 class Reader(Protocol):
     """Reads files, one at a time or many at once."""
 
@@ -62,3 +76,6 @@ class Reader(Protocol):
 
         When cancelled, the reading stops at once and leaves nothing behind.
         """
+
+    async def links(self, data: bytes, url: str, *, sitemap: bool) -> Links:
+        """What the page or sitemap at `url` says to crawlers. Raises UnreadableError."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 
-from activities.reading.port import Limits, Reading, Reason, UnreadableError
+from activities.reading.port import Limits, Links, Reading, Reason, UnreadableError
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +38,15 @@ class ProcessReader:
 
     async def read(self, data: bytes, name: str) -> Reading:
         """See port.Reader."""
+        said = (await self._said(data, "text", name))["reading"]
+        return Reading(**{**said, "notes": tuple(said["notes"])})
+
+    async def links(self, data: bytes, url: str, *, sitemap: bool) -> Links:
+        """See port.Reader."""
+        said = (await self._said(data, "sitemap" if sitemap else "page", url))["links"]
+        return Links(**{**said, "pages": tuple(said["pages"]), "sitemaps": tuple(said["sitemaps"])})
+
+    async def _said(self, data: bytes, asks: str, name: str) -> dict[str, Any]:
         async with self._slots:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -51,17 +60,17 @@ class ProcessReader:
             )
             try:
                 async with asyncio.timeout(self._limits.seconds):
-                    answer, _ = await asyncio.gather(self._answer(process), self._ask(process, data, name))
+                    answer, _ = await asyncio.gather(self._answer(process), self._ask(process, data, asks, name))
                     code = await process.wait()
             except TimeoutError:
                 raise UnreadableError(Reason.TOO_SLOW, TOO_SLOW) from None
             finally:
                 await _end(process)
-        return _reading(answer, code)
+        return _understood(answer, code)
 
-    async def _ask(self, process: Process, data: bytes, name: str) -> None:
+    async def _ask(self, process: Process, data: bytes, asks: str, name: str) -> None:
         assert process.stdin is not None
-        order = json.dumps({"name": name, "limits": asdict(self._limits)}).encode()
+        order = json.dumps({"asks": asks, "name": name, "limits": asdict(self._limits)}).encode()
         with contextlib.suppress(ConnectionError):  # it ended before it had all; its exit code says why
             process.stdin.write(order + b"\n")
             for start in range(0, len(data), 1 << 18):
@@ -89,7 +98,7 @@ async def _end(process: Process) -> None:
     await asyncio.shield(process.wait())
 
 
-def _reading(answer: bytes, code: int) -> Reading:
+def _understood(answer: bytes, code: int) -> dict[str, Any]:
     """What the process wrote, or what its death means."""
     if code < 0:
         log.warning("file killed its reader", signal=signal.Signals(-code).name)
@@ -108,4 +117,4 @@ def _reading(answer: bytes, code: int) -> Reading:
         log.warning("file not understood", cause=cause)
     if "reason" in said:
         raise UnreadableError(Reason(said["reason"]), said["message"])
-    return Reading(**{**said["reading"], "notes": tuple(said["reading"]["notes"])})
+    return said

@@ -36,7 +36,7 @@ from api.schemas.uploads import FileOut, FilesQuery, UploadIn
 from models.contracts.audit import AuditAction
 from models.contracts.documents import title_of
 from models.contracts.ingest import IngestInput
-from models.repositories import audit, ingest_files, knowledge, staging
+from models.repositories import audit, crawls, ingest_files, knowledge, staging
 from models.repositories.audit import Actor
 from models.repositories.ingest_files import NewFile
 from models.repositories.staging import StagedDocument
@@ -163,9 +163,12 @@ async def list_sources(query: Annotated[SourcesQuery, Query()], gateway: InGatew
 async def delete_source(source_id: UUID, request: Request, gateway: InGateway, caller: Signed) -> Response:
     """Forget a source with all that was learned from it."""
     async with gateway.records.tenant(caller.tenant_id) as tx:
+        crawl = await crawls.of_source(tx, source_id)
         if not await knowledge.delete_source(tx, source_id):
             raise not_found("source")
         await audit.record(tx, actor(request, caller), AuditAction.SOURCE_DELETED, source_id)
+    if crawl is not None:
+        await gateway.processes.schedule_crawl(caller.tenant_id, crawl, None)
     return Response(status_code=204)
 
 

@@ -77,6 +77,9 @@ class AuditAction(StrEnum):
     # Knowledge and the log itself
     SOURCE_STORED = "source.stored"
     SOURCE_DELETED = "source.deleted"
+    CRAWL_ASKED = "crawl.asked"
+    CRAWL_CANCELLED = "crawl.cancelled"
+    CRAWL_UNSCHEDULED = "crawl.unscheduled"
     REINDEX_ASKED = "reindex.asked"
     REINDEX_SCHEDULED = "reindex.scheduled"
     REINDEX_UNSCHEDULED = "reindex.unscheduled"

@@ -10,8 +10,10 @@ CONVERSATIONS_QUEUE = "conversations"
 # Slow and bounded: model calls must never hold up the rest.
 MODELS_QUEUE = "models"
 KNOWLEDGE_QUEUE = "knowledge"
+# Mostly waits, out of politeness: no slot of the others is for that.
+CRAWLS_QUEUE = "crawls"
 OPERATIONS_QUEUE = "operations"
-QUEUES = (CONVERSATIONS_QUEUE, MODELS_QUEUE, KNOWLEDGE_QUEUE, OPERATIONS_QUEUE)
+QUEUES = (CONVERSATIONS_QUEUE, MODELS_QUEUE, KNOWLEDGE_QUEUE, CRAWLS_QUEUE, OPERATIONS_QUEUE)
 
 TENANT_ID = SearchAttributeKey.for_keyword("TenantId")
 CONVERSATION_STATE = SearchAttributeKey.for_keyword("ConversationState")
@@ -33,6 +35,15 @@ def escalation_id(tenant: UUID, escalation: UUID) -> str:
 
 def ingest_id(tenant: UUID, source: UUID) -> str:
     return f"ingest/{tenant}/{source}"
+
+
+def crawl_id(tenant: UUID, crawl: UUID, when: str = "") -> str:
+    """A crawl is one source's. `when` is a word for runs that a schedule starts."""
+    return f"crawl/{tenant}/{crawl}{when}"
+
+
+def crawl_schedule_id(tenant: UUID, crawl: UUID) -> str:
+    return f"crawl/{tenant}/{crawl}"
 
 
 def reindex_id(tenant: UUID, which: UUID | str) -> str:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from models.contracts.enums import EventType, FileStatus, IngestStatus
+from models.contracts.enums import EventType, FileStatus, IngestStatus, Language
 from models.repositories import events
 from models.repositories.ingestion import progress_step
 from models.tables import documents, ingest_files, ingest_jobs
@@ -24,11 +24,13 @@ SUPERSEDED = "superseded"
 
 @dataclass(frozen=True, slots=True)
 class NewFile:
-    """A file as it comes in. `name` becomes its document's: a new file under a known name replaces the text."""
+    """A file as it comes in. `name` becomes its document's: a new file under a known name replaces the text.
+    `language` is only said where it is known better than the text tells."""
 
     name: str
     content: bytes
     uri: str | None = None
+    language: Language | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class Unread:
     job_id: UUID
     name: str
     uri: str | None
+    language: Language | None
     content: bytes
     sha256: str
 
@@ -228,7 +231,7 @@ async def _has_bytes(tx: TenantTx, source: UUID, file: NewFile, sha256: str) -> 
     """Whether the latest version of the file's document was read from these bytes, and is not withdrawn."""
     latest = (
         await tx.connection.execute(
-            sa.select(documents.c.file_hash, documents.c.uri, documents.c.archived_at)
+            sa.select(documents.c.file_hash, documents.c.uri, documents.c.language, documents.c.archived_at)
             .where(
                 documents.c.tenant_id == tx.tenant_id, documents.c.source_id == source, documents.c.name == file.name
             )
@@ -236,11 +239,11 @@ async def _has_bytes(tx: TenantTx, source: UUID, file: NewFile, sha256: str) -> 
             .limit(1)
         )
     ).one_or_none()
-    return latest is not None and (latest.file_hash, latest.uri, latest.archived_at) == (sha256, file.uri, None)
+    return latest is not None and tuple(latest) == (sha256, file.uri, file.language, None)
 
 
 async def _insert(tx: TenantTx, source: UUID, job: UUID, file: NewFile, **values: object) -> None:
-    row = {"name": file.name, "uri": file.uri, "size": len(file.content), **values}
+    row = {"name": file.name, "uri": file.uri, "language": file.language, "size": len(file.content), **values}
     await tx.connection.execute(
         sa.insert(ingest_files).values(tenant_id=tx.tenant_id, id=new_id(), source_id=source, job_id=job, **row)
     )

@@ -10,12 +10,13 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from models.contracts.crawl import CrawlStatus
 from models.contracts.enums import EventType, IngestStatus, Language
 from models.contracts.ingest import Published
 from models.contracts.reindex import EMBEDDED_TEXT_VERSION
 from models.repositories import events, likenesses, staging, vocabulary
 from models.repositories.knowledge import STAGED, among
-from models.tables import chunk_bands, chunks, documents, embeddings, ingest_jobs
+from models.tables import chunk_bands, chunks, crawls, documents, embeddings, ingest_jobs
 from runtime.database import TenantTx
 from runtime.ids import new_id
 
@@ -384,12 +385,17 @@ async def _make_current(tx: TenantTx, live: Sequence[UUID], withdrawn: Sequence[
 
 
 async def _finish(tx: TenantTx, source: UUID, status: IngestStatus, error: str | None, **figures: int) -> None:
-    # A file that came during the run is for its next round, or for the next run.
+    # A file that came during the run is for its next round, or for the next run; a crawl adds files until it ends.
     waits = ingest_jobs.c.files_done < ingest_jobs.c.files_total
+    crawled = sa.exists().where(
+        crawls.c.tenant_id == tx.tenant_id,
+        crawls.c.job_id == ingest_jobs.c.id,
+        crawls.c.status == CrawlStatus.RUNNING,
+    )
     finished = (
         await tx.connection.scalars(
             sa.update(ingest_jobs)
-            .where(_open_jobs(tx, source), sa.true() if status is IngestStatus.FAILED else ~waits)
+            .where(_open_jobs(tx, source), ~crawled, sa.true() if status is IngestStatus.FAILED else ~waits)
             .values(status=status, error=error)
             .returning(ingest_jobs.c.id)
         )

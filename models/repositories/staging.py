@@ -43,9 +43,15 @@ async def open_job(tx: TenantTx, source_name: str, tags: Sequence[str] | None) -
 
     `tags` None leaves a known source's as they are.
     """
-    source, job = await _lock_called(tx, source_name, tags), new_id()
+    source = await lock_called(tx, source_name, tags)
+    return source, await open_job_of(tx, source)
+
+
+async def open_job_of(tx: TenantTx, source: UUID) -> UUID:
+    """Open a job of a locked source; its id."""
+    job = new_id()
     await tx.connection.execute(sa.insert(ingest_jobs).values(tenant_id=tx.tenant_id, id=job, source_id=source))
-    return source, job
+    return job
 
 
 async def announce(tx: TenantTx, source: UUID, job: UUID) -> None:
@@ -134,6 +140,19 @@ async def stage_file(tx: TenantTx, source: UUID, document: StagedDocument, file_
     return None
 
 
+async def stage_withdrawals(tx: TenantTx, source: UUID, job: UUID, names: Sequence[str]) -> int:
+    """Have documents of a locked source withdrawn when the job is published; how many of `names` there are."""
+    latest = await _latest_versions(tx, source)
+    withdrawn = [name for name in names if name in latest and not latest[name].archived]
+    await _stage_versions(tx, source, [], withdrawn, latest)
+    await tx.connection.execute(
+        sa.update(ingest_jobs)
+        .where(ingest_jobs.c.tenant_id == tx.tenant_id, ingest_jobs.c.id == job)
+        .values(documents_changed=ingest_jobs.c.documents_changed + len(withdrawn))
+    )
+    return len(withdrawn)
+
+
 @dataclass(frozen=True, slots=True)
 class _Version:
     number: int
@@ -141,7 +160,9 @@ class _Version:
     archived: bool
 
 
-async def _lock_called(tx: TenantTx, name: str, tags: Sequence[str] | None) -> UUID:
+async def lock_called(tx: TenantTx, name: str, tags: Sequence[str] | None) -> UUID:
+    """Lock the source of this name, which is made when it is new; its id. `tags` None leaves a known source's as they
+    are."""
     statement = insert(sources).values(
         tenant_id=tx.tenant_id, id=new_id(), name=name, tags=sorted(set(tags)) if tags is not None else []
     )

@@ -13,6 +13,7 @@ from models.tables.conversations import (
     notices,
     send_ledger,
 )
+from models.tables.crawls import crawl_pages, crawls
 from models.tables.events import event_counters, events, idempotency_keys
 from models.tables.files import chunk_bands, ingest_files
 from models.tables.keys import data_keys, installation_keys, tenant_secrets
@@ -59,6 +60,8 @@ __all__ = [
     "chunks",
     "contradictions",
     "conversations",
+    "crawl_pages",
+    "crawls",
     "credentials",
     "customers",
     "data_keys",

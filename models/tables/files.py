@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from sqlalchemy import Column, Table
 from sqlalchemy.dialects.postgresql import ARRAY, UUID
 
-from models.contracts.enums import FileStatus
+from models.contracts.enums import FileStatus, Language
 from models.tables.base import choice, metadata, reference, stamps, tenant_id, tenant_table, within_tenant
 
 # A file on its way into knowledge, and the report of what became of it.
@@ -15,6 +15,8 @@ ingest_files = tenant_table(
     # That of the document which it becomes.
     Column("name", sa.Text, nullable=False),
     Column("uri", sa.Text),
+    # Where its owner has said it.
+    choice("language", Language, nullable=True),
     Column("size", sa.BigInteger, nullable=False),
     Column("sha256", sa.Text, nullable=False),
     # Its bytes, as long as it is queued.

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import httpx
 
-from runtime.egress.limits import EgressError, Limits
+from runtime.egress.limits import EgressError, Limits, TooLongError
 
 PIECE_BYTES = 65536
 
@@ -71,7 +71,7 @@ class Capped(httpx.AsyncByteStream):
             raise EgressError("answers with a damaged body") from error
 
     def _too_long(self) -> EgressError:
-        return EgressError(f"answers with more than {self._limit} bytes")
+        return TooLongError(f"answers with more than {self._limit} bytes")
 
 
 def plain(headers: httpx.Headers) -> list[tuple[bytes, bytes]]:

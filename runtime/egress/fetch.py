@@ -9,7 +9,7 @@ from urllib.parse import urljoin
 import httpx
 
 from runtime.egress.addresses import Network
-from runtime.egress.limits import USUAL, EgressError, Limits
+from runtime.egress.limits import USUAL, EgressError, Limits, TooSlowError
 from runtime.egress.transport import UNREACHABLE, GuardedTransport, Resolve, resolve
 from runtime.egress.urls import PORTS, SCHEMES, Target
 
@@ -79,7 +79,7 @@ class Egress:
             async with asyncio.timeout(self._seconds):
                 return await self._followed(target, method, sent, content, redirects)
         except TimeoutError as error:
-            raise EgressError(f"did not answer within {self._seconds:g} seconds") from error
+            raise TooSlowError(f"did not answer within {self._seconds:g} seconds") from error
         except httpx.TransportError as error:
             raise EgressError(UNREACHABLE) from error
 

@@ -7,6 +7,14 @@ class EgressError(Exception):
     """A request that was not made, or not finished. The message names no address, so it can be shown to a tenant."""
 
 
+class TooLongError(EgressError):
+    """The answer has more bytes than it may."""
+
+
+class TooSlowError(EgressError):
+    """The answer was not there in time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """`body_bytes` counts what is left after decompression; `seconds` holds for everything, redirects included."""

@@ -26,6 +26,7 @@ REGISTERED_FOR_LATER = {"Priority"}
 
 WORDS = {
     "Generated.causes": "kinds of failures",
+    "EndCrawlInput.error": "the kind of a failure",
     "PublishInput.error": "the kind of a failure",
     "SwitchInput.error": "a kind of failure",
     "Prepared.rule": "the name of a policy's topic",

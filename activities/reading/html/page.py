@@ -35,15 +35,20 @@ _NESTING = re.compile(
 
 def read_html(text: str, limits: Limits, *, whole: bool = False) -> Reading:
     """Read a page; without its boilerplate unless `whole`, or unless nothing would be left."""
-    if _depth(text) > MAX_DEPTH:
-        raise UnreadableError(Reason.DAMAGED, "The page is nested deeper than any browser shows. Save it anew.")
-    page = LexborHTMLParser(text)
+    page = parsed(text)
     writer = _Writer(page, limits, whole=whole)
     if not writer.out and not whole:
         writer = _Writer(page, limits, whole=True)
     named = page.css_first("head title")
     title = " ".join(clean(named.text(deep=True)).split()) if named else ""
     return Reading(str(writer.out), "text/html", title or writer.out.title, notes=writer.notes())
+
+
+def parsed(text: str) -> LexborHTMLParser:
+    """The tree of a page's elements. Raises UnreadableError (DAMAGED) where making it would take too long."""
+    if _depth(text) > MAX_DEPTH:
+        raise UnreadableError(Reason.DAMAGED, "The page is nested deeper than any browser shows. Save it anew.")
+    return LexborHTMLParser(text)
 
 
 def _depth(text: str) -> int:

@@ -38,6 +38,8 @@ KINDS = {
     "answered_by": "member_id",
     "questions": "question_id",
     "pairs": "chunk_id",
+    "of": "crawl_id",
+    "only": "page_id",
     "owner": "member_id",
     "target": "member_id",
     "vectors": "chunk_id",

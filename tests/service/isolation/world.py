@@ -9,12 +9,16 @@ from uuid import UUID, uuid4
 import sqlalchemy as sa
 from pyotp import TOTP
 
+from models.contracts.crawl import AddressKind, CrawlMode
 from models.contracts.knowledge import Usage
 from models.contracts.policy import Policy, Topic
 from models.contracts.settings import Budgets
 from models.contracts.usage import CallOutcome, ModelCall, Purpose, Spender
-from models.repositories import drafts, gaps, knowledge_health, policies, usage
+from models.repositories import crawl_pages, crawls, drafts, gaps, knowledge_health, policies, usage
+from models.repositories.crawl_pages import Address
+from models.repositories.crawls import Definition
 from models.tables import chunks, gap_questions, mails, one_time_tokens
+from models.tables import crawl_pages as page_table
 from models.tables import gaps as gap_table
 from runtime.database import Database, TenantTx
 from runtime.embedded import Servers
@@ -100,6 +104,7 @@ async def fill(database: Database, side: Side) -> None:
         )
         ids["draft_id"] = str(draft)
         await lack(tx, ids)
+        await crawl(tx, side)
         rules = Policy(topics=(Topic(name="fraud", phrases=(f"{side.marker} fraud",)),))
         await policies.put(tx, rules, note=f"{side.marker} note")
 
@@ -112,6 +117,17 @@ async def lack(tx: TenantTx, ids: dict[str, str]) -> None:
     ids["gap_id"] = str(await tx.connection.scalar(sa.select(gap_table.c.id)))
     two = (await tx.connection.scalars(sa.select(chunks.c.id).order_by(chunks.c.id).limit(2))).all()
     await knowledge_health.put_contradictions(tx, [(two[0], two[1])])
+
+
+async def crawl(tx: TenantTx, side: Side) -> None:
+    """A site that is crawled: queued, with an address that nobody has asked for yet."""
+    url = f"https://{side.marker}.example/"
+    definition = Definition(url=url, mode=CrawlMode.SITE, max_pages=1, max_depth=1)
+    found = await crawls.put(tx, UUID(side.ids["source_id"]), definition)
+    assert found is not None
+    side.ids["crawl_id"] = str(found)
+    await crawl_pages.add(tx, found, [Address(url, AddressKind.PAGE, 0)])
+    side.ids["page_id"] = str(await tx.connection.scalar(sa.select(page_table.c.id)))
 
 
 async def sign_in(database: Database, side: Side) -> None:

@@ -1,0 +1,1 @@
+"""Sites as knowledge: which of their addresses are asked for, how politely, and what is made of the answers."""
