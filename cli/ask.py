@@ -50,6 +50,11 @@ def print_reply(reply: dict[str, Any]) -> None:
         console.print(f"  source: {place}", style="dim", markup=False)
 
 
+def place_of(passage: dict[str, Any]) -> str:
+    """Its page and the headings above it. A page's first heading is often its title."""
+    return " > ".join(dict.fromkeys(filter(None, (passage["title"], *passage["heading"].split(" > ")))))
+
+
 def print_explanation(why: dict[str, Any]) -> None:
     """Everything that led to the answer, in the order in which it was found out."""
     from rich.table import Table
@@ -61,8 +66,7 @@ def print_explanation(why: dict[str, Any]) -> None:
     console.print("features: " + ", ".join(f"{name} {value:.3f}" for name, value in why["features"].items()))
     passages = Table("passage", "similarity", "score", box=None)
     for passage in why["passages"]:
-        place = " > ".join(part for part in (passage["title"], passage["heading"]) if part)
-        passages.add_row(place, f"{passage['similarity']:.3f}", f"{passage['score']:.4f}")
+        passages.add_row(place_of(passage), f"{passage['similarity']:.3f}", f"{passage['score']:.4f}")
     console.print(passages)
     for message in why["prompt"]:
         console.print(f"--- {message['role']}", style="dim")

@@ -7,6 +7,7 @@ import typer
 from rich.markup import escape
 from rich.table import Column, Table
 
+from cli.ask import place_of
 from cli.context import FAILED, AsJson, console, print_json
 from cli.remote import remote
 from models.contracts.enums import FileStatus
@@ -93,9 +94,7 @@ def search(
         console.print("Nothing was found.")
         return
     for passage in found["passages"]:
-        # A page's first heading is often its title.
-        place = " > ".join(dict.fromkeys(filter(None, (passage["title"], *passage["heading"].split(" > ")))))
-        console.print(f"{passage['similarity']:.2f}  {place}", style="bold", markup=False)
+        console.print(f"{passage['similarity']:.2f}  {place_of(passage)}", style="bold", markup=False)
         console.print(passage["text"] + "\n", markup=False)
     console.print(f"An answer is in the first one with probability {found['confidence']:.2f}.")
 
