@@ -26,6 +26,7 @@ from activities.privacy.erase import Erase
 from activities.privacy.retain import Retain
 from activities.privacy.tenant_deletion import TenantDeletion
 from activities.privacy.tenant_export import TenantExport
+from activities.provider.errors import ProviderError
 from activities.reading.port import Limits
 from activities.reading.process import ProcessReader
 from activities.reranking.port import Reranker
@@ -129,14 +130,18 @@ async def tools(settings: Settings, client: Client) -> AsyncIterator[Tools]:
 
 
 async def workers(settings: Settings, tools: Tools) -> list[Worker]:
-    """One worker a queue, none of them started. Loads the classifier first: a worker that polls can answer."""
+    """One worker a queue, none of them started. Loads the classifier first: a worker that polls can answer. Raises
+    OperatorError when the embedding server is away: whoever supervises the worker starts it again."""
     client, database = tools.client, tools.database
     classifier = classifier_for(
         tools.embedder,
         Home.at(settings.data_dir).root / "cache",
         model=tools.routes.chat(Purpose.UNDERSTAND) if settings.llm_understands else None,
     )
-    await classifier.load()
+    try:
+        await classifier.load()
+    except ProviderError as error:
+        raise OperatorError(f"the embedding model cannot be used ({error}): see MAINSTAY_EMBEDDING_URL") from None
     grace = timedelta(seconds=settings.drain_seconds)
     retriever = Retriever(database, tools.spaces, tools.reranker)
     write = Write(tools.embedder, tools.routes, settings.llm_turn_seconds)

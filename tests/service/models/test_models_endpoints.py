@@ -1,6 +1,7 @@
 """The same knowledge by the embedded model, by Ollama's protocol and by OpenAI's: only the environment differs."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -9,10 +10,15 @@ from activities.retrieval.retrieve import Retriever
 from benchmarks import model_servers
 from models.contracts.enums import Language
 from models.contracts.knowledge import Retrieval
+from models.payload_keys import connected
 from runtime import settings
 from runtime.database import Database
+from runtime.embedded import Servers
+from runtime.errors import OperatorError
+from tests.service.api.house import settings_of
 from tests.service.conftest import new_tenant
 from tests.service.library import open_library, page
+from worker.build import tools, workers
 
 PAGES = (
     page("delivery", "# Delivery\n\nDelivery to Astana takes 2 days and costs 1,490 ₸."),
@@ -45,6 +51,19 @@ async def found(database: Database) -> Retrieval:
     found = await retriever.find(library.tenant, QUESTION, Language.EN, outgoing=QUESTION)
     await embedder.close()
     return found
+
+
+async def test_a_worker_says_that_its_embedding_server_is_not_there(servers: Servers, tmp_path: Path) -> None:
+    settings = settings_of(
+        servers,
+        data_dir=tmp_path,
+        embedding_provider="openai",
+        embedding_url="http://127.0.0.1:9/v1",
+        embedding_model="nobody-s",
+    )
+    async with connected(settings) as client, tools(settings, client) as held:
+        with pytest.raises(OperatorError, match="MAINSTAY_EMBEDDING_URL"):
+            await workers(settings, held)
 
 
 async def test_search_and_confidence_are_the_same_whoever_embeds(
