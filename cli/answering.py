@@ -14,7 +14,6 @@ from activities.generation.extractive import excerpt
 from activities.generation.port import GenerateRequest
 from activities.generation.prompt import messages_for
 from activities.provider.errors import ProviderError
-from activities.retrieval.confidence import features
 from activities.retrieval.retrieve import Retriever
 from activities.routes.build import Routes
 from activities.routes.metering import Meter, metered
@@ -24,7 +23,6 @@ from activities.turn.manners import rules_of
 from activities.turn.record import CITED, citation
 from activities.turn.write import Write, Written
 from activities.understanding.choice import classifier_for
-from activities.understanding.classify import core
 from activities.usage.counted import counted_embedders, counted_reranker
 from activities.usage.ledger import open_ledger
 from api.answering import OpenAnswerer
@@ -205,7 +203,6 @@ def _answered(asked: Asked, understood: Understood, decision: Decision, trail: T
 
 def _explained(asked: Asked, understood: Understood, decision: Decision, trail: Trail, meter: Meter) -> Explanation:
     assistant, written = asked.chosen.assistant, trail.written
-    computed = features(core(asked.text), trail.found.passages)
     shown = ("chunk_id", "title", "heading", "text", "language", "similarity", "score")
     coverage = coverage_of(trail.found.confidence, assistant)
     return Explanation(
@@ -216,7 +213,7 @@ def _explained(asked: Asked, understood: Understood, decision: Decision, trail: 
         coverage=coverage,
         answer_at=assistant.answer_at,
         unsure_at=assistant.unsure_at,
-        features={} if computed is None else {name: float(value) for name, value in computed._asdict().items()},
+        features=trail.found.features,
         passages=tuple(
             FoundPassage(**{name: getattr(passage, name) for name in shown}) for passage in trail.found.passages
         ),

@@ -67,6 +67,33 @@ def content_stems(text: str) -> list[str]:
     return [stem(word) for word in words(text) if len(word) > 1 and word not in STOP_WORDS]
 
 
+_FOLDED_ENDING = re.compile(
+    r"(?:лары|лери|дары|дери|тары|тери|сыздар|сиздер|ынын|инин|ыныз|иниз|иями|остями|"
+    r"сыз|сиз|лык|лик|лар|лер|дар|дер|тар|тер|нын|нин|дын|дин|тын|тин|ган|ген|кан|кен|дан|ден|тан|тен|нан|нен|мен|бен|"
+    r"пен|ями|ами|ого|его|ому|ему|ыми|ими|иях|ешь|ете|ить|ать|ять|еть|"
+    r"сы|си|га|ге|ка|ке|на|не|да|де|та|те|ды|ди|ты|ти|ны|ни|ах|ях|еи|ои|ии|ыи|ая|яя|ое|ее|ые|ие|ую|юю|ов|ев|ам|ям|ом|"
+    r"ем|ия|ию|ся|сь|ет|ют|ут|ит|ат|ят|ла|ло|ли|"
+    r"а|я|о|е|у|ю|ы|и|ь|л|к|м|н)$"
+)
+"""Those of both languages, where Kazakh is typed on a Russian keyboard. It puts endings one after the other."""
+_SHORT_ENDING = 2
+
+
+def folded_stem(word: str) -> str:
+    """The stem of a lower-case word without Kazakh letters, in Latin letters: кітапты, китаптан → kitap."""
+    if word[0] < "Ѐ":
+        return stem(word)
+    word = word.replace("й", "и")
+    for _ in range(2):
+        match = _FOLDED_ENDING.search(word)
+        if match is None or match.start() < _SHORTEST_STEM:
+            break
+        if match.start() == _SHORTEST_STEM and len(match[0]) > _SHORT_ENDING:
+            break
+        word = word[: match.start()]
+    return romanised(word[:_CYRILLIC_PREFIX])
+
+
 _ROMAN = str.maketrans(
     dict(
         zip(

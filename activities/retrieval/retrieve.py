@@ -8,7 +8,8 @@ from uuid import UUID
 from activities.embedding.port import Vector
 from activities.embedding.spaces import Spaces
 from activities.reranking.port import Reranker, reranked
-from activities.retrieval.confidence import confidence
+from activities.retrieval.confidence import judged
+from activities.understanding.language import detect
 from models.contracts.enums import Language
 from models.contracts.knowledge import Retrieval
 from models.repositories import retrieval
@@ -16,6 +17,8 @@ from runtime.database import TenantTx
 
 RERANKED = 20
 """Passages that the reranker reads: as many as each half of the search contributes."""
+CONSIDERED = 10
+"""Passages among which the one to quote is looked for."""
 
 
 class Records(Protocol):
@@ -45,13 +48,13 @@ class Retriever:
         tags: Sequence[str] | None = None,
         limit: int = 5,
     ) -> Retrieval:
-        """The best `limit` passages for `question`; `outgoing` is what models may see of it, `usual` its
+        """The best `limit` passages for `question`, the one to quote first; `outgoing` is what models may see of it, `usual` its
         vector by the usual embedder, where that is known already.
 
         Raises ProviderError when the question cannot be embedded.
         """
         spaces = self._spaces
-        candidates = limit if self._reranker is None else max(limit, RERANKED)
+        candidates = max(limit, CONSIDERED if self._reranker is None else RERANKED)
         space = self._last.get(tenant_id, spaces.usual)
         while True:
             vector = usual if usual and space == spaces.usual else await spaces.by_id[space].embed_query(outgoing)
@@ -65,4 +68,5 @@ class Retriever:
         if self._reranker is not None:
             found = await reranked(self._reranker, outgoing, found)
         model = spaces.by_id[space].space.family
-        return Retrieval(passages=tuple(found[:limit]), confidence=confidence(question, found[:limit], model))
+        best = judged(question, language or detect(question), vector, found[:CONSIDERED], model)
+        return best.model_copy(update={"passages": best.passages[:limit]})

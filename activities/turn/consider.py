@@ -12,7 +12,6 @@ import structlog
 
 from activities import policy
 from activities.embedding.port import Embedder, Vector
-from activities.generation.extractive import best_passage
 from activities.generation.port import ChatModel
 from activities.guards import orders
 from activities.language.sentences import sentences
@@ -117,10 +116,7 @@ class Consider:
             return None
         if found.confidence < asked.chosen.assistant.answer_at and follow_up.leans_on_context(question):
             found = await self._with_what_it_follows(asked, question, language, found)
-        # Only here are similarities known.
-        best = best_passage(question, language, found.passages)
-        ranked = sorted(found.passages, key=lambda passage: passage is not best)
-        return found.model_copy(update={"passages": tuple(ranked)})
+        return found
 
     async def _meaning(self, asked: Asked, outgoing: str, vector: Vector | None) -> Understanding:
         """What the words mean; the tenant's own words for an opt-out say so whatever the classifier thinks."""
@@ -182,7 +178,8 @@ class Consider:
         passages = orders.readable(found.passages)
         # The confidence is the first passage's: with that one gone, nothing is known.
         first_stays = passages[:1] and passages[0].chunk_id == found.passages[0].chunk_id
-        return Retrieval(passages=tuple(passages), confidence=found.confidence if first_stays else 0.0)
+        confidence = found.confidence if first_stays else 0.0
+        return found.model_copy(update={"passages": tuple(passages), "confidence": confidence})
 
     async def _embed(self, text: str) -> Vector | None:
         try:

@@ -38,10 +38,12 @@ class Passage(Frozen):
 
 
 class Retrieval(Frozen):
-    """Ranked passages with one calibrated figure: the probability (0..1) that the first one answers."""
+    """Ranked passages with one calibrated figure: the probability (0..1) that the first one answers, and what it was
+    computed from."""
 
     passages: tuple[Passage, ...] = ()
     confidence: float = 0.0
+    features: dict[str, float] = {}
 
 
 class Usage(Frozen):

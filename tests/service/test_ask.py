@@ -148,7 +148,7 @@ async def test_an_explanation_shows_what_was_found_and_what_the_model_was_told_m
     assert why["passages"][0]["title"] == "Delivery"
     assert 0 < why["passages"][0]["similarity"] <= 1
     assert "question" in why["understanding"]["intents"]
-    assert {"cosine", "margin", "overlap"} <= why["features"].keys()
+    assert {"cosine", "margin", "near"} <= why["features"].keys()
     assert why["milliseconds"].keys() == {"understand", "embedding", "search", "write", "total"}
     assert "confidence" in why["why"]
     prompt = why["prompt"][-1]["text"]

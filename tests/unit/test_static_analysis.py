@@ -79,7 +79,7 @@ SILENCED = {
     ("S105", "models/repositories/passes.py"): "what a key is called",
     ("S311", "activities/routes/endpoint.py"): "spreads load",
     ("S311", "activities/turn/write.py"): "jitter of a pause",
-    ("S311", "benchmarks/fit_confidence.py"): "a reproducible sample",
+    ("S311", "benchmarks/decision_cases.py"): "a reproducible sample",
     ("S311", "worker/parking.py"): "spreads runs over time",
     ("S314", "activities/reading/office/package.py"): "what it is parsed into refuses declarations",
     ("S603", "runtime/embedded/guard.py"): "starts our own servers, from our own package",
