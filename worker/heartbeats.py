@@ -12,7 +12,8 @@ BEATS_PER_TIMEOUT = 3
 class Heartbeats(Interceptor):
     """Beats while an activity runs, if its policy has a heartbeat timeout. Quick ones end before the first beat.
 
-    Not for long activities: theirs beat with their progress, so that one that hangs is noticed too.
+    For activities whose every wait has a time limit of its own (of the database, of a provider, of the process that
+    reads a file): they cannot hang. Others beat with their progress, so that one that hangs is noticed too.
     """
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002

@@ -1,8 +1,6 @@
 """The steps of a re-index: fill the target space beside the one that is searched, switch when it is complete, drop the
 old vectors. Documents that come meanwhile get vectors in both (see `Spaces.wanted`)."""
 
-from uuid import UUID
-
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
@@ -48,11 +46,9 @@ class ReindexSteps:
 
     @activity.defn(name=FILL_SPACE.name)
     async def fill_space(self, given: FillInput) -> Filled:
-        """See FillInput. Heartbeats carry where it is: another worker goes on there."""
+        """See FillInput. Whoever takes over from a killed worker passes by what has its vector."""
         with classified():
-            place = next(iter(activity.info().heartbeat_details), None)
-            after = given.after if place is None else UUID(place)
-            return await fill_space(self._database, self._spaces, given.model_copy(update={"after": after}))
+            return await fill_space(self._database, self._spaces, given)
 
     @activity.defn(name=SWITCH_SPACE.name)
     async def switch_space(self, given: SwitchInput) -> Switched:
@@ -95,6 +91,4 @@ async def fill_space(database: Database, spaces: Spaces, given: FillInput) -> Fi
             embedded += len(batch)
         after = last
         looked += STORED_TOGETHER
-        if activity.in_activity():
-            activity.heartbeat(str(after))
     return Filled(chunks=embedded, after=after)

@@ -69,8 +69,8 @@ async def is_ready(http: httpx.AsyncClient) -> bool:
 class WorkerProcess:
     """`mainstay worker`, looking for unaccepted messages every second."""
 
-    def __init__(self, servers: Servers) -> None:
-        self.environment = environment(servers, reconcile_seconds=1)
+    def __init__(self, servers: Servers, **chosen: object) -> None:
+        self.environment = environment(servers, reconcile_seconds=1, **chosen)
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
