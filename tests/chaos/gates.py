@@ -7,8 +7,8 @@ transaction, and the server tells which process it serves. There are two kinds o
 - `writing`: a statement has run, the transaction is open. A process killed here leaves nothing behind.
 - `written`: COMMIT was sent and is under way. A process killed here has written, and will never know it.
 
-Steps that only read are held by an exclusive lock on a table that nobody else reads at that moment; the middle of a
-generation by the model server, which is ours.
+Steps that only read are held by an exclusive lock on a table that they read, or whoever else comes to it first; the
+middle of a generation by the model server, which is ours.
 """
 
 import asyncio
