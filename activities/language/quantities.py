@@ -156,3 +156,21 @@ def _unit_at(text: str, position: int) -> str:
 def _sign_before(text: str, position: int) -> str:
     match = _SIGN_BEFORE.search(text, max(0, position - 3), position)
     return match[1] if match else ""
+
+
+_SPANS = frozenset({"minute", "hour", "day", "week", "month", "year"})
+
+
+def span_of(word: str) -> str | None:
+    """The unit of time that a lower-case word names: "per day" has one without a number."""
+    unit = _unit_at(word, 0) if _UNIT.fullmatch(word) else ""
+    return unit if unit in _SPANS else None
+
+
+def is_quantity_word(word: str) -> bool:
+    """Whether a lower-case word is a number, a unit or a day, which `quantities` reads."""
+    return (
+        word in _WORD_VALUES
+        or word in _KAZAKH_WORD_VALUES
+        or bool(_UNIT.fullmatch(word) or _CALENDAR_WORD.fullmatch(word))
+    )

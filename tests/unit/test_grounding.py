@@ -94,6 +94,12 @@ async def test_an_answer_with_something_of_its_own_is_not(answer: str, reason: s
         "[here](javascript:alert)",
         "[here](ftp://altyn.example/delivery)",
         "mailto:help@evil.example",
+        "evil[.]example",
+        "evil (dot) example",
+        "evil dot example",
+        "hxxps://evil[.]example/x",
+        "help [at] evil.example",
+        "evil точка рф",
     ],
 )
 async def test_no_link_of_its_own_however_it_is_written(link: str) -> None:
@@ -123,6 +129,20 @@ async def test_a_number_of_the_question_is_no_evidence_unless_it_names_an_order(
     assert (await grounded("Delivery of 204518 costs 990 ₸.", "Where is 204518?")).grounded
 
 
+@pytest.mark.parametrize(
+    ("answer", "ok"),
+    [
+        ("Call +7 (727) 350-12-34.", True),
+        ("Call 8 727 350 12 34.", True),
+        ("Call +7 727 350 34 12.", False),
+        ("Call 350 727 12 34.", False),
+    ],
+)
+async def test_a_phone_number_stands_as_a_whole(answer: str, *, ok: bool) -> None:
+    known = passage("Call +7 727 350 12 34, extension 12, or 34 at night.", Language.EN)
+    assert ("phone" not in (await grounded(answer, passages=(known,))).reasons) is ok
+
+
 async def test_a_claim_in_another_language_needs_an_embedder() -> None:
     found = await check("Доставка в Алматы занимает 1 день.", ENGLISH, "", language=Language.RU)
     assert found.reasons == ("claim",)
@@ -139,7 +159,9 @@ async def test_a_verbatim_quote_is_always_grounded(chosen: set[str]) -> None:
 @given(st.lists(st.text("абвг дежз 1234567890%.,", min_size=1, max_size=60), min_size=1, max_size=6), st.data())
 async def test_a_whole_passage_is_grounded_in_itself(sentences: list[str], data: st.DataObject) -> None:
     text = "\n".join(sentences)
-    answer = data.draw(st.sampled_from([line for line in text.split("\n") if line.strip()] or ["1"]))
+    lines = [line for line in sentences if line.strip()]
+    assume(lines)
+    answer = data.draw(st.sampled_from(lines))
     assume(any(character.isalnum() for character in answer))
     found = await grounded(answer, passages=(passage(text, Language.RU),))
     assert found.grounded or found.reasons == ("empty",)
