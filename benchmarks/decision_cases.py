@@ -94,7 +94,7 @@ class Vectors:
 
 
 def company_cases(*, held: bool) -> Iterator[Case]:
-    """Each question of all the company's pages, and of one page alone: the one that answers it, or any."""
+    """Each question of all the company's pages, of one page alone, and of one passage: what answers it, or any."""
     for path in sorted(COMPANIES.glob("*.yaml")):
         if (path.stem in HELD) is not held:
             continue
@@ -106,11 +106,15 @@ def company_cases(*, held: bool) -> Iterator[Case]:
             wanted = answer["holds"]
             holding = tuple(dict.fromkeys(chunk.document for chunk in everything if _holds(chunk.text, wanted)))
             for question in answer["say"]:
-                yield Case(f"{path.stem}, one page", question, pages[holding[0]], holding, wanted)
+                page = pages[holding[0]]
+                passage = next(chunk for chunk in page if _holds(chunk.text, wanted))
+                yield Case(f"{path.stem}, one page", question, page, holding, wanted)
+                yield Case(f"{path.stem}, one passage", question, (passage,), holding, wanted)
                 yield Case(f"{path.stem}, {detect(question)}", question, everything, holding, wanted)
         for question in (*company["uncovered"]["named"], *company["uncovered"]["foreign"]):
             yield Case(f"{path.stem}, {detect(question)}", question, everything, ())
             yield Case(f"{path.stem}, one page", question, chosen.choice(list(pages.values())), ())
+            yield Case(f"{path.stem}, one passage", question, (chosen.choice(everything),), ())
 
 
 def _holds(text: str, wanted: str) -> bool:

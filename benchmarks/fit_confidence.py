@@ -78,10 +78,12 @@ def merits(judged: list[Judged]) -> Array:
     return scaled
 
 
-async def usual(vectors: Vectors) -> list[float]:
-    """The mean of the vectors of what customers write to any company."""
-    asked = await vectors.of([plain(sentence) for sentence in dict.fromkeys(examples.load().sentences)], query=True)
-    return [round(float(value), 5) for value in asked.mean(axis=0)]
+async def means(cases: list[Case], vectors: Vectors) -> dict[str, list[float]]:
+    """The means of the vectors of what customers write to any company, and of the companies' passages."""
+    asked = [plain(sentence) for sentence in dict.fromkeys(examples.load().sentences)]
+    written = list(dict.fromkeys(chunk.embedded for case in cases for chunk in case.pool))
+    found = {"questions": await vectors.of(asked, query=True), "passages": await vectors.of(written, query=False)}
+    return {name: [round(float(value), 5) for value in each.mean(axis=0)] for name, each in found.items()}
 
 
 def features(judged: list[Judged]) -> Array:
@@ -108,10 +110,10 @@ def report(title: str, judged: list[Judged], coefficients: Array, intercept: flo
         )
 
 
-def write(file: Path, coefficients: Array, intercept: float, centre: list[float]) -> None:
+def write(file: Path, coefficients: Array, intercept: float, centres: dict[str, list[float]]) -> None:
     named = {name: round(float(value), 3) for name, value in zip(Features._fields, coefficients, strict=True)}
-    content = {"coefficients": named, "intercept": round(intercept, 3), "usual": centre}
-    file.write_text(json.dumps(content, indent=None) + "\n", "utf-8")
+    content = {"coefficients": named, "intercept": round(intercept, 3), **centres}
+    file.write_text(json.dumps(content) + "\n", "utf-8")
     confidence.fit_of.cache_clear()
 
 
@@ -119,16 +121,19 @@ async def main() -> None:
     embedder, _ = configured(load())
     vectors = Vectors(embedder)
     file = FITS / f"{vectors.model}.json"
-    # The features need to know what is usual before there is a fit.
-    write(file, np.zeros(len(Features._fields)), 0.0, await usual(vectors))
-    fitted = await judge([*sample_cases("fit"), *company_cases(held=False)], vectors)
+    cases = [*sample_cases("fit"), *company_cases(held=False)]
+    centres = await means(cases, vectors)
+    # The features need the means before there is a fit.
+    write(file, np.zeros(len(Features._fields)), 0.0, centres)
+    fitted = await judge(cases, vectors)
     held = await judge([*sample_cases("held"), *company_cases(held=True)], vectors)
     vectors.save()
     for name, value in zip(MERITS, merits(fitted), strict=True):
-        print(f"{name.upper()} = {value:.4f}")
+        print(f"{name.upper()} = {value:.3f}")
     coefficients, intercept = fit(features(fitted), np.array([entry.right for entry in fitted], float))
-    write(file, coefficients, intercept, await usual(vectors))
-    print(file.read_text("utf-8").split('"usual"')[0])
+    write(file, coefficients, intercept, centres)
+    for name, value in zip((*Features._fields, "intercept"), (*coefficients, intercept), strict=True):
+        print(f"{name:14} {value:7.2f}")
     report("fitted on", fitted, coefficients, intercept)
     report("held out", held, coefficients, intercept)
 

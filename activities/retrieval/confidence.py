@@ -1,9 +1,8 @@
 """How likely it is that what was found answers the question.
 
-A cosine of the embedded model alone cannot tell: irrelevant passages reach 0.82 to 0.88. What tells is the cosine
-together with how like the question is to any question, how far the passage stands above the others found, how much of
-what the question names stands together in it, and whether it holds the kind of thing that is asked for. A logistic model
-over those was fitted by `benchmarks/fit_confidence.py`; docs/decisions/0048 says on what, and how often it errs.
+A cosine of the embedded model alone cannot tell: irrelevant passages reach 0.82 to 0.88. What tells is how far it stands
+above those of other passages, how much of what the question names stands together in the passage, whether it holds the
+kind of thing that is asked for, and how usual the question is. A logistic model over those was fitted by `benchmarks/fit_confidence.py`; docs/decisions/0048 says on what, and how often it errs.
 """
 
 import json
@@ -28,24 +27,20 @@ FITS = resources.files(__package__) / "fits"
 """A file for each embedding model, whose cosines it belongs to."""
 
 _ENOUGH_WORDS = 5
-_ENOUGH_OTHERS = 2
-USUAL_MARGIN = 0.025
-"""Counts where fewer than two other passages are found: a tenant with one page has nothing to stand above."""
+_IMAGINED = 3
+"""Passages of any company that are imagined beside those found, so that a tenant with one page has what to stand above."""
 
 
 class Features(NamedTuple):
-    """What the model looks at. All but `cosine`, `usual` and `margin` lie in 0..1."""
+    """What the model looks at. All but `usual` and `margin` lie in 0..1."""
 
-    cosine: float
-    """Similarity of the passage that would be quoted."""
     usual: float
     """Similarity of the question to the mean of what customers write: what hardly anybody asks is hardly ever answered."""
     margin: float
-    """How far the passage stands above the mean of the others found."""
+    """How far in cosine the passage that would be quoted stands above the mean of others: those found, and what any
+    company's passages would be to this question."""
     near: float
     """Share of what the question names that a sentence of the passage and its headings hold, rare words weighing more."""
-    heading: float
-    """The same of its headings alone."""
     lacks: float
     """1 when the question asks for a price, a time, a place … and the passage holds none."""
     same_language: float
@@ -56,17 +51,20 @@ class Features(NamedTuple):
 
 
 class Fit(NamedTuple):
-    """A logistic model. `usual` is the mean of questions' vectors, None where nothing is known of a model's cosines."""
+    """A logistic model, and what its features need: the means of the vectors of what customers write and of passages of
+    other companies, both empty where nothing is known of a model's cosines."""
 
     coefficients: Features
     intercept: float
-    usual: Vector | None
+    questions: Vector
+    passages: Vector
 
 
 BY_WORDS = Fit(
-    Features(cosine=0, usual=0, margin=0, near=10.0, heading=1.0, lacks=-3.0, same_language=0, words=1.0, kazakh=0),
+    Features(usual=0, margin=0, near=11.0, lacks=-3.0, same_language=0, words=1.0, kazakh=0),
     intercept=-7.0,
-    usual=None,
+    questions=[],
+    passages=[],
 )
 """For a model without a fit: only words count. It answers where a sentence holds nearly every word of the question, and
 asks back or a person otherwise."""
@@ -83,13 +81,11 @@ def judged(question: str, language: Language, vector: Vector, passages: Sequence
     read = Question.read(question)
     order = ranked(read, language, passages)
     best, evidence = order[0]
-    others = [passage.similarity for passage, _ in order[1:]]
+    others = [passage.similarity for passage, _ in order[1:]] + [_dot(vector, fit.passages)] * _IMAGINED
     found = Features(
-        cosine=best.similarity,
-        usual=_dot(vector, fit.usual) if fit.usual else 0.0,
-        margin=best.similarity - sum(others) / len(others) if len(others) >= _ENOUGH_OTHERS else USUAL_MARGIN,
+        usual=_dot(vector, fit.questions),
+        margin=best.similarity - sum(others) / len(others),
         near=evidence.near,
-        heading=evidence.heading,
         lacks=evidence.lacks,
         same_language=float(best.language is language),
         words=min(len(read.terms), _ENOUGH_WORDS) / _ENOUGH_WORDS,
@@ -110,8 +106,8 @@ def fit_of(model: str) -> Fit:
     if not file.is_file():
         return BY_WORDS
     read = json.loads(file.read_text("utf-8"))
-    return Fit(Features(**read["coefficients"]), read["intercept"], read["usual"])
+    return Fit(Features(**read["coefficients"]), read["intercept"], read["questions"], read["passages"])
 
 
 def _dot(one: Vector, other: Vector) -> float:
-    return sum(left * right for left, right in zip(one, other, strict=True))
+    return sum(left * right for left, right in zip(one, other, strict=False))

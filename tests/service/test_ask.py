@@ -148,7 +148,7 @@ async def test_an_explanation_shows_what_was_found_and_what_the_model_was_told_m
     assert why["passages"][0]["title"] == "Delivery"
     assert 0 < why["passages"][0]["similarity"] <= 1
     assert "question" in why["understanding"]["intents"]
-    assert {"cosine", "margin", "near"} <= why["features"].keys()
+    assert {"margin", "near", "usual"} <= why["features"].keys()
     assert why["milliseconds"].keys() == {"understand", "embedding", "search", "write", "total"}
     assert "confidence" in why["why"]
     prompt = why["prompt"][-1]["text"]
@@ -285,7 +285,7 @@ async def test_what_is_embedded_is_in_the_ledger_of_whoever_had_it_embedded(alty
     assert embedded["prompt_tokens"] > embedded["calls"] > 1
     assert embedded["cost"] == 0
     purposes = (await altyn.get("/v1/usage?group_by=purpose")).json()["rows"]
-    assert {"answer", "embed"} <= {row["key"] for row in purposes}
+    assert "embed" in {row["key"] for row in purposes}
 
 
 async def test_over_budget_the_page_is_quoted_and_a_warning_was_heard(altyn: Company, llmock: LLMock) -> None:
