@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import pairwise
+from itertools import pairwise, product
 
 from activities.language.quantities import Quantity, is_quantity_word, quantities, span_of
 from activities.language.relations import Relation, compares, denies, plainly, relates, relations
@@ -16,16 +16,19 @@ from activities.language.sentences import sentences
 from activities.language.terms import STOP_WORDS, stem, words
 
 _LIGHT = (
-    "able available between charge charged cost costs price allow allowed arrive arrives be become certainly come comes do during exactly get gets give given "
+    "able available company company's include includes contain contains has offers between charge charged cost costs price allow allowed arrive arrives be become certainly come comes do during exactly get gets give given "
     "goes happen happens just kept let may need needs order orders our please possible reach reaches receive sure take "
     "takes taken that still then there use used via want within per you yes sorry correct according "
-    "возможно возможности вы да доступен доступна доступно достаточно занимает занимают занять затем заказ заказа заказе "
+    "компания компании возможно возможности вы да доступен доступна доступно достаточно включает входит входят займет займут длится действует являются занимает занимают занять затем заказ заказа заказе "
     "извините конечно котор которая которые который можете можно необходимо нужен нужна нужно понадобится получите "
     "потом потребуется рамках случае составляет составит вашу обойдется цена стоимость вашей вашего вашем вашими свою спасибо стоит стоить течение требуется является "
-    "аласыз аламыз ала баға бағасы құны алады алу алуға болады болып беріледі бере бойы бойынша жасауға жасауды жасау істейді керек құрайды мүмкін "
+    "кіреді кіретін аласыз аламыз ала баға бағасы құны алады алу алуға болады болып беріледі бере бойы бойынша жасауға жасауды жасау істейді керек құрайды мүмкін "
     "осылай содан тұрады уақытта үшін ішінде жатыр тапсырыс тапсырысқа тапсырысты иә әрине сіздің өтінеміз"
 )
 _ALIKE = (
+    "bring brought|keep kept|buy bought|send sent|make made|write written|choose chosen|break broken|lose lost"
+    "|leave left|sell sold|tell told|hold held|wear worn|eat eaten|find found|build built|spend spent|drive driven"
+    "|speak spoken|show shown|put placed|meet met|"
     "parcel package shipment order delivery|goods item items product products|customer client buyer you"
     "|money refund refunded|pays paid pay payment|change alter edit|erase delete wipe|begin start|shop store"
     "|valid validity|buy purchase|phone telephone call"
@@ -45,6 +48,12 @@ _REFERS = re.compile(
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[^\W\d_]+")
+_JOINED = re.compile(
+    r",\s(?:and|but|while|а|и|но)\s(?P<subject>[^,.;]{3,60}?)(?=\s(?:may|can|cannot|must|is|are|has|have|costs?|takes?|will"
+    r"|можно|нельзя|стоит|стоят|занимает|работает|работают|действует|составляет)\s)",
+    re.IGNORECASE,
+)
+_THAN_AMOUNT = re.compile(r"\b(?:than|чем) \d", re.IGNORECASE)
 _THEN = re.compile(
     r"\b(?:then|afterwards|after that|next|finally|затем|потом|после этого|далее|содан кейін|сосын|одан кейін)\b",
     re.IGNORECASE,
@@ -158,11 +167,22 @@ def naming(text: str) -> list[str]:
 
 def claims_of(answer: str) -> list[tuple[str, Statement]]:
     """What an answer claims: each part word for word, and with the part before where it refers to that."""
-    said = parts(answer)
+    said = [claim for part in parts(answer) for claim in _apart(part)]
     return [
         (part, Statement(f"{said[number - 1]} {part}" if number and _REFERS.match(part) else part))
         for number, part in enumerate(said)
     ]
+
+
+def _apart(part: str) -> list[str]:
+    """Main clauses that a comma and a conjunction join: a second one has a subject and a verb of its own."""
+    begun = 0
+    found = []
+    for match in _JOINED.finditer(part):
+        if any(content(match["subject"])):
+            found.append(part[begun : match.start()])
+            begun = match.start("subject")
+    return [*found, part[begun:]]
 
 
 def statements(title: str, heading: str, text: str) -> list[Statement]:
@@ -192,7 +212,7 @@ def proves(stated: Statement, claim: Statement) -> bool:
         and claim.denial == Statement.denied_by(used)
         and all(_clause_stands(stated, clause) for clause in claim.clauses if len(claim.clauses) > 1)
         and not any(_drops_modifier(clause, claim) for clause in used)
-        and _amounts_belong(stated, claim)
+        and _belongs(stated, claim)
         and _conditions_stand(stated, used, claim)
         and _comparison_stands(stated, claim)
         and in_order(stated, claim)
@@ -207,6 +227,7 @@ def agrees(stated: Statement, claim: Statement) -> bool:
         and _relations_stand(stated, claim)
         and all(_has(claim, each) for each in (Relation.IF, Relation.UNLESS, Relation.ONLY) if _has(stated, each))
         and _bounds_stand(stated, claim)
+        and all(clause.amounts <= _known(claim) for clause in stated.clauses if len(stated.clauses) > 1)
     )
 
 
@@ -249,25 +270,21 @@ def _clause_stands(stated: Statement, clause: Statement) -> bool:
     return not used or clause.denial == Statement.denied_by(used)
 
 
-def _amounts_belong(stated: Statement, claim: Statement) -> bool:
-    """An amount stays with what it is said of: not the price of one thing beside the name of another."""
+def _belongs(stated: Statement, claim: Statement) -> bool:
+    """What is said of one thing is not claimed of another: of two parts of a statement that go side by side (each has
+    its own amount, or they share a word), a claim takes no amount or name from the one and the rest from the other."""
     for said in claim.clauses:
-        for amount in said.amounts:
-            holders = [clause for clause in stated.clauses if amount in _known(clause)]
-            rivals = [
-                clause
-                for clause in stated.clauses
-                if clause not in holders
-                and (any(each.unit == amount.unit for each in clause.amounts) or _has(clause, Relation.FREE))
-            ]
-            if not holders or not rivals:
-                continue
-            spoken = said.stems or claim.stems
-            shared = frozenset.intersection(*(each.stems for each in (*holders, *rivals)))
-            if not any(holder.stems - shared <= spoken | stated.context for holder in holders) and any(
-                (rival.stems & spoken) - holder.stems for rival in rivals for holder in holders
-            ):
-                return False
+        taken = Statement(said.text, renamed=claim.renamed) if said.stems else claim
+        used = [clause for clause in stated.clauses if _is_used(clause, taken, stated)]
+        holders = [clause for clause in used if clause.amounts & said.amounts] or used
+        for holder, other in product(holders, used):
+            side_by_side = holder.stems & other.stems or (
+                holder.amounts and (other.amounts or _has(other, Relation.FREE))
+            )
+            if holder is not other and side_by_side:
+                own = holder.stems - other.stems
+                if not own <= taken.stems | stated.context:
+                    return False
     return True
 
 
@@ -333,6 +350,8 @@ def _comparison_stands(stated: Statement, claim: Statement) -> bool:
     said, known = compares(claim.text), compares(stated.text)
     if said is None or known is None:
         return said is known
+    if _THAN_AMOUNT.search(claim.text):
+        return said == known
     shared = [root for root in claim.ordered if stated.ordered.count(root) == 1 and claim.ordered.count(root) == 1]
     places = [stated.ordered.index(root) for root in shared]
     return said[0] == known[0] and places == sorted(places, reverse=said[1] != known[1])

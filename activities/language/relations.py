@@ -36,7 +36,7 @@ _WORDS = {
     Relation.UNLESS: "unless except excluding besides otherwise кроме исключением иначе басқа әйтпесе",
     Relation.FREE: "free gratis complimentary бесплатн* даром тегін ақысыз",
     Relation.OPEN: "open opens opened открыт открыта открыто открыты работает работают ашық ашылады істейді",
-    Relation.CLOSED: "closed closes shut закрыт закрыта закрыто закрыты жабық жабылады",
+    Relation.CLOSED: "closed closes shut off disabled inactive выключен выключена выключено выключены отключен отключена өшірулі закрыт закрыта закрыто закрыты жабық жабылады",
 }
 _WHOLE: dict[str, set[Relation]] = {}
 for _relation, _line in _WORDS.items():

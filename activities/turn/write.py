@@ -82,9 +82,9 @@ class Write:
         try:
             async with asyncio.timeout(self._turn_seconds):
                 answer = await self._answer(generator, request)
-                grounding = await check(
-                    answer.text, request.passages, question, language=request.language, embedder=self._embedder
-                )
+                reasons = claims.forbidden(answer.text, allowed)
+                if answer.quoted is None:
+                    reasons += await self._faults(answer.text, request, question)
         except NoAnswerError:
             return Written(Outcome.NO_ANSWER)
         except ProviderError as error:
@@ -93,15 +93,19 @@ class Write:
         except TimeoutError:
             log.warning("generation failed", cause="turn deadline")
             return Written(Outcome.FAILED, ("deadline",), answer)
-        reasons = (*grounding.reasons, *claims.forbidden(answer.text, allowed))
-        if answer.quoted is None:
-            reasons += shape.faults(answer.text, request.passages, told(request), request.mark)
         if reasons:
             log.warning("answer blocked", reasons=reasons)
             if (payer := meter()) is not None:
                 payer.blocked()
             return Written(Outcome.UNGROUNDED, reasons, answer)
-        return Written(Outcome.WRITTEN, answer=replace(answer, text=shape.rendered(answer.text)))
+        if answer.quoted is None:
+            answer = replace(answer, text=shape.rendered(answer.text))
+        return Written(Outcome.WRITTEN, answer=answer)
+
+    async def _faults(self, answer: str, request: GenerateRequest, question: str) -> tuple[str, ...]:
+        """Why what a model wrote may not be sent. A quote is a passage's own words."""
+        grounding = await check(answer, request.passages, question, language=request.language, embedder=self._embedder)
+        return (*grounding.reasons, *shape.faults(answer, request.passages, told(request), request.mark))
 
     async def _answer(self, generator: Generator, request: GenerateRequest) -> Answer:
         """Try until it works or time is up. A provider that names a time is not asked sooner."""
