@@ -29,7 +29,7 @@ SAYS_SO = Reply(text=GROUNDED, times=None, match=STREAMS)
 
 @pytest.fixture(scope="module")
 async def altyn(tmp_path_factory: pytest.TempPathFactory, model_server: LLMockServer) -> AsyncIterator[Company]:
-    """The sample company with a model that tells intents and writes answers."""
+    """The sample company with a model that tells intents, completes follow-ups and writes answers."""
     async with (
         servers_of_its_own(tmp_path_factory.mktemp("writing")) as servers,
         system(
@@ -38,6 +38,7 @@ async def altyn(tmp_path_factory: pytest.TempPathFactory, model_server: LLMockSe
             llm_url=model_server.base_url(),
             llm_model="gpt-4o",
             llm_understands=True,
+            llm_rewrites=True,
             llm_turn_seconds=TURN_SECONDS,
             llm_stall_seconds=STALL_SECONDS,
         ) as altyn,
@@ -79,6 +80,22 @@ async def test_an_answer_is_written_and_names_its_sources(altyn: Company, model:
     assert (reply["kind"], reply["text"]) == ("answer", GROUNDED)
     assert reply["citations"][0]["title"] == "Delivery"
     model.assert_resilient()
+
+
+async def test_a_follow_up_is_searched_as_the_model_completes_it(altyn: Company, llmock: LLMock) -> None:
+    """By words alone it would be taken to go on about the stores."""
+    completed = '{"question": "How long is the warranty on furniture?"}'
+    for said in (IS_A_QUESTION, IS_A_QUESTION, IS_A_QUESTION, completed):
+        llmock.add(Reply(text=said, match=Match(stream=False)))
+    llmock.add(Reply(text="It is 999 years.", times=None, match=STREAMS))
+    conversation = await altyn.opened()
+    await altyn.said(conversation, "How long is the warranty on furniture? I am at +7 701 555 66 77.")
+    await altyn.said(conversation, "When is the store in Almaty open?")
+    reply = (await altyn.said(conversation, "And for how long was it?"))["reply"]
+    assert (reply["kind"], reply["citations"][0]["title"]) == ("quote", "Warranty")
+    (asked,) = [str(request) for request in llmock.requests if "<earlier>" in str(request)]
+    assert "store in Almaty" in asked
+    assert "555 66 77" not in asked
 
 
 async def test_a_wrong_number_never_reaches_the_customer(altyn: Company, model: LLMock) -> None:
