@@ -26,7 +26,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from workflows.calls import call
     from workflows.ingest import kind_of
-    from workflows.policies import BATCHES_PER_RUN, SITE_WAITS
+    from workflows.policies import BATCHES_PER_RUN
 
 
 @workflow.defn(name=CRAWL.name)
@@ -80,7 +80,7 @@ class CrawlWorkflow:
     async def _fetch(self) -> str | None:
         """Fetch until nothing is left. Returns why that was given up, in a word."""
         tenant, crawl = self._start.tenant_id, self._start.crawl_id
-        batches = waits = 0
+        batches, waits = 0, self._start.waits
         while True:
             fetched = await call(FETCH_PAGES, FetchPagesInput(tenant_id=tenant, crawl_id=crawl), tenant)
             self._pages += fetched.pages
@@ -88,10 +88,11 @@ class CrawlWorkflow:
             if not fetched.more:
                 return None
             if fetched.wait_seconds:
-                waits += 1
-                if waits > SITE_WAITS:
+                if not waits:
                     return "site_busy"
+                waits -= 1
                 await workflow.sleep(timedelta(seconds=fetched.wait_seconds))
             batches += 1
             if batches >= BATCHES_PER_RUN or workflow.info().is_continue_as_new_suggested():
-                workflow.continue_as_new(self._start.model_copy(update={"begun": True, "again": self._again}))
+                carried = {"begun": True, "again": self._again, "waits": waits}
+                workflow.continue_as_new(self._start.model_copy(update=carried))

@@ -155,6 +155,3 @@ OLD_SPACE_KEPT = timedelta(minutes=1)
 
 BATCHES_PER_RUN = 200
 """An ingestion continues as new after so many batches of documents or chunks."""
-
-SITE_WAITS = 20
-"""A crawl leaves its site alone so often, when that has too much to do; then it is given up until it is run again."""

@@ -49,12 +49,16 @@ class PageState(StrEnum):
 
 
 class CrawlInput(Frozen):
-    """`scheduled`: nobody has asked for this run, its time has come. `begun`, and `again` (another run was asked for), are
-    carried across continue-as-new."""
+    """`scheduled`: nobody has asked for this run, its time has come. `waits`: how often the crawl may be told to wait by a
+    site that has too much to do, before it is given up.
+
+    `begun`, and `again` (another run was asked for), are carried across continue-as-new.
+    """
 
     tenant_id: UUID
     crawl_id: UUID
     scheduled: bool = False
+    waits: int = 20
     begun: bool = False
     again: bool = False
 
