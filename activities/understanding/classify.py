@@ -26,15 +26,16 @@ _SETTLED = 0.99
 """Confidence in a sentence that a cue settles."""
 
 _NEEDED = {
-    Intent.OPT_OUT: 0.85,
-    Intent.HUMAN_REQUEST: 0.4,
+    Intent.OPT_OUT: 0.8,
+    Intent.HUMAN_REQUEST: 0.25,
     Intent.FRUSTRATION: 0.7,
     Intent.GREETING: 0.35,
     Intent.THANKS: 0.35,
     Intent.OUT_OF_SCOPE: 0.4,
 }
 """Probability below which a sentence counts as a question after all: the error that harms least. A question that is
-taken for an opt-out silences the bot; an opt-out that is taken for a question gets an answer."""
+taken for an opt-out silences the bot; an opt-out that is taken for a question gets an answer. A request for a person
+needs so little because missing one is the worse error: it need not even be more probable than a question."""
 
 _ASKING_PENALTY = 0.35
 """What a question mark leaves of the probabilities of intents that do not ask."""
@@ -152,6 +153,8 @@ def verdict(sentence: str, probabilities: Matrix) -> tuple[Intent, float]:
     intent = max(shares, key=shares.__getitem__)
     if shares[intent] < _NEEDED.get(intent, 0.0):
         intent = Intent.QUESTION
+    if intent is Intent.QUESTION and shares[Intent.HUMAN_REQUEST] >= _NEEDED[Intent.HUMAN_REQUEST]:
+        intent = Intent.HUMAN_REQUEST
     return intent, shares[intent]
 
 

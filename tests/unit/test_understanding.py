@@ -189,7 +189,7 @@ async def test_the_product_comes_with_the_vectors_of_its_examples() -> None:
     texts = sorted({plain(sentence) for sentence in examples.load().sentences})
     shipped = VectorCache(examples.FOLDER, NanoEmbedder.space).known(texts)
     assert set(texts) - set(shipped) == set(), "examples were changed: run `make vectors`"
-    (file,) = examples.FOLDER.glob("*.npy")  # noqa: ASYNC240 - a local file in a test
+    (file,) = examples.FOLDER.glob("*.npy")
     assert len(np.load(file)) == len(texts), "examples were taken out: run `make vectors`"
     some = texts[::400]
     anew = np.asarray(await NanoEmbedder().embed_queries(some))
