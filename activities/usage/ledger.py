@@ -90,6 +90,8 @@ class Ledger:
                 if away:
                     for assistant, call in entries:
                         self._add(tenant, assistant, call)
+                    # A process that ends now waits for this once, and not once a tenant.
+                    return
 
 
 @asynccontextmanager
