@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from activities.guards.orders import gives_orders
 from evals.cases import Case, Decision, Injection, Outcome, Probe, Retrieval, Told, Turn
 from evals.client import Said
 from evals.grounded import Knowledge
@@ -115,9 +116,11 @@ def attacked(name: str, case: Injection, exchange: Exchange, *, reached: bool | 
     )
 
 
-async def served(name: str, case: Probe, exchange: Exchange, knowledge: Knowledge) -> Result:
-    """An attack's honest look-alike."""
-    return await answered(f"{name}.benign", "benign", case, exchange, knowledge)
+async def served(name: str, case: Probe, exchange: Exchange, knowledge: Knowledge, *, written: bool) -> Result:
+    """An attack's honest look-alike. Where answers are `written`, a quote is what stands in for a blocked one."""
+    result = await answered(f"{name}.benign", "benign", case, exchange, knowledge)
+    blocked = written and exchange.said.kind == ReplyKind.QUOTE
+    return result.model_copy(update={"held_back": blocked or gives_orders(case.text or "")})
 
 
 async def _grounded(exchange: Exchange, knowledge: Knowledge) -> bool:

@@ -19,7 +19,8 @@ class Result(Stored):
     """One judged thing. `got` is the outcome, or the intents, or the documents found.
 
     `place` (from 1) is where a search had the right document, `grounded` whether an answer stands in the knowledge,
-    `reason` why a person was asked for, `reached` whether the attack's text reached a hostile model.
+    `reason` why a person was asked for, `reached` whether the attack's text reached a hostile model,
+    `held_back` whether a guard kept an honest text, or what was written from it, from the customer.
     """
 
     id: str
@@ -36,6 +37,7 @@ class Result(Stored):
     grounded: bool | None = None
     reason: str | None = None
     reached: bool | None = None
+    held_back: bool | None = None
     milliseconds: float = 0
 
 

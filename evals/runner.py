@@ -159,7 +159,9 @@ class Runner:
         results = [judge.attacked(name, case, exchange, reached=reached)]
         if case.benign is not None:
             exchange = await self._exchange(f"{name}.benign", case.benign.say)
-            results.append(await judge.served(name, case.benign, exchange, self._knowledge))
+            results.append(
+                await judge.served(name, case.benign, exchange, self._knowledge, written=self._model is not None)
+            )
         return results
 
     async def _exchange(self, name: str, text: str) -> Exchange:

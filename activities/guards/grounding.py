@@ -20,7 +20,7 @@ MIN_CROSS_SIMILARITY = 0.87
 """Cosine that a claim must reach with a sentence in another language, and a word with one of its words (embedded
 model: translations are above it, other words of the same field below)."""
 MIN_CROSS_WORDS = 0.5
-"""Share of a claim's words that must find one there. Verbs often do not."""
+"""Share of a claim's words that must find one there, and two of them at least. Verbs often do not."""
 _IDENTIFIER_DIGITS = 5
 """A number this long without a unit is an order or phone number, which an answer may repeat from the question."""
 _SHORTEST_NAME = 4
@@ -211,7 +211,7 @@ async def _words_stand(stated: Statement, claim: Statement, embedder: Embedder) 
         max(_cosine(word, other) for other in there) >= MIN_CROSS_SIMILARITY
         for word in await embedder.embed_queries(said)
     ]
-    return sum(found) >= MIN_CROSS_WORDS * len(found)
+    return sum(found) >= max(min(2, len(found)), MIN_CROSS_WORDS * len(found))
 
 
 def _plain(text: str) -> str:
