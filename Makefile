@@ -20,7 +20,7 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check audit bench chaos eval endpoints vectors fmt lock hooks image test-model clean
+.PHONY: help run test check audit bench bench-quick chaos eval endpoints vectors fmt lock hooks image test-model clean
 .DELETE_ON_ERROR:
 
 help:  ## Show this list
@@ -43,8 +43,11 @@ check: $(VENV)/.dev  ## Formatting, lint, types, import directions, advisories a
 audit: $(VENV)/.dev  ## Published vulnerabilities in the locked dependencies (AUDIT_STRICT=1: it must be possible to ask)
 	$(BIN)/python -m tests.audit
 
-bench: $(VENV)/.dev  ## Latency and throughput against a bare workflow -> build/bench.json
+bench: $(VENV)/.dev  ## Search, ingestion, questions, re-index and turns against their yardsticks -> build/bench.json
 	$(BIN)/python -m benchmarks --out build/bench.json
+
+bench-quick: $(VENV)/.dev  ## The same, small and short: whether it works, not what to quote
+	$(BIN)/python -m benchmarks --quick
 
 eval: $(VENV)/.dev  ## Answer quality: every suite through the whole system -> build/eval.json, build/eval.html
 	$(BIN)/mainstay eval shop-en clinic-ru telecom-kk intents injection typos paraphrases kazakh kazakh-across \

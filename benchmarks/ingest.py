@@ -1,4 +1,8 @@
-"""Chunks a second from upload to published, against the bare embedder on the same chunks: `python -m benchmarks.ingest`."""
+"""Chunks a second from upload to published, against the bare embedder on the same chunks.
+
+By turns, so that a machine that slows down slows both: a small upload, of which reading the first files is a part, and
+a larger one.
+"""
 
 import asyncio
 import time
@@ -8,51 +12,69 @@ from typing import Any
 import httpx
 
 from activities.embedding.choice import embedder_for
+from activities.embedding.port import Embedder
 from activities.ingestion.splitting import Chunk
 from benchmarks import system
+from benchmarks.figures import Figures, command, console
 from cli import sample
 
-ROUNDS = 4
-"""Of either, by turns, so that a machine that slows down slows both."""
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.05
+OF_THE_EMBEDDER = 0.8
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Speed:
-    """Chunks a second."""
+    """What rounds came to: chunks, and seconds of either way."""
 
-    chunks: int
-    ingested: float
-    bare: float
+    chunks: int = 0
+    ingesting: float = 0.0
+    embedding: float = 0.0
 
 
 def pages(number: int) -> list[tuple[str, bytes]]:
     """Names and contents of the files: the sample company's, with a number in every passage, so that none repeats
     one of another round."""
-    return [(page["name"], page["text"].replace("\n\n", f" ({number}).\n\n").encode()) for page in sample.pages()]
+    return [
+        (f"{number}-{page['name'].replace('/', '-')}", page["text"].replace("\n\n", f" ({number}).\n\n").encode())
+        for page in sample.pages()
+    ]
 
 
-async def speed() -> Speed:
+async def measure(figures: Figures) -> None:
+    console.print("ingestion, against the bare embedder")
+    rounds, copies = (2, 1) if figures.quick else (4, 4)
     embedder = embedder_for("embedded")
     await embedder.warm()
-    chunks, ingesting, embedding = 0, 0.0, 0.0
+    small, large = Speed(), Speed()
     async with system.running() as under_test:
-        for number in range(ROUNDS):
-            began = time.perf_counter()
-            source = await _ingest(under_test.api, number)
-            ingested = time.perf_counter()
-            texts = await _embedded_texts(under_test.api, source)
-            fetched = time.perf_counter()
-            await embedder.embed_passages(texts)
-            chunks += len(texts)
-            ingesting += ingested - began
-            embedding += time.perf_counter() - fetched
+        for number in range(rounds):
+            await _round(under_test.api, embedder, 2 * number, 1, small)
+            await _round(under_test.api, embedder, 2 * number + 1, 2 * copies, large)
     await embedder.close()
-    return Speed(chunks, chunks / ingesting, chunks / embedding)
+    for name, speed in (("small", small), ("large", large)):
+        figures.add(
+            f"ingested_chunks_per_s_{name}",
+            speed.chunks / speed.ingesting,
+            "1/s",
+            speed.chunks / speed.embedding,
+            at_least=OF_THE_EMBEDDER,
+        )
 
 
-async def _ingest(api: httpx.AsyncClient, number: int) -> str:
-    files = [("files", page) for page in pages(number)]
+async def _round(api: httpx.AsyncClient, embedder: Embedder, number: int, copies: int, speed: Speed) -> None:
+    """Ingest `copies` times the sample's pages, and embed what came of them."""
+    began = time.perf_counter()
+    source = await _ingest(api, number, copies)
+    speed.ingesting += time.perf_counter() - began
+    texts = await _embedded_texts(api, source)
+    began = time.perf_counter()
+    await embedder.embed_passages(texts)
+    speed.embedding += time.perf_counter() - began
+    speed.chunks += len(texts)
+
+
+async def _ingest(api: httpx.AsyncClient, number: int, copies: int) -> str:
+    files = [("files", page) for copy in range(copies) for page in pages(100 * number + copy)]
     accepted = (
         (await api.post("/v1/kb/upload", data={"name": f"bench {number}"}, files=files)).raise_for_status().json()
     )
@@ -82,8 +104,4 @@ async def _all(api: httpx.AsyncClient, path: str, **query: str) -> list[dict[str
 
 
 if __name__ == "__main__":
-    measured = asyncio.run(speed())
-    print(
-        f"{measured.chunks} chunks: {measured.ingested:.1f}/s ingested, {measured.bare:.1f}/s by the bare embedder, "
-        f"ratio {measured.ingested / measured.bare:.2f}"
-    )
+    command("benchmarks.ingest", __doc__, measure)

@@ -22,9 +22,13 @@ class Cell:
         return len(self.latencies) / self.seconds
 
     def percentile(self, share: float) -> float:
-        """Nearest rank; `share` in 0..1."""
-        ordered = sorted(self.latencies)
-        return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+        return percentile(self.latencies, share)
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """Nearest rank; `share` in 0..1."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
 async def run(operation: Operation, clients: int, seconds: float) -> Cell:

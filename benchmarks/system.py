@@ -19,6 +19,8 @@ from runtime.home import Home
 from runtime.runfile import RunFile, find
 
 START_SECONDS = 120
+WITHOUT_LIMITS = {"RATE_LIMIT_MODEL": "1000000/minute", "RATE_LIMIT_READ": "1000000/minute"}
+"""Settings for clients that ask more than a person could."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,8 +32,12 @@ def _direction(model: str, word: str, dimension: int) -> NDArray[np.float32]:
 
 
 def vector(model: str, text: str, dimension: int) -> list[float]:
-    """The unit vector of a text in a model's space: every word has a direction there, in every model another one."""
-    total = np.sum([_direction(model, word, dimension) for word in text.lower().split() or [""]], axis=0)
+    """The unit vector of a text in a model's space: every word has a direction there, in every model another one.
+
+    A word backwards means the same, so that one can search by meaning what no search by words finds.
+    """
+    words = [min(word, word[::-1]) for word in text.lower().split()] or [""]
+    total = np.sum([_direction(model, word, dimension) for word in words], axis=0)
     found: list[float] = (total / np.linalg.norm(total)).tolist()
     return found
 
