@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from activities.embedding.spaces import configured
 from activities.retrieval import confidence
 from activities.retrieval.confidence import ANSWER_AT, UNSURE_AT, Features
 from activities.retrieval.evidence import Question
+from activities.retrieval.retrieve import CONSIDERED
 from activities.understanding import examples
 from activities.understanding.spelling import plain
 from benchmarks.decision_cases import ROOT, Array, Case, Vectors, company_cases, sample_cases, search
@@ -46,16 +48,22 @@ async def judge(cases: Iterable[Case], vectors: Vectors) -> list[Judged]:
     return judged
 
 
-def fit(inputs: Array, truth: Array) -> tuple[Array, float]:
+UNCOVERED = 1 / 3
+"""The share of questions that no page answers, among all that are asked: what uncovered cases weigh together."""
+
+
+def fit(inputs: Array, truth: Array, weight: Array | None = None) -> tuple[Array, float]:
     """Logistic regression by Newton's method, with a touch of decay."""
+    weight = np.ones(len(truth)) if weight is None else weight
+    weight = weight / weight.sum()
     mean, spread = inputs.mean(axis=0), inputs.std(axis=0) + 1e-9
     design = np.column_stack([(inputs - mean) / spread, np.ones(len(inputs))])
     decay = 1e-3 * np.array([*[1.0] * inputs.shape[1], 0.0])
     theta = np.zeros(design.shape[1])
     for _ in range(30):
         share = 1 / (1 + np.exp(-design @ theta))
-        slope = design.T @ (share - truth) / len(truth) + decay * theta
-        curve = (design * (share * (1 - share))[:, None]).T @ design / len(truth) + np.diag(decay + 1e-9)
+        slope = design.T @ (weight * (share - truth)) + decay * theta
+        curve = (design * (weight * share * (1 - share))[:, None]).T @ design + np.diag(decay + 1e-9)
         theta -= np.linalg.solve(curve, slope)
     scaled = theta[:-1] / spread
     return scaled, float(theta[-1] - scaled @ mean)
@@ -78,12 +86,29 @@ def merits(judged: list[Judged]) -> Array:
     return scaled
 
 
-async def means(cases: list[Case], vectors: Vectors) -> dict[str, list[float]]:
+def weights(judged: list[Judged]) -> Array:
+    covered = np.array([bool(entry.case.documents) for entry in judged])
+    found: Array = np.where(covered, (1 - UNCOVERED) / covered.sum(), UNCOVERED / (~covered).sum())
+    return found
+
+
+async def means(cases: list[Case], vectors: Vectors) -> dict[str, Any]:
     """The means of the vectors of what customers write to any company, and of the companies' passages."""
     asked = [plain(sentence) for sentence in dict.fromkeys(examples.load().sentences)]
     written = list(dict.fromkeys(chunk.embedded for case in cases for chunk in case.pool))
     found = {"questions": await vectors.of(asked, query=True), "passages": await vectors.of(written, query=False)}
     return {name: [round(float(value), 5) for value in each.mean(axis=0)] for name, each in found.items()}
+
+
+async def found_above(judged: list[Judged], passages: list[float], vectors: Vectors) -> float:
+    """How far the others of a full search stand above passages in general."""
+    above = []
+    for entry in judged:
+        similarities = [passage.similarity for passage in entry.found.passages]
+        if len(similarities) == CONSIDERED:
+            (asked,) = await vectors.of([entry.case.question], query=True)
+            above.append(np.mean(similarities[1:]) - asked @ np.array(passages))
+    return round(float(np.mean(above)), 4)
 
 
 def features(judged: list[Judged]) -> Array:
@@ -96,7 +121,7 @@ def report(title: str, judged: list[Judged], coefficients: Array, intercept: flo
     )
     groups: defaultdict[str, list[Judged]] = defaultdict(list)
     for entry in judged:
-        groups[entry.case.group].append(entry)
+        groups[f"{entry.case.group}, {entry.case.asked}"].append(entry)
     for group, entries in [*groups.items(), ("all", judged)]:
         sure = 1 / (1 + np.exp(-(features(entries) @ coefficients + intercept)))
         covered = np.array([bool(entry.case.documents) for entry in entries])
@@ -110,7 +135,7 @@ def report(title: str, judged: list[Judged], coefficients: Array, intercept: flo
         )
 
 
-def write(file: Path, coefficients: Array, intercept: float, centres: dict[str, list[float]]) -> None:
+def write(file: Path, coefficients: Array, intercept: float, centres: dict[str, Any]) -> None:
     named = {name: round(float(value), 3) for name, value in zip(Features._fields, coefficients, strict=True)}
     content = {"coefficients": named, "intercept": round(intercept, 3), **centres}
     file.write_text(json.dumps(content) + "\n", "utf-8")
@@ -122,16 +147,19 @@ async def main() -> None:
     vectors = Vectors(embedder)
     file = FITS / f"{vectors.model}.json"
     cases = [*sample_cases("fit"), *company_cases(held=False)]
-    centres = await means(cases, vectors)
-    # The features need the means before there is a fit.
-    write(file, np.zeros(len(Features._fields)), 0.0, centres)
+    # The features need what is common to all before there is a fit.
+    common = {**await means(cases, vectors), "found_above": 0.0}
+    write(file, np.zeros(len(Features._fields)), 0.0, common)
+    common["found_above"] = await found_above(await judge(cases, vectors), common["passages"], vectors)
+    write(file, np.zeros(len(Features._fields)), 0.0, common)
     fitted = await judge(cases, vectors)
     held = await judge([*sample_cases("held"), *company_cases(held=True)], vectors)
     vectors.save()
     for name, value in zip(MERITS, merits(fitted), strict=True):
         print(f"{name.upper()} = {value:.3f}")
-    coefficients, intercept = fit(features(fitted), np.array([entry.right for entry in fitted], float))
-    write(file, coefficients, intercept, centres)
+    truth = np.array([entry.right for entry in fitted], float)
+    coefficients, intercept = fit(features(fitted), truth, weights(fitted))
+    write(file, coefficients, intercept, common)
     for name, value in zip((*Features._fields, "intercept"), (*coefficients, intercept), strict=True):
         print(f"{name:14} {value:7.2f}")
     report("fitted on", fitted, coefficients, intercept)

@@ -27,8 +27,9 @@ FITS = resources.files(__package__) / "fits"
 """A file for each embedding model, whose cosines it belongs to."""
 
 _ENOUGH_WORDS = 5
-_IMAGINED = 3
-"""Passages of any company that are imagined beside those found, so that a tenant with one page has what to stand above."""
+_OTHERS = 3
+"""Where fewer other passages are found, those of any company are imagined beside them: a tenant with one page has nothing
+else to stand above."""
 
 
 class Features(NamedTuple):
@@ -37,8 +38,7 @@ class Features(NamedTuple):
     usual: float
     """Similarity of the question to the mean of what customers write: what hardly anybody asks is hardly ever answered."""
     margin: float
-    """How far in cosine the passage that would be quoted stands above the mean of others: those found, and what any
-    company's passages would be to this question."""
+    """How far in cosine the passage that would be quoted stands above the mean of the others found."""
     near: float
     """Share of what the question names that a sentence of the passage and its headings hold, rare words weighing more."""
     lacks: float
@@ -58,6 +58,8 @@ class Fit(NamedTuple):
     intercept: float
     questions: Vector
     passages: Vector
+    found_above: float
+    """How far in cosine the others that a search finds stand above passages in general."""
 
 
 BY_WORDS = Fit(
@@ -65,6 +67,7 @@ BY_WORDS = Fit(
     intercept=-7.0,
     questions=[],
     passages=[],
+    found_above=0.0,
 )
 """For a model without a fit: only words count. It answers where a sentence holds nearly every word of the question, and
 asks back or a person otherwise."""
@@ -81,7 +84,8 @@ def judged(question: str, language: Language, vector: Vector, passages: Sequence
     read = Question.read(question)
     order = ranked(read, language, passages)
     best, evidence = order[0]
-    others = [passage.similarity for passage, _ in order[1:]] + [_dot(vector, fit.passages)] * _IMAGINED
+    others = [passage.similarity for passage, _ in order[1:]]
+    others += [_dot(vector, fit.passages) + fit.found_above] * (_OTHERS - len(others))
     found = Features(
         usual=_dot(vector, fit.questions),
         margin=best.similarity - sum(others) / len(others),
@@ -106,7 +110,7 @@ def fit_of(model: str) -> Fit:
     if not file.is_file():
         return BY_WORDS
     read = json.loads(file.read_text("utf-8"))
-    return Fit(Features(**read["coefficients"]), read["intercept"], read["questions"], read["passages"])
+    return Fit(**{**read, "coefficients": Features(**read["coefficients"])})
 
 
 def _dot(one: Vector, other: Vector) -> float:
