@@ -42,7 +42,9 @@ class EndpointConfig(_Strict):
     first_token_seconds: float | None = Field(None, gt=0, le=600, description="None: all the time that a turn has.")
     stall_seconds: float = Field(10, gt=0, le=120)
     price: Price = Price()
-    max_context: int | None = Field(None, ge=256, description="Tokens of a question and its answer together.")
+    max_context: int | None = Field(
+        None, ge=256, description="Tokens of a question and its answer together; Ollama is asked for as many."
+    )
 
 
 class ModelsFile(_Strict):

@@ -1,6 +1,6 @@
 """From a provider's name to the model behind it."""
 
-from typing import Literal
+from typing import Literal, assert_never
 
 from activities.generation.ollama import OllamaChat
 from activities.generation.openai import OpenAIChat
@@ -18,14 +18,28 @@ def chat_for(
     stall_seconds: float = 10,
     first_token_seconds: float | None = None,
     proxy: str | None = None,
+    max_context: int | None = None,
 ) -> ChatModel:
     """The model behind a server, asked with one key. Whoever has several asks through activities/routes."""
-    kinds: dict[ChatProvider, type[OllamaChat | OpenAIChat]] = {"ollama": OllamaChat, "openai": OpenAIChat}
-    return kinds[provider](
-        base_url=base_url,
-        model=model,
-        api_key=api_key,
-        stall_seconds=stall_seconds,
-        first_token_seconds=first_token_seconds,
-        proxy=proxy,
-    )
+    match provider:
+        case "ollama":
+            return OllamaChat(
+                base_url=base_url,
+                model=model,
+                api_key=api_key,
+                stall_seconds=stall_seconds,
+                first_token_seconds=first_token_seconds,
+                proxy=proxy,
+                context_tokens=max_context,
+            )
+        case "openai":
+            return OpenAIChat(
+                base_url=base_url,
+                model=model,
+                api_key=api_key,
+                stall_seconds=stall_seconds,
+                first_token_seconds=first_token_seconds,
+                proxy=proxy,
+            )
+        case unknown:
+            assert_never(unknown)

@@ -17,7 +17,11 @@ from models.contracts.knowledge import Usage
 
 
 class OllamaChat:
-    """`stall_seconds` bounds the pause between chunks. A model that was not pulled is a RejectedError (HTTP 404)."""
+    """`stall_seconds` bounds the pause between chunks. A model that was not pulled is a RejectedError (HTTP 404).
+
+    `context_tokens` None leaves the context to the server, whose own default may be so small that it drops the beginning
+    of a prompt without a word.
+    """
 
     def __init__(
         self,
@@ -28,10 +32,13 @@ class OllamaChat:
         stall_seconds: float = 10,
         first_token_seconds: float | None = None,
         proxy: str | None = None,
+        context_tokens: int | None = None,
     ) -> None:
         self._model = model
         self._stall_seconds = stall_seconds
         self._first_token_seconds = first_token_seconds
+        # The same at every call: Ollama loads a model anew for another one.
+        self._context: dict[str, float] = {} if context_tokens is None else {"num_ctx": context_tokens}
         self._client = client(base_url, api_key, proxy=proxy)
 
     async def stream(
@@ -65,7 +72,7 @@ class OllamaChat:
                         self._model,
                         _wire(messages),
                         format=schema.model_json_schema(),
-                        options=_options(max_tokens),
+                        options=_options(max_tokens) | self._context,
                     )
         except TimeoutError:
             raise DeadlineError(PROVIDER, "the reply took too long") from None
@@ -82,7 +89,7 @@ class OllamaChat:
     async def _replies(
         self, messages: tuple[Message, ...], max_tokens: int, temperature: float
     ) -> AsyncGenerator[ollama.ChatResponse]:
-        options = _options(max_tokens, temperature)
+        options = _options(max_tokens, temperature) | self._context
         with ollama_errors():
             replies = await self._client.chat(self._model, _wire(messages), stream=True, options=options)
             # The library promises an iterator and returns a generator, whose closing closes the connection.

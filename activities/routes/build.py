@@ -85,6 +85,7 @@ def _endpoint(shown: str, model: str, config: EndpointConfig, models: Models) ->
                 stall_seconds=config.stall_seconds,
                 first_token_seconds=config.first_token_seconds,
                 proxy=config.proxy,
+                max_context=config.max_context,
             )
             for key in keys
         ),

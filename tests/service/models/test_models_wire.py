@@ -9,6 +9,7 @@ import pytest
 
 from activities.embedding.ollama import OllamaEmbedder
 from activities.embedding.tei import TeiEmbedder
+from activities.generation.choice import chat_for
 from activities.generation.ollama import OllamaChat
 from activities.generation.openai import OpenAIChat
 from activities.generation.port import ChatModel, Message
@@ -27,13 +28,17 @@ MESSAGES = (Message("user", "question"),)
 
 
 @asynccontextmanager
-async def server(body: bytes, *, status: str = "200 OK", headers: str = "") -> AsyncIterator[str]:
-    """Answers every request with the same bytes and closes."""
+async def server(
+    body: bytes, *, status: str = "200 OK", headers: str = "", asked: list[bytes] | None = None
+) -> AsyncIterator[str]:
+    """Answers every request with the same bytes and closes. `asked` gets the requests' bodies."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
         length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
-        await reader.readexactly(length)
+        request = await reader.readexactly(length)
+        if asked is not None:
+            asked.append(request)
         writer.write(f"HTTP/1.1 {status}\r\nConnection: close\r\n{headers}\r\n".encode() + body)
         await writer.drain()
         writer.close()
@@ -213,3 +218,11 @@ async def test_embeddings_become_unit_vectors() -> None:
         ollama_embedder = OllamaEmbedder(base_url=url, model="m", dimension=3)
         assert await ollama_embedder.embed_query("question") == [0.6, 0.0, 0.8]
         await ollama_embedder.close()
+
+
+async def test_ollama_is_asked_for_a_context_that_holds_the_prompt() -> None:
+    asked: list[bytes] = []
+    async with server(lines(part("yes", done=True, done_reason="stop")), asked=asked) as url:
+        await read(chat_for("ollama", model="m", base_url=url, max_context=8192))
+        await read(chat_for("ollama", model="m", base_url=url))
+    assert [json.loads(body)["options"].get("num_ctx") for body in asked] == [8192, None]
