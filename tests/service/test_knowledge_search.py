@@ -9,7 +9,8 @@ import pytest
 import sqlalchemy as sa
 
 from activities.embedding.nano import NanoEmbedder
-from activities.retrieval.retrieve import Retriever
+from activities.retrieval.confidence import ANSWER_AT
+from activities.retrieval.retrieve import CONSIDERED, Retriever
 from models.contracts.documents import title_of
 from models.contracts.enums import Language
 from models.repositories import ingestion, knowledge, neighbours, retrieval, staging
@@ -103,13 +104,27 @@ async def test_among_translations_the_customers_language_leads(
     assert found[0].language is language
 
 
-async def test_retrieval_is_search_with_a_probability(shop: Library) -> None:
+async def test_retrieval_is_search_with_what_to_quote_first_and_a_probability(
+    shop: Library, names: dict[UUID, str], library: Library
+) -> None:
     question = "Сколько дней есть на возврат?"
     retriever = Retriever(shop.database, shop.spaces)
     found = await retriever.find(shop.tenant, question, Language.RU, outgoing=question, limit=3)
     assert len(found.passages) == 3
-    assert found.passages == tuple(await shop.search(question, limit=3))
-    assert 0 <= found.confidence <= 1
+    assert set(found.passages) <= set(await shop.search(question, limit=CONSIDERED))
+    assert names[found.passages[0].document_id] == "returns.md"
+    assert found.passages[0].language is Language.RU
+    assert found.confidence >= ANSWER_AT
+
+    # A company that has just begun: one page, and nothing that it could stand above.
+    await library.add(page("delivery.md", "# Delivery\n\nDelivery takes three working days."))
+    sure = {
+        question: (await retriever.find(library.tenant, question, None, outgoing=question)).confidence
+        for question in ("How long does delivery take?", "How much is delivery?", "Do you sell cars?")
+    }
+    assert [question for question, confidence in sure.items() if confidence >= ANSWER_AT] == [
+        "How long does delivery take?"
+    ]
 
 
 async def test_another_tenant_finds_and_reads_nothing(shop: Library, library: Library) -> None:
