@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from statistics import fmean
 
 from rich.console import Console
 from rich.table import Table
@@ -19,7 +20,7 @@ from rich.table import Table
 from benchmarks import model_servers
 from benchmarks.e5_server import MODEL
 from evals.metrics import METRICS
-from evals.result import Run, read
+from evals.result import Run, SuiteRun, read
 from runtime.settings import PREFIX
 
 ROOT = Path(__file__).parents[1]
@@ -80,7 +81,20 @@ def side_by_side(runs: Mapping[str, Run]) -> Table:
             if any(value is not None for value in values):
                 cells = ["" if value is None else f"{value:.3f}" for value in values]
                 table.add_row(suites[0].suite, metric.title, *cells)
+        for title, figure in (("Mean confidence", _confidence), ("Decided as by embedded", _alike)):
+            table.add_row(suites[0].suite, title, *(figure(suite, suites[0]) for suite in suites))
     return table
+
+
+def _confidence(suite: SuiteRun, _: SuiteRun) -> str:
+    known = [result.confidence for result in suite.results if result.confidence is not None]
+    return f"{fmean(known):.3f}" if known else ""
+
+
+def _alike(suite: SuiteRun, usual: SuiteRun) -> str:
+    """Share of the cases with the same outcome (answered, asked back, a person …)."""
+    before = {result.id: result.got for result in usual.results}
+    return f"{fmean(result.got == before.get(result.id) for result in suite.results):.3f}"
 
 
 def broken(runs: Mapping[str, Run]) -> list[str]:
