@@ -18,6 +18,7 @@ from cli import (
     audit,
     chat,
     codec,
+    crawl,
     customers,
     demo,
     doctor,
@@ -67,6 +68,8 @@ app.add_typer(policy.app, name="policy")
 app.add_typer(kb.app, name="kb")
 kb.app.command()(gaps.gaps)
 kb.app.command()(gaps.health)
+kb.app.command()(crawl.crawl)
+kb.app.add_typer(crawl.crawls, name="crawls")
 app.add_typer(learned.app, name="learned")
 kb.app.command()(reindex.reindex)
 kb.app.add_typer(reindex.schedule, name="schedule")

@@ -229,12 +229,19 @@ async def withdrawn(tx: TenantTx, crawl: UUID) -> list[str]:
 
 async def first_failure(tx: TenantTx, crawl: UUID) -> str | None:
     """Where nothing could be had of a crawl: why its own address could not. None: something could."""
+    had = crawl_pages.alias()
     good = sa.exists().where(
-        *_within(tx, crawl), crawl_pages.c.state.in_([PageState.FETCHED, PageState.UNCHANGED, PageState.GONE])
+        had.c.tenant_id == tx.tenant_id,
+        had.c.crawl_id == crawl,
+        sa.or_(
+            sa.and_(had.c.kind == AddressKind.PAGE, had.c.state.in_([PageState.FETCHED, PageState.UNCHANGED])),
+            # Gone for good is something to know, too.
+            sa.and_(had.c.state == PageState.GONE, had.c.known),
+        ),
     )
     reason: str | None = await tx.connection.scalar(
         sa.select(sa.func.coalesce(crawl_pages.c.reason, crawl_pages.c.state))
-        .where(*_within(tx, crawl), crawl_pages.c.state != PageState.QUEUED, ~good)
+        .where(*_within(tx, crawl), ~good)
         .order_by(crawl_pages.c.depth, crawl_pages.c.id)
         .limit(1)
     )

@@ -1,6 +1,5 @@
 """A source's crawl, step by step, on a real database and a real site."""
 
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -9,10 +8,11 @@ from activities.crawling.crawl import CrawlLimits, begin, end, fetch
 from activities.crawling.politeness import Politeness
 from activities.crawling.site import SCHEMES, Site
 from activities.crawling.visit import Visits
-from models.contracts.crawl import CrawlMode, CrawlStatus, EndCrawlInput, FetchPagesInput, PagesFetched, PageState
+from models.contracts.crawl import CrawlMode, CrawlStatus, EndCrawlInput, FetchPagesInput, PagesFetched
 from models.repositories import crawl_pages, crawls, staging
 from models.repositories.crawl_pages import Page
 from models.repositories.crawls import Crawl, Definition
+from models.repositories.ingest_files import File
 from runtime.egress import Egress, Limits
 from runtime.egress.addresses import networks
 from tests.service.library import READER, SOURCE, Library, quietly
@@ -68,16 +68,26 @@ class Crawler:
 
     async def run(self, *, scheduled: bool = False) -> dict[str, str]:
         """One run, and what it has fetched made current; its report by path."""
+        await self.only_fetch(scheduled=scheduled)
+        await self.publish()
+        return await self.report()
+
+    async def only_fetch(self, *, scheduled: bool = False) -> dict[str, str]:
+        """One run, or the rest of it, and its report by path."""
         assert await self.begin(scheduled=scheduled)
         while (await self.fetch()).more:
             pass
         await self.end()
-        source = (await self.get()).source_id
-        while (await self.library.read(source)).remaining or (await self.library.split(source)).remaining:
-            pass
-        await self.library.embed(source)
-        await self.library.publish(source)
         return await self.report()
+
+    async def publish(self) -> int:
+        """Make current what the run has brought; how many files were read for it."""
+        source = (await self.get()).source_id
+        read = await self.library.read(source)
+        assert (await self.library.split(source)).remaining == 0
+        await self.library.embed(source)
+        assert (await self.library.publish(source)).remaining == 0
+        return read.files
 
     async def get(self) -> Crawl:
         async with self.library.database.tenant(self.library.tenant) as tx:
@@ -89,15 +99,18 @@ class Crawler:
         async with self.library.database.tenant(self.library.tenant) as tx:
             return await crawl_pages.page(tx, self.id, limit=2000)
 
+    async def files(self) -> list[File]:
+        """Of the run's job."""
+        job = (await self.get()).job_id
+        assert job is not None
+        return await self.library.report(job)
+
     async def report(self) -> dict[str, str]:
         """By path: the state, and the reason if there is one."""
         return {
             "/" + page.url.split("/", 3)[3]: " ".join(filter(None, (page.state.value, page.reason)))
             for page in await self.pages()
         }
-
-    async def states(self) -> Counter[PageState]:
-        return Counter(page.state for page in await self.pages())
 
     async def status(self) -> tuple[CrawlStatus, str | None]:
         found = await self.get()
