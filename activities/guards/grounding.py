@@ -9,7 +9,9 @@ import re
 from collections.abc import Iterator, Sequence
 
 from activities.embedding.port import Embedder
-from activities.guards.statements import Statement, agrees, claims_of, naming, parts, proves, statements
+from activities.guards.proof import agrees, proves
+from activities.guards.statements import Statement, claims_of, parts, statements
+from activities.language.content import naming
 from activities.language.quantities import Quantity, is_quantity_word, quantities
 from activities.language.sentences import sentences
 from activities.language.terms import content_stems, romanised, words
