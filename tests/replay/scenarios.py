@@ -15,6 +15,7 @@ from temporalio.worker import Worker
 
 from models.contracts.base import Workflow
 from models.contracts.conversation import CONVERSATION
+from models.contracts.crawl import CRAWL
 from models.contracts.enums import Command, ConversationState, Intent, LadderStep
 from models.contracts.escalation import ESCALATION, Learned
 from models.contracts.ingest import HAND_OVER, INGEST, RECONCILE, HandedOver, HandOverInput
@@ -23,7 +24,7 @@ from models.contracts.privacy import ERASURE, IDENTITY_CODE, RETENTION
 from models.contracts.reindex import REINDEX
 from models.contracts.routing import mail_id
 from models.contracts.turn import Coverage, Generated, GenerateInput, Outcome, Verdict
-from tests.replay import privacy
+from tests.replay import crawls, privacy
 from tests.workflow.desk import BORIS, LADDER, Desk
 from tests.workflow.test_ingest import Shelf
 from tests.workflow.test_reindex import Shelves
@@ -201,6 +202,8 @@ SCENARIOS += [
     Scenario(f"{INGEST.name}.done", ingest_done),
     Scenario(f"{INGEST.name}.failed", ingest_failed),
     Scenario(f"{INGEST.name}.files", ingest_files),
+    Scenario(f"{CRAWL.name}.done", crawls.done),
+    Scenario(f"{CRAWL.name}.failed", crawls.failed),
     Scenario(f"{REINDEX.name}.done", reindexed, "skipping"),
     Scenario(f"{REINDEX.name}.failed", reindex_failed, "skipping"),
     Scenario(f"{RECONCILE.name}.done", reconcile_done),

@@ -22,6 +22,7 @@ from tests.replay.variants import (
     IngestionThatPublishesTwice,
 )
 from workflows.conversation import ConversationWorkflow
+from workflows.crawl import CrawlWorkflow
 from workflows.erasure import ErasureWorkflow
 from workflows.escalation import EscalationWorkflow
 from workflows.identity import IdentityCodeWorkflow
@@ -33,6 +34,7 @@ from workflows.retention import RetentionWorkflow
 
 WORKFLOWS = [
     ConversationWorkflow,
+    CrawlWorkflow,
     ErasureWorkflow,
     EscalationWorkflow,
     IdentityCodeWorkflow,

@@ -84,13 +84,12 @@ class Spider:
     @asynccontextmanager
     async def worker(self) -> AsyncIterator[None]:
         """Every task is replayed from the start."""
-        steps = [self.begin, self.end]
         async with (
             Worker(
                 self.client,
                 task_queue=KNOWLEDGE_QUEUE,
                 workflows=[CrawlWorkflow],
-                activities=steps,
+                activities=[self.begin, self.end],
                 max_cached_workflows=0,
             ),
             Worker(self.client, task_queue=CRAWLS_QUEUE, activities=[self.fetch]),
