@@ -78,10 +78,9 @@ class ExampleClassifier:
 
     async def judged(self, text: str, vector: Vector | None = None) -> list[tuple[Intent, float]]:
         """What each sentence of `text` asks for, and how surely. The same `vector` and errors as for `understand`."""
-        known = examples.load()
-        said = [plain(unquoted(sentence)) for sentence in _bounded(sentences(text))]
-        found = cued(text)
-        open_sentences = [sentence for sentence in said if known.settled(sentence) is None]
+        read = _read(text)
+        found = [(intent, _SETTLED) for _, intent in read if intent]
+        open_sentences = [sentence for sentence, intent in read if intent is None]
         if open_sentences:
             if vector is not None and open_sentences == [core(text)]:
                 vectors = [vector]
@@ -122,9 +121,13 @@ class ExampleClassifier:
 
 def cued(text: str) -> list[tuple[Intent, float]]:
     """What the sentences of `text` that a cue settles ask for."""
-    known = examples.load()
-    settled = (known.settled(plain(unquoted(sentence))) for sentence in _bounded(sentences(text)))
-    return [(intent, _SETTLED) for intent in settled if intent]
+    return [(intent, _SETTLED) for _, intent in _read(text) if intent]
+
+
+def _read(text: str) -> list[tuple[str, Intent | None]]:
+    """The sentences of `text` as they are compared, each with what a cue settles it to be."""
+    said = [plain(unquoted(sentence)) for sentence in _bounded(sentences(text))]
+    return [(sentence, examples.load().settled(sentence)) for sentence in said]
 
 
 def combined(found: Sequence[tuple[Intent, float]], language: Language) -> Understanding:
