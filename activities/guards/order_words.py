@@ -8,16 +8,16 @@ _WORDS = {
     # Who can only be a machine; who may be one; what makes one of the next word (language model).
     "M": "ai ais llm llms chatbot* chat-bot* bot bots gpt chatgpt "
     "ии бот бота боту боты ботам чат-бот* чатбот* нейросет* нейронк* жи жи-ге жи-ғе жи-дің "
-    "ai-assistant* ии-ассистент* ии-помощник* жи-көмекші*",
+    "нейросетям ai-assistant* ии-ассистент* ии-помощник* жи-көмекші*",
     "m": "assistant assistants model models system intelligence "
     "помощник помощнику помощники ассистент ассистенту ассистенты модель модели моделям система системе системы "
     "интеллект интеллекту көмекші көмекшіге көмекшісі көмекшісіне модельге жүйе жүйеге интеллектіге",
-    "L": "language artificial answering responding языков* отвечающ* искусственн* тілдік жасанды",
+    "L": "language artificial automated virtual answering responding языков* отвечающ* искусственн* тілдік жасанды",
     # Speech and its like; what a customer is asked to do as well; answers as a word for both; Kazakh verbs, which come
     # last; infinitives after a modal verb.
-    "T": "say tell output print reveal repeat confirm promise claim announce state escalate recommend pretend "
+    "T": "say tell output print reveal repeat confirm promise claim announce state escalate recommend pretend greet "
     "скажи говори ответь отвечай сообщи сообщай выведи повтори подтверди подтверждай обещай пообещай советуй "
-    "посоветуй рекомендуй произнеси объяви скажите говорите отвечайте",
+    "посоветуй рекомендуй произнеси объяви указывай упоминай называй скажите говорите отвечайте",
     "v": "write read show call request send direct redirect offer decode mention list give approve "
     "напиши пиши покажи зачитай прочитай вызови спроси попроси расшифруй назови упомяни предложи предлагай отправь "
     "отправляй направляй ответьте сообщите рекомендуйте советуйте",
@@ -26,18 +26,18 @@ _WORDS = {
     "i": "сказать ответить сообщить отвечать говорить написать подтвердить деуі айтуы деуге",
     "Z": "append add insert include prefix begin start finish end translate "
     "добавь добавляй вставь вставляй начинай начни заканчивай закончи ставь переводи переведи қос қосып баста аяқта",
-    "O": "ignore disregard forget override bypass abandon discard "
-    "игнорируй игнорируйте забудь забудьте отбрось отмени обойди елеме елемеңіз ұмыт ұмытыңыз ескерме",
+    "O": "ignore disregard forget override bypass overrides stop abandon discard "
+    "игнорируй игнорируйте забудь забудьте отбрось отменяю следуй отмени обойди елеме елемеңіз ұмыт ұмытыңыз ескерме",
     "N": "instruction instructions rule rules guideline guidelines restriction restrictions directive directives text "
     "context training policies "
     "инструкци* правил* указани* ограничени* текст текста контекст* установки нұсқау* ереже* мәтін* шектеу*",
     "P": "prompt prompts промпт* промт*",
-    "Q": "all any previous prior earlier above preceding old "
-    "все всё прежние прежний прежнюю предыдущие предыдущий ранние старые любые "
+    "Q": "new all any previous prior earlier above preceding old "
+    "новые новая новое все всё прежние прежний прежнюю предыдущие предыдущий ранние старые любые "
     "бұрынғы алдыңғы барлық бүкіл жоғарыдағы",
     "Y": "your own свои свой твои твой свою системный системные өз өзіңнің",
     "V": "must should shall обязан обязана обязаны должен должна должны запрещено тиіс міндетті",
-    "C": "customer customers client clients user users visitor visitors them клиент* пользовател* покупателю",
+    "C": "customer customers client clients user users visitor visitors them someone anyone somebody клиент* пользовател* покупателю",
     "q": "everyone everybody всем каждому любому",
     "K": "password passwords pin cvv cvc passcode card cards iban пароль пароли пин-код карты карта құпиясөз",
     "R": "answers replies reply's response responses ответ ответа ответы ответе ответу "

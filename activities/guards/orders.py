@@ -28,18 +28,18 @@ _MACHINE = re.compile(r"[LM]m+|LM|mM+|MM+")
 ORDERS = {
     "addresses": re.compile(
         # Note to AI assistants: …; task for the model: …; dear chatbot
-        r"[HN]F?[QDE]*(?:M[a-zA-Z]{0,3}|m)[,:][^.]*?[TvAZOt]|[Mm][HN][,:][^.]*[tZ]|h[DQ,]*M"
+        r"[HN]F?[QDE]*(?:M[a-zA-Z]{0,3}|m)[,:][^.]*?[TvAZOt]|[Mm][HN][,:][^.]*[tZ]|h[DQ,]*M|h[DQ]*m[.,:]J*[TvAZO]|QNFD?M"
         # AI: recommend …; to any AI reading this: …; to the assistant: tell …; assistant, first read …
         r"|(?:^|[.,:])(?:[QEFwq]{0,3}M[a-zA-Z]{0,3}|FD?M)[,:](?:J*[TvAZO]|[^.]*t)"
         r"|(?:^|[.,:])(?:FD?)?m[,:](?:J*[TvAZO])|(?:^|[.,:])m,[^.]*t"
         # If you are an AI …; you, the language model; as an AI, you …; as the assistant, first read …
-        r"|Wuw?D?M|u,D?M|aD?M,u|aD?[Mm],J*[TvAZO]"
+        r"|(?:^|[.])FD?M:[^.]*[TvAZOR]|M[a-zA-Z]{0,3}D[wN]:|Wuw?D?M|Wuw{0,3}aD?M|u,D?M|aD?M,u|aD?[Mm],J*[TvAZO]"
         # AI must tell …; the assistant must tell every customer …; the assistant may call nobody: say …
-        r"|(?:^|[.,:])[QE]*[Mm]Vn?[TAZ]|[QE]M[a-zA-Z]{0,5}Vn?[TAZ]|[Mm]Vn?[TAZ][QE]*D?C"
-        r"|[Mm]Vi(?:[,:]|C)|[Mm]V[^.]{0,12}:J*T|M[^.]*iV"
+        r"|(?:^|[.,:])[QE]*(?:[Mm]Vn?[TAZ]|MVn?v)|[QE]M[a-zA-Z]{0,5}Vn?[TAZ]|[Mm]Vn?[TAZ][QE]*D?C"
+        r"|[Mm]Vi(?:[,:]|C)|[Mm]V[^.]{0,12}:J*T|M[^.]*(?:i|tRw)V"
     ),
     "overrides": re.compile(
-        r"O[QDE]*Y[Qmw]?[NP]|O[QDE]*[Qm][QDEm]*P|OQD?QN(?:[.,:]|$)|O[DE]*Q[QD]{0,2}N[.,:c]*J*X?[TAZX]"
+        r"O[QDE]*Y[Qmw]?[NP]|O[DE]*E[QE]*N|O[DQE]*mH[.,:c]+J*X?[TAZ]|TY+m?[NP]|O[QDE]*[Qm][QDEm]*P|OQD?QN(?:[.,:]|$)|O[DE]*Q[QD]{0,2}N[.,:c]*J*X?[TAZX]"
         r"|Ow?Q[.,:c]J*X?[TAZX]|Y[QD]*[NP]O|Q+NO[,c]*[^.]*[tZ]"
     ),
     "prescribes": re.compile(
@@ -57,6 +57,13 @@ _ROLE = re.compile(
     r"</?(?:system|assistant|passage|question|instructions?)\b|<\||\[/?(?:INST|SYSTEM|СИСТЕМА|ЖҮЙЕ)\]|<<\s?SYS"
     r"|\[\[[^\]\n]{0,30}?(?:inst|system|prompt|инструкц|систем|нұсқау|жүйе)"
     r"|\b(?:system )?prompt (?:update|override)\b|\bобновлени[ея] (?:системного )?промп?та\b|\bпромпт\w* жаңарту"
+    r"|\byour new (?:task|role|goal|job) is (?:to|now)\b|\bтвоя новая (?:задача|роль|цель)\b"
+    r"|\bсенің жаңа (?:міндетің|рөлің|тапсырмаң)"
+    r"|(?:^|[.:,;] |\bmust |\balways )(?:answer|reply to|respond to) (?:every|each|all|any) "
+    r"(?:questions?|messages?|customers?|users?) (?:with|by|in|only)\b|\bотвечай на (?:каждый|любой|все) вопрос"
+    r"|\b(?:do not|don't|never) (?:use|quote|rely on) (?:the|these|any) (?:passages?|context)\b"
+    r"|\bне используй (?:отрывки|контекст|источники)\b|\bwhen (?:answering|replying to) (?:customers|users|clients)\b"
+    r"|\b(?:отвечая|при ответе) (?:клиент|пользовател|покупател)|\b(?:клиентке|пайдаланушыға) жауап бергенде\b"
     r"|\b(?:answer|reply|respond|ответь|отвечай)\b[^.\n]{0,60}?\b(?:nothing else|больше ничего)\b|басқа ештеңе жазба"
     r"|(?:^|[.,:;!] |\band |\bthen )pretend (?:to be|(?:that )?you)\b|\bпритворись\b|\bприкинься\b"
     r"|\bпредставь,? что ты\b|\bөзіңді \w{1,30} деп (?:таныт|ойла|көрсет)",
