@@ -13,6 +13,7 @@ import structlog
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.embedding.port import Vector
 from activities.embedding.spaces import Spaces
 from activities.ingestion import chunking
 from activities.ingestion.splitting import Chunk, Markup
@@ -89,38 +90,46 @@ async def split_documents(database: Database, spaces: Spaces, given: SplitInput,
 
 
 async def embed_chunks(database: Database, spaces: Spaces, given: EmbedInput, beat: Callable[[], None]) -> Embedded:
-    """Space by space: of two, while the tenant changes from one to the other."""
+    """Space by space: of two, while the tenant changes from one to the other.
+
+    Counting takes as long as the source is large, so it is done twice, and in between what is embedded is added.
+    """
     done = 0
     async with database.tenant(given.tenant_id) as tx:
         wanted = await spaces.wanted(tx)
+        await ingestion.report_progress(tx, given.source_id, wanted)
     for space in wanted:
-        while batch := await _next_batch(database, space, given, given.limit - done):
-            await embed(database, spaces, space, given.tenant_id, batch)
-            done += len(batch)
+        after = None
+        while batch := await _next_batch(database, space, given, given.limit - done, after):
+            vectors = await embedded(spaces, space, batch)
             async with database.tenant(given.tenant_id) as tx:
-                await ingestion.report_progress(tx, given.source_id, wanted)
+                await ingestion.put_vectors(tx, space, vectors)
+                # A chunk counts when it is in every space.
+                if space == wanted[-1]:
+                    await ingestion.advance(tx, given.source_id, len(batch))
+            done += len(batch)
+            after = batch[-1].id
             beat()
     async with database.tenant(given.tenant_id) as tx:
         remaining = await ingestion.report_progress(tx, given.source_id, wanted)
     return Embedded(chunks=done, remaining=remaining)
 
 
-async def _next_batch(database: Database, space: int, given: EmbedInput, limit: int) -> list[Unembedded]:
+async def _next_batch(
+    database: Database, space: int, given: EmbedInput, limit: int, after: UUID | None
+) -> list[Unembedded]:
     if limit <= 0:
         return []
     async with database.tenant(given.tenant_id) as tx:
-        return await ingestion.unembedded(tx, given.source_id, space, min(STORED_TOGETHER, limit))
+        return await ingestion.unembedded(tx, given.source_id, space, min(STORED_TOGETHER, limit), after=after)
 
 
-async def embed(database: Database, spaces: Spaces, space: int, tenant_id: UUID, batch: Sequence[Unembedded]) -> None:
-    """Store the vectors of some chunks. No transaction is open while the model works."""
+async def embedded(spaces: Spaces, space: int, batch: Sequence[Unembedded]) -> list[tuple[UUID, Vector]]:
+    """The vectors of some chunks, by chunk id. No transaction may be open while the model works."""
     vectors = await spaces.by_id[space].embed_passages(
         [Chunk(chunk.ordinal, chunk.heading, chunk.text).embedded_text(chunk.title) for chunk in batch]
     )
-    async with database.tenant(tenant_id) as tx:
-        await ingestion.put_vectors(
-            tx, space, [(chunk.id, vector) for chunk, vector in zip(batch, vectors, strict=True)]
-        )
+    return [(chunk.id, vector) for chunk, vector in zip(batch, vectors, strict=True)]
 
 
 async def publish_documents(database: Database, spaces: Spaces, given: PublishInput) -> Published:

@@ -5,7 +5,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.embedding.spaces import Spaces
-from activities.ingestion.ingest import STORED_TOGETHER, classified, embed
+from activities.ingestion.ingest import STORED_TOGETHER, classified, embedded
 from models.contracts.reindex import (
     BEGIN_REINDEX,
     DROP_VECTORS,
@@ -20,7 +20,7 @@ from models.contracts.reindex import (
     Switched,
     SwitchInput,
 )
-from models.repositories import reindexing
+from models.repositories import ingestion, reindexing
 from models.repositories.spaces import target
 from runtime.database import Database
 
@@ -78,17 +78,18 @@ async def fill_space(database: Database, spaces: Spaces, given: FillInput) -> Fi
         raise ApplicationError(
             "the embedder of the space to fill is not configured here", type="UnknownSpace", non_retryable=True
         )
-    after, embedded, looked = given.after, 0, 0
+    after, done, looked = given.after, 0, 0
     while looked < given.limit:
         async with database.tenant(given.tenant_id) as tx:
             batch, last = await reindexing.chunks_after(tx, after, space, STORED_TOGETHER)
         if last is None:
-            return Filled(chunks=embedded)
+            return Filled(chunks=done)
         if batch:
-            await embed(database, spaces, space, given.tenant_id, batch)
+            vectors = await embedded(spaces, space, batch)
             async with database.tenant(given.tenant_id) as tx:
+                await ingestion.put_vectors(tx, space, vectors)
                 await reindexing.report(tx, given.reindex_id, len(batch))
-            embedded += len(batch)
+            done += len(batch)
         after = last
         looked += STORED_TOGETHER
-    return Filled(chunks=embedded, after=after)
+    return Filled(chunks=done, after=after)

@@ -66,7 +66,7 @@ class EmbedInput(Frozen):
 
     tenant_id: UUID
     source_id: UUID
-    limit: int = 64
+    limit: int = 128
 
 
 class Embedded(Frozen):

@@ -187,16 +187,21 @@ def _live_chunks(
     return query, vectors.c.known < len(spaces)
 
 
-async def unembedded(tx: TenantTx, source: UUID, space: int, limit: int) -> list[Unembedded]:
-    """The next live chunks of a source that have no vector in `space`."""
+async def unembedded(
+    tx: TenantTx, source: UUID, space: int, limit: int, *, after: UUID | None = None
+) -> list[Unembedded]:
+    """The next live chunks of a source that have no vector in `space`; `after` is the last one of the batch before, so
+    that what has its vector is not looked through again."""
     live, without_vector = _live_chunks(tx, source, [space])
-    rows = await tx.connection.execute(
+    query = (
         live.add_columns(chunks.c.id, chunks.c.ordinal, chunks.c.heading, chunks.c.text, documents.c.title)
         .where(without_vector)
         .order_by(chunks.c.id)
         .limit(limit)
     )
-    return [Unembedded(**row._mapping) for row in rows]
+    if after is not None:
+        query = query.where(chunks.c.id > after)
+    return [Unembedded(**row._mapping) for row in await tx.connection.execute(query)]
 
 
 # A list goes over the wire as an array and becomes a vector there: the driver knows arrays. A chunk that was deleted
@@ -236,30 +241,47 @@ async def report_progress(tx: TenantTx, source: UUID, spaces: Sequence[int]) -> 
             )
         )
     ).one()
-    jobs = (
-        await tx.connection.execute(
-            sa.select(ingest_jobs.c.id, ingest_jobs.c.status, ingest_jobs.c.chunks_total, ingest_jobs.c.chunks_embedded)
-            .where(_open_jobs(tx, source))
-            .order_by(ingest_jobs.c.id)
-            .with_for_update()
-        )
-    ).all()
+    await _progress(tx, source, await _lock_jobs(tx, source), embedded=counted.embedded, total=counted.total)
+    return int(counted.remaining)
+
+
+async def advance(tx: TenantTx, source: UUID, embedded: int) -> None:
+    """Add what a batch has embedded to the open jobs' figures, without counting every chunk as `report_progress` does."""
+    jobs = await _lock_jobs(tx, source)
+    if jobs:
+        total = max(job.chunks_total for job in jobs)
+        known = max(job.chunks_embedded for job in jobs)
+        await _progress(tx, source, jobs, embedded=min(total, known + embedded), total=total)
+
+
+async def _lock_jobs(tx: TenantTx, source: UUID) -> Sequence[sa.Row[Any, Any, Any, Any]]:
+    """The open jobs of a source, in an order in which nobody waits for each other."""
+    rows = await tx.connection.execute(
+        sa.select(ingest_jobs.c.id, ingest_jobs.c.status, ingest_jobs.c.chunks_total, ingest_jobs.c.chunks_embedded)
+        .where(_open_jobs(tx, source))
+        .order_by(ingest_jobs.c.id)
+        .with_for_update()
+    )
+    return rows.all()
+
+
+async def _progress(
+    tx: TenantTx, source: UUID, jobs: Sequence[sa.Row[Any, Any, Any, Any]], *, embedded: int, total: int
+) -> None:
     if not jobs:
-        return int(counted.remaining)
+        return
+    ids = [job.id for job in jobs]
     await tx.connection.execute(
         sa.update(ingest_jobs)
-        .where(ingest_jobs.c.tenant_id == tx.tenant_id, among(ingest_jobs.c.id, [job.id for job in jobs]))
-        .values(status=IngestStatus.RUNNING, chunks_total=counted.total, chunks_embedded=counted.embedded, error=None)
+        .where(ingest_jobs.c.tenant_id == tx.tenant_id, among(ingest_jobs.c.id, ids))
+        .values(status=IngestStatus.RUNNING, chunks_total=total, chunks_embedded=embedded, error=None)
     )
-    reached = progress_step(counted.embedded, counted.total)
+    reached = progress_step(embedded, total)
     if any(
         job.status is not IngestStatus.RUNNING or progress_step(job.chunks_embedded, job.chunks_total) != reached
         for job in jobs
     ):
-        await _tell(
-            tx, source, [job.id for job in jobs], IngestStatus.RUNNING, chunks=counted.embedded, total=counted.total
-        )
-    return int(counted.remaining)
+        await _tell(tx, source, ids, IngestStatus.RUNNING, chunks=embedded, total=total)
 
 
 def progress_step(done: int, total: int) -> int:
