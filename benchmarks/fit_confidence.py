@@ -48,8 +48,9 @@ async def judge(cases: Iterable[Case], vectors: Vectors) -> list[Judged]:
     return judged
 
 
-UNCOVERED = 1 / 3
-"""The share of questions that no page answers, among all that are asked: what uncovered cases weigh together."""
+UNCOVERED = 0.3
+"""The share of questions that no page answers, among all that customers ask: what uncovered cases weigh together. The
+companies have more of them, and harder ones, than any company's customers ask."""
 
 
 def fit(inputs: Array, truth: Array, weight: Array | None = None) -> tuple[Array, float]:

@@ -60,12 +60,12 @@ class Evidence(NamedTuple):
 @dataclass(frozen=True)
 class _Read:
     terms: frozenset[Term]
-    stems: frozenset[str]
+    stems: frozenset[tuple[str, int | None]]
     groups: frozenset[int]
     kinds: frozenset[Kind]
 
     def match(self, term: Term) -> float:
-        if term.stem in self.stems:
+        if (term.stem, term.group) in self.stems:
             return 1.0
         if term.group in self.groups:
             return _SYNONYM
@@ -128,7 +128,7 @@ def _read(text: str) -> _Read:
     found = frozenset(terms(text))
     return _Read(
         terms=found,
-        stems=frozenset(term.stem for term in found if term.stem),
+        stems=frozenset((term.stem, term.group) for term in found if term.stem),
         groups=frozenset(term.group for term in found if term.group is not None),
         kinds=held(text),
     )
