@@ -10,7 +10,7 @@ from itertools import pairwise, product
 
 from activities.guards.statements import Statement, fields_of
 from activities.language.content import content
-from activities.language.quantities import Quantity, is_quantity_word, quantities
+from activities.language.quantities import MONTHS, Quantity, is_quantity_word, quantities
 from activities.language.relations import Relation, compares, relations
 from activities.language.terms import words
 
@@ -153,7 +153,10 @@ def _conditions_stand(stated: Statement, used: Sequence[Statement], claim: State
         if rest and not condition.stems & claim.stems and not condition.amounts & claim.amounts:
             return False
     for clause in used:
-        if not _bounds_stand(clause, claim):
+        if (
+            not _bounds_stand(clause, claim)
+            or not {each for each in clause.amounts if each.value in MONTHS} <= claim.amounts
+        ):
             return False
         limited = any(meant & {Relation.FREE, Relation.ONLY} for meant in clause.relations)
         if limited and not clause.stems <= claim.stems | stated.context:

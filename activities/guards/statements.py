@@ -68,8 +68,15 @@ class Statement:
 
     @cached_property
     def clauses(self) -> tuple["Statement", ...]:
-        found = [Statement(piece.strip(), renamed=self.renamed) for piece in _CLAUSE.split(self.text)]
-        return tuple(each for each in found if each.stems or each.amounts) or (self,)
+        """Its parts. One that names nothing goes with the part before: "and costs 990 ₸"."""
+        found: list[Statement] = []
+        for piece in _CLAUSE.split(self.text):
+            clause = Statement(piece.strip(), renamed=self.renamed)
+            if found and not clause.stems and not clause.relations:
+                found[-1] = replace(clause, text=f"{found[-1].text} {clause.text}")
+            elif clause.says_something:
+                found.append(clause)
+        return tuple(found) or (self,)
 
     def in_words_of(self, other: "Statement") -> "Statement":
         """The same with the other's stems, where an ending was taken from one word and not from its other form."""

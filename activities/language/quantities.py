@@ -158,6 +158,7 @@ def _sign_before(text: str, position: int) -> str:
     return match[1] if match else ""
 
 
+MONTHS = frozenset(name for name in _CALENDAR if not name.endswith("day"))
 _SPANS = frozenset({"minute", "hour", "day", "week", "month", "year"})
 
 
