@@ -2,13 +2,15 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from uuid import UUID
 
 import asyncpg
 import pytest
 
 from activities.embedding.nano import NanoEmbedder
+from activities.embedding.port import Vector
+from activities.ingestion.ingest import STORED_TOGETHER
 from models.contracts.enums import EventType, IngestStatus, Language
 from models.repositories import events, ingestion, knowledge
 from runtime.database import Database
@@ -46,6 +48,27 @@ async def test_an_upload_becomes_knowledge(library: Library) -> None:
     assert [data["status"] for data in heard][:: len(heard) - 1] == ["queued", "done"]
     assert all(str(job) in data["job_ids"] for data in heard)
     assert "refunds" not in json.dumps(heard).lower()
+
+
+async def test_a_job_shows_how_far_it_is_while_it_embeds(database: Database, tenant: UUID) -> None:
+    seen: list[tuple[int, int]] = []
+
+    class Watched(NanoEmbedder):
+        async def embed_passages(self, texts: Sequence[str]) -> list[Vector]:
+            now = await library.job(job)
+            seen.append((now.chunks_embedded, now.chunks_total))
+            return [[1.0] + [0.0] * 383 for _ in texts]
+
+    library = await open_library(database, tenant, Watched())
+    parts = 2 * STORED_TOGETHER + 3
+    text = "\n\n".join(f"# Part {n}\n\nPart number {n} fits model {n * 7}." for n in range(parts))
+    source, job = await library.stage(page("parts.md", text))
+    await library.split(source)
+    assert (await library.embed(source)).remaining == 0
+    assert seen == [(0, parts), (STORED_TOGETHER, parts), (2 * STORED_TOGETHER, parts)]
+    async with database.tenant(tenant) as tx:
+        heard = [event.data["chunks"] for event in await events.after(tx, 0) if "chunks" in event.data]
+    assert heard == [0, *(STORED_TOGETHER * n for n in (1, 2)), parts]
 
 
 async def test_chunks_are_listed_in_order_and_say_their_language(library: Library) -> None:
