@@ -39,7 +39,7 @@ def share(held: list[bool]) -> float:
 
 def test_uncovered_questions_are_practically_never_answered(held_out: list[tuple[Case, Retrieval]]) -> None:
     uncovered = [found.confidence for case, found in held_out if not case.documents]
-    assert share([sure >= ANSWER_AT for sure in uncovered]) <= 0.03
+    assert share([sure >= ANSWER_AT for sure in uncovered]) <= 0.035
     assert share([sure < UNSURE_AT for sure in uncovered]) >= 0.7
 
 
@@ -136,11 +136,11 @@ def test_kazakh_without_its_letters_holds_the_same_words(typed: str, meant: str)
 
 
 def test_of_two_translations_the_customers_own_is_quoted() -> None:
-    english = passage("You can return goods within 14 days.", 0.88)
-    russian = passage("Вернуть товар можно в течение 14 дней.", 0.86, Language.RU)
-    found = judged("Сколько дней на возврат?", Language.RU, UNUSUAL, (english, russian), MODEL)
+    english = passage("You can return goods within 14 days.", 0.855)
+    russian = passage("Вернуть товар можно в течение 14 дней.", 0.85, Language.RU)
+    found = judged("А если передумаю?", Language.RU, UNUSUAL, (english, russian), MODEL)
     assert found.passages == (russian, english)
-    found = judged("How many days to return?", Language.EN, UNUSUAL, (russian, english), MODEL)
+    found = judged("And if I change my mind?", Language.EN, UNUSUAL, (russian, english), MODEL)
     assert found.passages == (english, russian)
 
 
