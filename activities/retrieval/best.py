@@ -14,13 +14,13 @@ HEADING = 0.169
 LACKS = -0.072
 
 
-def ranked(question: Question, language: Language, passages: Sequence[Passage]) -> list[tuple[Passage, Evidence]]:
-    """The passages with what their words say, those nearest in meaning, in words and in language first.
+def best_of(question: Question, language: Language, passages: Sequence[Passage]) -> tuple[Passage, Evidence]:
+    """The passage nearest in meaning, in words and in language, with what its words say. There must be one.
 
-    Equals keep their order: the first of them is the search's favourite.
+    The first of equals is the search's favourite.
     """
     seen = [(passage, question.evidence(passage)) for passage in passages]
-    return sorted(seen, key=lambda each: -_merit(each[0], each[1], language))
+    return max(seen, key=lambda each: _merit(each[0], each[1], language))
 
 
 def _merit(passage: Passage, evidence: Evidence, language: Language) -> float:

@@ -13,7 +13,7 @@ from importlib import resources
 from typing import NamedTuple
 
 from activities.embedding.port import Vector
-from activities.retrieval.best import ranked
+from activities.retrieval.best import best_of
 from activities.retrieval.evidence import Question
 from models.contracts.enums import Language
 from models.contracts.knowledge import Passage, Retrieval
@@ -82,9 +82,9 @@ def judged(question: str, language: Language, vector: Vector, passages: Sequence
         return Retrieval()
     fit = fit_of(model)
     read = Question.read(question)
-    order = ranked(read, language, passages)
-    best, evidence = order[0]
-    others = [passage.similarity for passage, _ in order[1:]]
+    best, evidence = best_of(read, language, passages)
+    rest = [passage for passage in passages if passage is not best]
+    others = [passage.similarity for passage in rest]
     others += [_dot(vector, fit.passages) + fit.found_above] * (_OTHERS - len(others))
     found = Features(
         usual=_dot(vector, fit.questions),
@@ -97,7 +97,7 @@ def judged(question: str, language: Language, vector: Vector, passages: Sequence
     )
     logit = fit.intercept + sum(weight * value for weight, value in zip(fit.coefficients, found, strict=True))
     return Retrieval(
-        passages=tuple(passage for passage, _ in order),
+        passages=(best, *rest),
         confidence=1 / (1 + math.exp(-logit)),
         features=found._asdict(),
     )
