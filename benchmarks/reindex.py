@@ -6,7 +6,6 @@ words written backwards, which only the models understand.
 """
 
 import asyncio
-import random
 import re
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -110,13 +109,13 @@ class _Writer:
     """Chunks of made-up words, each with a number by which it is known."""
 
     def __init__(self) -> None:
-        self._chance = random.Random(0)  # noqa: S311  # repeatable, not secret
-        letters = "abcdefghijklmnopqrstuvwxyz"
-        self.words = ["".join(self._chance.choices(letters, k=9)) for _ in range(WORDS)]
+        self._chance = np.random.default_rng(0)
+        letters = list("abcdefghijklmnopqrstuvwxyz")
+        self.words = ["".join(self._chance.choice(letters, 9)) for _ in range(WORDS)]
         self.chunks: list[str] = []
 
     def sentence(self, words: int) -> list[str]:
-        return self._chance.choices(self.words, k=words)
+        return [str(word) for word in self._chance.choice(self.words, words)]
 
     def document(self) -> str:
         first = len(self.chunks)
