@@ -132,8 +132,10 @@ def _links_stand(answer: str, evidence: str) -> bool:
 
 def _phones_stand(answer: str, evidence: str, question: str) -> bool:
     """Whether each long row of digits stands somewhere, however it is grouped: its parts alone are numbers of their own."""
-    known = _digits(f"{evidence} {question}")
-    return all(_without_prefix(_digits(number)) in known for number in _LONG_NUMBER.findall(answer))
+    known = _digits(evidence)
+    asked = {quantity.value for quantity in quantities(question) if _is_identifier(quantity)}
+    said = {_digits(number) for number in _LONG_NUMBER.findall(answer)}
+    return all(number in asked or _without_prefix(number) in known for number in said)
 
 
 def _digits(text: str) -> str:
@@ -154,14 +156,13 @@ def _addresses(text: str) -> set[str]:
 async def _claims_stand(
     answer: str, question: str, passages: Sequence[Passage], language: Language, embedder: Embedder | None
 ) -> bool:
-    near = [passage for passage in passages if passage.language is language]
     # A bare "Yes" says nothing beside a proven claim, and is the claim where it stands alone.
     claims = [
         (part, claim) for part, claim in claims_of(_without_identifiers(answer, question)) if claim.says_something
     ]
-    stated = [each for passage in near for each in statements(passage.title, passage.heading, passage.text)]
+    stated = [each for passage in passages for each in statements(passage.title, passage.heading, passage.text)]
     verbatim = {
-        _plain(part) for passage in near for part in parts(f"{passage.title}\n{passage.heading}\n{passage.text}")
+        _plain(part) for passage in passages for part in parts(f"{passage.title}\n{passage.heading}\n{passage.text}")
     }
     unproven = [
         claim
@@ -170,10 +171,10 @@ async def _claims_stand(
     ]
     if claims and not unproven:
         return True
-    far = [passage for passage in passages if passage.language is not language]
-    if near or not far or embedder is None or not claims:
+    # Texts of a few words are sometimes taken for another language: across languages is what no word has proven.
+    if not claims or embedder is None or any(passage.language is language for passage in passages):
         return False
-    return await _proven_across(unproven, far, embedder)
+    return await _proven_across(unproven, passages, embedder)
 
 
 def _without_identifiers(answer: str, question: str) -> str:
