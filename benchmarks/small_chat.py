@@ -24,7 +24,8 @@ def serve(port: int) -> None:
     settings.port = port
     settings.n_ctx = CONTEXT_TOKENS
     settings.n_parallel = 1
-    settings.cpuparams.n_threads = settings.cpuparams_batch.n_threads = 2
+    # Of several that share two cores with everything else each waits for the slowest.
+    settings.cpuparams.n_threads = 1
     # It lives in threads of this process and stops when the object goes.
     server = llama.Server(settings)
     signal.sigwait({signal.SIGTERM, signal.SIGINT})
