@@ -225,6 +225,8 @@ async def workers(settings: Settings, tools: Tools) -> list[Worker]:
             ],
             interceptors=[parking, spending, Heartbeats()],
             max_concurrent_activities=INGESTS_AT_A_TIME,
+            # Every beat is told: held back for four fifths of the time that it must come in, one late beat would be a death.
+            max_heartbeat_throttle_interval=timedelta(seconds=1),
             sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
             graceful_shutdown_timeout=grace,
         ),

@@ -38,7 +38,7 @@ from runtime.outages import is_outage
 log = structlog.get_logger(__name__)
 
 STORED_TOGETHER = 16
-"""Chunks embedded between two commits and two heartbeats: what a killed worker loses, about five seconds' work."""
+"""Chunks embedded between two commits: what a killed worker loses, one or two seconds' work."""
 GIVE_UP_AFTER = 5
 """Attempts at a step that is broken here before the job is failed. Outages are waited out for ever."""
 

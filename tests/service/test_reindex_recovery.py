@@ -118,7 +118,7 @@ async def models() -> AsyncIterator[tuple[FakeEmbedder, FakeEmbedder]]:
         yield old, new
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 async def test_a_reindex_survives_kills_at_every_step_and_no_search_fails(servers: Servers, database: Database) -> None:
     texts = [f"thing{n} stuff{n} matter{n}" for n in range(PAGES)]
     admin = await asyncpg.connect(driver_url(servers.admin_database_url))
