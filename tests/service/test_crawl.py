@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from uuid import UUID
 
 import pytest
 
@@ -32,8 +33,8 @@ async def embedder() -> AsyncIterator[NanoEmbedder]:
 
 
 @pytest.fixture
-async def crawler(database: Database, tenant: object, embedder: NanoEmbedder) -> Crawler:
-    return Crawler(await open_library(database, tenant, embedder))  # type: ignore[arg-type]
+async def crawler(database: Database, tenant: UUID, embedder: NanoEmbedder) -> Crawler:
+    return Crawler(await open_library(database, tenant, embedder))
 
 
 @pytest.fixture
@@ -123,6 +124,8 @@ async def test_what_has_not_changed_is_not_read_again_and_what_is_gone_is_withdr
         "/": "unchanged", "/a": "unchanged", "/b": "unchanged", "/c": "fetched", "/d": "gone", "/e": "gone",
         "/f": "failed http_error",
     }  # fmt: skip
+    statuses = {page.url.removeprefix(site.url): page.status for page in await crawler.pages()}
+    assert (statuses["/a"], statuses["/b"]) == (304, 200), "one of them says itself that it is what it was"
     names = {name.removeprefix(site.url): version for name, version in (await crawler.library.names()).items()}
     assert names == {"/": 1, "/a": 1, "/b": 1, "/c": 2, "/f": 1, "own.txt": 1}
     assert (await crawler.library.job(job)).documents_changed == 3
@@ -270,10 +273,14 @@ async def test_one_run_at_a_time_and_none_of_a_source_that_is_gone(crawler: Craw
     assert await crawler.begin()
     assert await crawler.begin(), "the same process goes on"
     assert not await crawler.begin("crawl/of/another", scheduled=True)
+    running = await crawler.get()
+    assert running.job_id is not None
+    await crawler.library.publish(running.source_id)
+    assert (await crawler.library.job(running.job_id)).status.value == "queued", "no other run ends its job"
     with pytest.raises(AssertionError):
         await crawler.ask(site.url)
     async with crawler.library.database.tenant(crawler.library.tenant) as tx:
-        assert await knowledge.delete_source(tx, (await crawls.get(tx, crawler.id)).source_id)  # type: ignore[union-attr]
+        assert await knowledge.delete_source(tx, running.source_id)
     assert not (await crawler.fetch()).more
     assert not await crawler.begin(scheduled=True)
     assert site.asked == []

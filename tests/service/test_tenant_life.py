@@ -147,6 +147,20 @@ async def rows_of(admin: "Admin[asyncpg.Record]", tenant: UUID) -> dict[str, int
     return counts
 
 
+async def scheduled_crawl(tenant: Company) -> UUID:
+    """A crawl that runs once a day; nothing is reached at its address."""
+    body = {"name": "site", "url": "https://127.0.0.1/", "mode": "page", "every_hours": 24}
+    asked = await tenant.post("/v1/kb/crawls", body)
+    assert asked.is_success, asked.text
+    crawl = UUID(asked.json()["id"])
+
+    async def over() -> bool:
+        return (await tenant.get(f"/v1/kb/crawls/{crawl}")).json()["status"] == "failed"
+
+    await eventually(over, PATIENCE)
+    return crawl
+
+
 async def process_ids(client: Client, tenant: UUID) -> list[str]:
     return [each.id async for each in client.list_workflows() if str(tenant) in each.id]
 
@@ -298,6 +312,7 @@ async def test_nothing_is_left_of_a_deleted_tenant_though_the_worker_is_killed(
     await add_customers(admin, acme.id)
     for tenant in (acme.id, globex.id):
         await schedules.put_reindex(client, tenant, ReindexSchedule(every=timedelta(days=30)))
+    crawls = [await scheduled_crawl(tenant) for tenant in (acme, globex)]
     before, neighbour = await rows_of(admin, acme.id), await rows_of(admin, globex.id)
     assert await process_ids(client, acme.id)
     neighbours = sorted(await process_ids(client, globex.id))
@@ -328,6 +343,8 @@ async def test_nothing_is_left_of_a_deleted_tenant_though_the_worker_is_killed(
     assert await process_ids(client, acme.id) == []
     assert await schedules.get_reindex(client, acme.id) is None
     assert await schedules.get_reindex(client, globex.id) is not None
+    assert not await schedules.delete_crawl(client, acme.id, crawls[0])
+    assert await schedules.delete_crawl(client, globex.id, crawls[1])
     assert await rows_of(admin, globex.id) == neighbour
     assert sorted(await process_ids(client, globex.id)) == neighbours
     assert (await acme.get("/v1/tenant")).status_code == 401
