@@ -74,7 +74,8 @@ async def check(
         reasons.append("link")
     if not _phones_stand(answer, evidence, question):
         reasons.append("phone")
-    if not await _claims_stand(answer, question, passages, language, embedder):
+    # The costly one last: what is wrong already need not be proven.
+    if not reasons and not await _claims_stand(answer, question, passages, language, embedder):
         reasons.append("claim")
     return Grounding(grounded=not reasons, reasons=tuple(reasons))
 
