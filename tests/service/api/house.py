@@ -37,7 +37,7 @@ from workflows.conversation import ConversationWorkflow
 from workflows.escalation import EscalationWorkflow
 
 TEST_HOME = Path(__file__).parents[3] / "build" / "test-home"
-"""Kept between runs of the tests: the examples that intents are told by are embedded once."""
+"""Kept between runs of the tests, with what is cached in it."""
 
 ROOT_KEYS = new_root()
 """Of every system in this process: several of them share servers."""
