@@ -132,8 +132,8 @@ async def test_an_owners_answer_is_found_by_the_next_question(altyn: Company) ->
 
 
 async def test_an_agents_answer_waits_for_review(altyn: Company) -> None:
-    question = "Do you repair roofs?"
-    learned = await answered_by_a_person(altyn, question, "We do not repair roofs.", "boris")
+    question = "Do you shoe horses?"
+    learned = await answered_by_a_person(altyn, question, "We do not shoe horses.", "boris")
     assert learned["status"] == "proposed"
     assert (await altyn.said(await altyn.opened(), question))["reply"]["kind"] == "escalated"
 
