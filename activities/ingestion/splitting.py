@@ -197,4 +197,11 @@ def _inline_text(node: SyntaxTreeNode) -> str:
             known = not address or address in (text, f"mailto:{text}", f"tel:{text}")
             return text if known else f"{text} ({address})"
         case _:
-            return "".join(map(_inline_text, node.children)).strip()
+            text = "".join(map(_inline_text, node.children)).strip()
+            return f"{node.markup}{text}{node.markup}" if _is_dialled(node, text) else text
+
+
+def _is_dialled(node: SyntaxTreeNode, text: str) -> bool:
+    """Whether the stars are a code's that customers dial, *150*0#, and no emphasis, which by the letter they are."""
+    after = node.next_sibling
+    return text.isdecimal() and after is not None and after.type == "text" and after.content[:1] in {*"0123456789#"}

@@ -97,6 +97,7 @@ def test_a_list_stays_whole_where_it_fits() -> None:
         ("<b>tag</b> <!-- hidden -->", "<b>tag</b> <!-- hidden -->"),
         ("- one\n  - two\n    more", "- one\n  - two more"),
         ("3. c\n4. d", "3. c\n4. d"),
+        ("Dial *150*0# or **21*7712*10#, it costs **50** tenge.", "Dial *150*0# or **21*7712*10#, it costs 50 tenge."),
     ],
 )
 def test_markup_becomes_plain_words(markdown: str, text: str) -> None:
