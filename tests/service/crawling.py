@@ -38,7 +38,6 @@ class Crawler:
     library: Library
     limits: CrawlLimits = LIMITS
     egress: Egress = field(default_factory=egress)
-    pause: float = 0
     id: UUID = field(init=False)
 
     async def ask(self, url: str, mode: CrawlMode = CrawlMode.SITE, source: str = SOURCE, **changes: Any) -> None:
@@ -58,7 +57,7 @@ class Crawler:
         return await fetch(self.library.database, self._visits, self.limits, given, WORKFLOW, quietly)
 
     def _visits(self, crawl: Crawl) -> Visits:
-        return Visits(Site(crawl.definition), self.egress, READER, Politeness(), self.pause)
+        return Visits(Site(crawl.definition), self.egress, READER, Politeness(), self.limits.pause)
 
     async def end(self) -> int:
         """How many documents are to be withdrawn."""

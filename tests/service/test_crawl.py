@@ -286,17 +286,6 @@ async def test_one_run_at_a_time_and_none_of_a_source_that_is_gone(crawler: Craw
     assert site.asked == []
 
 
-async def test_between_two_requests_there_is_a_pause(crawler: Crawler, site: Site) -> None:
-    site.pages = {"/": html(said(1), "/a"), "/a": html(said(2))}
-    crawler.pause = 0.15
-    await crawler.ask(site.url)
-    clock = asyncio.get_running_loop().time
-    assert await crawler.begin()
-    began = clock()
-    await crawler.fetch()
-    assert clock() - began >= 2 * crawler.pause, "three requests, robots.txt among them"
-
-
 async def test_a_killed_crawl_goes_on_where_it_was(crawler: Crawler, site: Site, servers: Servers) -> None:
     """Killed in the middle of a page: that one is asked for again, and no other."""
     paths = [f"/{number}" for number in range(5)]

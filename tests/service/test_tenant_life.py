@@ -155,7 +155,7 @@ async def scheduled_crawl(tenant: Company) -> UUID:
     crawl = UUID(asked.json()["id"])
 
     async def over() -> bool:
-        return (await tenant.get(f"/v1/kb/crawls/{crawl}")).json()["status"] == "failed"
+        return bool((await tenant.get(f"/v1/kb/crawls/{crawl}")).json()["status"] == "failed")
 
     await eventually(over, PATIENCE)
     return crawl

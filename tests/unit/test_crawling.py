@@ -132,3 +132,14 @@ async def test_a_host_is_asked_by_one_at_a_time() -> None:
     assert len(polite._turns["acme.example"].lock._waiters or ()) == 1
     leave.set()
     await asyncio.gather(first, second, other)
+
+
+async def test_between_two_requests_to_a_host_there_is_a_pause() -> None:
+    polite, clock = Politeness(), asyncio.get_running_loop().time
+    began = clock()
+    async with polite.turn("acme.example", 0.2):
+        pass
+    async with polite.turn("other.example", 0):
+        others = clock() - began
+    async with polite.turn("acme.example", 0.2):
+        assert clock() - began >= 0.2 > others
