@@ -2,6 +2,8 @@
 
 from uuid import UUID
 
+from pydantic import Field
+
 from models.contracts.base import Frozen
 from models.contracts.enums import Intent, Language
 
@@ -43,7 +45,7 @@ class Retrieval(Frozen):
 
     passages: tuple[Passage, ...] = ()
     confidence: float = 0.0
-    features: dict[str, float] = {}
+    features: dict[str, float] = Field(default_factory=dict)
 
 
 class Usage(Frozen):

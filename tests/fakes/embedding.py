@@ -89,7 +89,9 @@ def application(fake: FakeEmbedder) -> FastAPI:
 @asynccontextmanager
 async def serving(model: str, dimension: int) -> AsyncIterator[FakeEmbedder]:
     fake = FakeEmbedder(model, dimension)
-    server = uvicorn.Server(uvicorn.Config(application(fake), port=0, log_level="critical", timeout_graceful_shutdown=0))
+    server = uvicorn.Server(
+        uvicorn.Config(application(fake), port=0, log_level="critical", timeout_graceful_shutdown=0)
+    )
     task = asyncio.create_task(server.serve())
     while not server.started:
         assert not task.done(), "the fake did not start"
