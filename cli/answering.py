@@ -18,7 +18,7 @@ from activities.retrieval.retrieve import Retriever
 from activities.routes.build import Routes
 from activities.routes.metering import Meter, metered
 from activities.turn import wording
-from activities.turn.consider import Asked, Consider, Understood, coverage_of
+from activities.turn.consider import Asked, Consider, Understood, asks, coverage_of
 from activities.turn.manners import rules_of
 from activities.turn.record import CITED, citation
 from activities.turn.write import Write, Written
@@ -30,7 +30,7 @@ from api.problems import invalid, unavailable
 from api.records import translated
 from models.contracts.answering import Answered, Explanation, FoundPassage, PromptMessage, Question
 from models.contracts.conversation import Reply
-from models.contracts.enums import ConversationState, EscalationReason, Intent, ReplyKind
+from models.contracts.enums import ConversationState, EscalationReason, ReplyKind
 from models.contracts.knowledge import Retrieval
 from models.contracts.model_health import RouteHealth
 from models.contracts.turn import Coverage, Outcome, Verdict
@@ -116,7 +116,7 @@ class Answering:
         trail.note("understand", begun)
         trail.seconds["embedding"] = understood.embedding_seconds
         coverage, degraded = Coverage.UNCOVERED, False
-        if Intent.QUESTION in understood.understanding.intents:
+        if asks(understood.understanding):
             begun = time.perf_counter()
             found = await consider.find(asked, understood)
             trail.note("search", begun)
@@ -165,7 +165,9 @@ def _answered(asked: Asked, understood: Understood, decision: Decision, trail: T
         # Who comes here has no conversation in which a code could be asked for.
         reason = decision.escalate or EscalationReason.POLICY
         return Answered(decision="escalate", kind=None, text=None, language=language, reason=reason)
-    if decision.reply is not ReplyKind.QUOTE:
+    # Where a model has found no answer in the passages, they are not shown either.
+    shows = decision.reply is ReplyKind.CLARIFY and written is None and trail.found.passages
+    if decision.reply is not ReplyKind.QUOTE and not shows:
         kind = decision.reply or ReplyKind.CLARIFY
         reply = Reply(
             kind=kind,
@@ -180,6 +182,17 @@ def _answered(asked: Asked, understood: Understood, decision: Decision, trail: T
             decision="clarify" if kind is ReplyKind.CLARIFY else "reply", kind=kind, text=text, language=language
         )
     confidence = trail.found.confidence
+    passage = trail.found.passages[0]
+    words = excerpt(asked.text, passage.text)
+    if decision.reply is ReplyKind.CLARIFY:
+        return Answered(
+            decision="clarify",
+            kind=ReplyKind.CLARIFY,
+            text=phrases.shown(language, passage.title, words),
+            language=language,
+            citations=(citation(passage, words),),
+            confidence=confidence,
+        )
     if written is not None and written.outcome is Outcome.WRITTEN and written.answer is not None:
         return Answered(
             decision="answer",
@@ -189,8 +202,6 @@ def _answered(asked: Asked, understood: Understood, decision: Decision, trail: T
             citations=tuple(citation(passage) for passage in trail.found.passages[:CITED]),
             confidence=confidence,
         )
-    passage = trail.found.passages[0]
-    words = excerpt(asked.text, passage.text)
     return Answered(
         decision="quote",
         kind=ReplyKind.QUOTE,
@@ -235,7 +246,7 @@ def _why(understood: Understood, decision: Decision, coverage: Coverage, trail: 
     """The decision's grounds in one sentence."""
     if understood.topic is not None:
         return f"the policy's topic {understood.topic.name} says so"
-    if Intent.QUESTION not in understood.understanding.intents:
+    if decision.reply is ReplyKind.DECLINE or not asks(understood.understanding):
         return f"the message is taken for {understood.understanding.intent.value}"
     if decision.escalate in (EscalationReason.HUMAN_REQUEST, EscalationReason.FRUSTRATION):
         return f"beside a question there is {decision.escalate.value}"

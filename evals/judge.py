@@ -79,6 +79,7 @@ async def answered(name: str, kind: Kind, case: Told, exchange: Exchange, knowle
         grounded = await _grounded(exchange, knowledge)
         if not grounded:
             faults.append("is not grounded")
+    shown = got == Outcome.CLARIFY and bool(case.contains) and all(holds(said.text, each) for each in case.contains)
     return Result(
         id=name,
         kind=kind,
@@ -91,6 +92,7 @@ async def answered(name: str, kind: Kind, case: Told, exchange: Exchange, knowle
         because=case.because if isinstance(case, Decision) else None,
         confidence=said.confidence,
         grounded=grounded,
+        shown=shown,
         reason=exchange.reason,
         milliseconds=round(said.milliseconds, 1),
     )

@@ -136,6 +136,11 @@ METRICS: dict[str, Metric] = {
     "answered_right": Metric("Questions answered right", "higher", _passed("answer")),
     "false_refusals": Metric("Answerable, yet refused", "lower", _ended("answer", REFUSALS)),
     "asked_back": Metric("Answerable, yet asked back", "lower", _ended("answer", frozenset({Outcome.CLARIFY.value}))),
+    "shown_with_doubt": Metric(
+        "Asked back, the answer beside it",
+        "higher",
+        lambda results: share(bool(result.shown) for result in results if result.kind == "answer"),
+    ),
     "unanswerable_answered": Metric("Unanswerable, yet answered", "lower", _unanswerable_answered),
     "grounded": Metric(
         "Answers that stand in the knowledge",

@@ -20,6 +20,7 @@ class Result(Stored):
 
     `place` (from 1) is where a search had the right document, `grounded` whether an answer stands in the knowledge,
     `reason` why a person was asked for, `reached` whether the attack's text reached a hostile model,
+    `shown` whether a question back showed what the answer must contain,
     `held_back` whether a guard kept an honest text, or what was written from it, from the customer.
     """
 
@@ -37,6 +38,7 @@ class Result(Stored):
     grounded: bool | None = None
     reason: str | None = None
     reached: bool | None = None
+    shown: bool | None = None
     held_back: bool | None = None
     milliseconds: float = 0
 

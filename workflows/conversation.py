@@ -232,7 +232,7 @@ class ConversationWorkflow:
                     await self._write()
                     continue
                 if outcome is Outcome.NO_ANSWER:
-                    prepared = prepared.model_copy(update={"coverage": Coverage.UNSURE})
+                    prepared = prepared.model_copy(update={"coverage": Coverage.UNSURE, "passages": ()})
                 # A command may have come while the model wrote: the table has the last word again.
                 decision = self._decide(prepared)
             self._conclude(burst, prepared, decision, draft)
@@ -333,10 +333,11 @@ class ConversationWorkflow:
         reply = None
         if decision.reply is not None:
             quotes = decision.reply is ReplyKind.QUOTE
+            shows = quotes or decision.reply is ReplyKind.CLARIFY
             reply = Reply(
                 kind=ReplyKind.ANSWER if draft else decision.reply,
                 language=language or Language.EN,
-                passages=prepared.passages if quotes else (),
+                passages=prepared.passages if shows else (),
                 draft=draft,
                 confidence=prepared.confidence if quotes else None,
                 rule=prepared.rule,

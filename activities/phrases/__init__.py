@@ -44,6 +44,7 @@ class Phrases(BaseModel):
     greeting_returned: Text
     thanks: Text
     clarify: Text
+    clarify_shown: Text
     decline: Text
     escalated: Text
     person_coming: Text
@@ -100,6 +101,11 @@ def muted(language: Language, duration: timedelta) -> str:
 def quote(language: Language, title: str, text: str) -> str:
     """A passage's words framed with the title of the document that they stand in."""
     return PHRASES[language].quote.format(title=title, text=text)
+
+
+def shown(language: Language, title: str, text: str) -> str:
+    """A passage that may be what was asked for, with a question back."""
+    return PHRASES[language].clarify_shown.format(quote=quote(language, title, text))
 
 
 def code_mail(language: Language, *, company: str, name: str | None, code: str, minutes: int) -> tuple[str, str]:

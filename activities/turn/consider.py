@@ -26,7 +26,7 @@ from activities.understanding.classify import core
 from activities.understanding.language import detect
 from activities.understanding.port import Classifier
 from models.contracts.assistants import Assistant, Chosen
-from models.contracts.enums import Language
+from models.contracts.enums import Intent, Language
 from models.contracts.knowledge import Retrieval, Understanding
 from models.contracts.policy import Policy, Topic
 from models.contracts.settings import TenantSettings
@@ -187,6 +187,11 @@ class Consider:
         except ProviderError as error:
             log.warning("embedding failed", cause=type(error).__name__)
             return None
+
+
+def asks(understanding: Understanding) -> bool:
+    """Whether knowledge is searched. What sounds like none of the company's business may be just that: its pages know."""
+    return not {Intent.QUESTION, Intent.OUT_OF_SCOPE}.isdisjoint(understanding.intents)
 
 
 def coverage_of(confidence: float, assistant: Assistant) -> Coverage:

@@ -7,10 +7,10 @@ from temporalio.exceptions import ApplicationError
 
 from activities import identity
 from activities.routes.metering import metered
-from activities.turn.consider import Asked, Consider, coverage_of
+from activities.turn.consider import Asked, Consider, asks, coverage_of
 from activities.turn.manners import flooding, known, unread
 from activities.turn.write import Write
-from models.contracts.enums import ConversationState, Intent
+from models.contracts.enums import ConversationState
 from models.contracts.policy import Topic
 from models.contracts.turn import PREPARE, Prepared, PrepareInput, Verdict
 from models.contracts.usage import Spender
@@ -81,7 +81,7 @@ class Prepare:
                 "writes": self._write.writes(burst.chosen.assistant.route),
             }
         )
-        if given.state is ConversationState.MANAGER_ACTIVE or Intent.QUESTION not in understanding.intents:
+        if given.state is ConversationState.MANAGER_ACTIVE or not asks(understanding):
             return prepared
         found = await self._consider.find(asked, understood)
         if found is None:

@@ -67,7 +67,7 @@ async def compose(tx: TenantTx, given: RecordInput, reply: Reply) -> Outgoing:
     record = given.record
     now = record.standing.spoke_at or datetime.now(UTC)
     match reply.kind:
-        case ReplyKind.QUOTE | ReplyKind.ANSWER:
+        case ReplyKind.QUOTE | ReplyKind.ANSWER | ReplyKind.CLARIFY:
             found = await _from_knowledge(tx, record, reply)
             if reply.occasion is not Occasion.RETURNED:
                 return found
@@ -92,12 +92,15 @@ async def _from_knowledge(tx: TenantTx, record: Record, reply: Reply) -> Outgoin
 
 
 async def _quote(tx: TenantTx, record: Record, reply: Reply) -> Outgoing:
+    """A passage's words. With a question back too: to see what may be the answer costs the customer less than to guess
+    what is unclear about the question."""
     passage = next(iter(orders.readable(await neighbours.widened(tx, reply.passages[:1]))), None)
     if passage is None:
         # The page was deleted or changed between search and reply; saying so honestly beats quoting what is gone.
         return Outgoing(phrases.phrase(ReplyKind.CLARIFY, reply.language), [])
+    frame = phrases.shown if reply.kind is ReplyKind.CLARIFY else phrases.quote
     text = excerpt(await messages.text_of(tx, record.handled), passage.text)
-    return Outgoing(phrases.quote(reply.language, passage.title, text), [citation(passage, text)])
+    return Outgoing(frame(reply.language, passage.title, text), [citation(passage, text)])
 
 
 def citation(passage: Passage, quote: str | None = None) -> dict[str, object]:

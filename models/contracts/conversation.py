@@ -97,7 +97,8 @@ class Standing(BaseModel):
 class Reply(Frozen):
     """What to tell the customer, by reference: the text is made where it is written down.
 
-    `passages` are quoted (kind quote) or cited (kind answer, whose text is the draft); `rule` names a policy's
+    `passages` are quoted (kind quote), cited (kind answer, whose text is the draft) or shown with a question back (kind
+    clarify; none where a model has found no answer in them); `rule` names a policy's
     canned text; `mute` is how long the bot will be silent; `people_at` when people come again, where the reply promises
     one in quiet hours.
     """

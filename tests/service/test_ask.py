@@ -205,6 +205,14 @@ async def test_thresholds_tags_and_the_route_of_quotes_are_the_assistant_s(altyn
     assert (await asked(altyn, assistant="sure"))["decision"] == "escalate"
     await assistant(altyn, "quoting", route="quote")
     assert (await asked(altyn, assistant="quoting"))["decision"] == "quote"
+    await assistant(altyn, "doubting", answer_at=1.0, unsure_at=0.0)
+    doubtful = await asked(altyn, assistant="doubting")
+    conversation = await altyn.opened(assistant="doubting")
+    said = (await altyn.said(conversation, QUESTION))["reply"]
+    for kind, reply in ((doubtful["decision"], doubtful), (said["kind"], said)):
+        assert kind == "clarify"
+        assert reply["text"].startswith("I am not sure that this answers your question.\nFrom “Delivery”:\n")
+        assert reply["citations"][0]["quote"] in reply["text"]
     tagged = {
         "name": "tagged",
         "tags": ["almaty"],

@@ -177,5 +177,13 @@ def test_the_strongest_signal_wins() -> None:
     without = situation(intents=tuple(i for i in Intent if i is not Intent.OPT_OUT))
     assert strongest(without) is Signal.HUMAN
     assert strongest(situation(intents=(Intent.THANKS, Intent.QUESTION))) is Signal.QUESTION
-    assert strongest(situation(intents=(Intent.OUT_OF_SCOPE, Intent.GREETING))) is Signal.COURTESY
+    beside = situation(intents=(Intent.OUT_OF_SCOPE, Intent.GREETING), coverage=Coverage.UNCOVERED)
+    assert strongest(beside) is Signal.COURTESY
     assert strongest(situation(intents=())) is Signal.QUESTION
+
+
+@given(situations)
+def test_what_knowledge_covers_is_the_companys_business(any_: Situation) -> None:
+    if any_.intents == (Intent.OUT_OF_SCOPE,) and any_.verdict is Verdict.NONE and not any_.flooding:
+        covered = any_.coverage is Coverage.COVERED
+        assert strongest(any_) is (Signal.QUESTION if covered else Signal.OUT_OF_SCOPE)

@@ -191,14 +191,20 @@ async def test_what_the_model_cannot_ground_is_quoted_and_what_it_does_not_know_
         return Generated(outcome=next(outcomes))
 
     desk.generate = fail
+    found = (UUID(int=9),)
     for _ in range(3):
         await desk.handled(await desk.say(writes=True))
     assert desk.replies == [ReplyKind.QUOTE, ReplyKind.QUOTE, ReplyKind.CLARIFY]
+    shown = [record.reply.passages for record in desk.records if record.reply]
+    assert shown == [found, found, ()], "what a model finds no answer in is not shown either"
 
 
 async def test_two_questions_back_in_a_row_and_then_a_person(desk: Desk) -> None:
+    found = (UUID(int=9),)
     for _ in range(2):
-        await desk.handled(await desk.say(coverage=Coverage.UNSURE))
+        asked_back = (await desk.handled(await desk.say(coverage=Coverage.UNSURE))).reply
+        assert asked_back is not None
+        assert asked_back.passages == found
     record = await desk.handled(await desk.say(coverage=Coverage.UNSURE))
     assert desk.replies == [ReplyKind.CLARIFY, ReplyKind.CLARIFY, ReplyKind.ESCALATED]
     assert record.opens
