@@ -17,7 +17,7 @@ from models.contracts.knowledge import Passage
 
 log = structlog.get_logger(__name__)
 
-_COMMENT = re.compile(r"<!--(?:[^-]|-(?!->))*+(?:-->|\Z)")
+_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _PARAGRAPH = re.compile(r"\n[ \t]*\n")
 _UNSEEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\U000e0000-\U000e01ef]")
 _ADDRESS = re.compile(r"(?:https?:)?//\S++|(?<![\w.-])[\w-]++(?:\.[\w-]++)+")

@@ -345,7 +345,9 @@ async def test_nothing_is_left_of_a_deleted_tenant_though_the_worker_is_killed(
     assert await schedules.get_reindex(client, globex.id) is not None
     assert not await schedules.delete_crawl(client, acme.id, crawls[0])
     assert await schedules.delete_crawl(client, globex.id, crawls[1])
-    assert await rows_of(admin, globex.id) == neighbour
+    # What goes on there goes on: its usage is entered seconds later.
+    kept = await rows_of(admin, globex.id)
+    assert {table: count for table, count in neighbour.items() if kept[table] < count} == {}
     assert sorted(await process_ids(client, globex.id)) == neighbours
     assert (await acme.get("/v1/tenant")).status_code == 401
     report = json.loads(await admin.fetchval("SELECT row_counts FROM tenant_deletions WHERE id = $1", deletion))
