@@ -160,8 +160,8 @@ class Decision:
 def strongest(situation: Situation) -> Signal:
     """The signal that wins. A message without any intent is treated as a question."""
     signals = {SIGNAL_OF[intent] for intent in situation.intents} or {Signal.QUESTION}
-    if Signal.OUT_OF_SCOPE in signals and situation.coverage is Coverage.COVERED:
-        # What a company's business is, its knowledge says.
+    if Signal.OUT_OF_SCOPE in signals and situation.coverage is not Coverage.UNCOVERED:
+        # What a company's business is, its pages know better than examples of other business.
         signals = (signals - {Signal.OUT_OF_SCOPE}) | {Signal.QUESTION}
     if situation.verdict is not Verdict.NONE:
         signals.add(SIGNAL_BY_POLICY[situation.verdict])

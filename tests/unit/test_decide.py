@@ -183,7 +183,7 @@ def test_the_strongest_signal_wins() -> None:
 
 
 @given(situations)
-def test_what_knowledge_covers_is_the_companys_business(any_: Situation) -> None:
+def test_what_the_pages_may_cover_is_the_companys_business(any_: Situation) -> None:
     if any_.intents == (Intent.OUT_OF_SCOPE,) and any_.verdict is Verdict.NONE and not any_.flooding:
-        covered = any_.coverage is Coverage.COVERED
-        assert strongest(any_) is (Signal.QUESTION if covered else Signal.OUT_OF_SCOPE)
+        elsewhere = any_.coverage is Coverage.UNCOVERED
+        assert strongest(any_) is (Signal.OUT_OF_SCOPE if elsewhere else Signal.QUESTION)
