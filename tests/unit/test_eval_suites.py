@@ -12,7 +12,7 @@ from evals import compare, document, loaders, result, suites
 from evals.cases import Answer, Decision, IntentOf
 from evals.grounded import Knowledge
 from evals.hostile import HostileModel
-from evals.report import page
+from evals.report import markdown, page
 from evals.result import Measured, Result, Run, SuiteRun
 from evals.suites import Suite
 from evals.words import plain
@@ -174,6 +174,16 @@ def test_a_comparison_tells_what_turned() -> None:
     assert [result.id for result in found.better] == ["b"]
     assert [result.id for result in found.worse] == ["a"]
     assert list(found.moved) == [("answered_right", 0.5, 0.6)]
+
+
+def test_suites_with_the_same_figures_share_a_table() -> None:
+    first, second = run_of({"a": False}, 0.5), run_of({"a": True}, 1.0)
+    both = Run(created_at=first.created_at, suites=(*first.suites, *second.suites))
+    assert markdown.render(both).splitlines() == [
+        "|  | s | s | goal |",
+        "| --- | --- | --- | --- |",
+        "| Questions answered right | **0.500** | 1.000 | ≥ 0.9 |",
+    ]
 
 
 def test_the_report_is_one_page_that_needs_nothing_else() -> None:
