@@ -1,4 +1,4 @@
-"""A classifier over embeddings, fitted when the process starts from some two thousand labelled sentences.
+"""A classifier over embeddings, fitted when the process starts from some five thousand labelled sentences.
 
 Kernel ridge regression onto the classes: anger has many forms, and a linear map of the same vectors reads three more
 sentences of a hundred wrong (docs/decisions/). Its probabilities mean something, which votes among cosines that all lie
@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 Matrix = NDArray[np.floating]
 
 _RIDGE = 0.03
+_LEFT = 0.003
+"""Share of the truth that the weights may leave: no probability out-of-fold then changes by more than 0.01."""
 _SHARPNESS = 10.0
 """What makes probabilities of the regression's values: most likely out-of-fold."""
 
@@ -32,10 +34,9 @@ class KernelHead:
         mean = vectors.mean(axis=0)
         directions = _directions(vectors - mean)
         sizes = np.bincount(classes, minlength=count)
-        ridge = _RIDGE * count * sizes[classes] / len(classes)
-        truth = np.eye(count, dtype=vectors.dtype)[classes] - 1 / count
-        weights = np.linalg.solve(_likeness(directions, directions) + np.diag(ridge), truth)
-        return cls(mean, directions, weights.astype(vectors.dtype))
+        ridge = (_RIDGE * count * sizes[classes] / len(classes)).astype(vectors.dtype)[:, np.newaxis]
+        truth = (np.eye(count)[classes] - 1 / count).astype(vectors.dtype)
+        return cls(mean, directions, _solved(directions, ridge, truth))
 
     def probabilities(self, vectors: Matrix) -> Matrix:
         """(n, d) vectors to (n, k) probabilities."""
@@ -52,8 +53,36 @@ def _directions(vectors: Matrix) -> Matrix:
 
 def _likeness(some: Matrix, others: Matrix) -> Matrix:
     """The Gaussian kernel between all pairs of directions: a half of their squared distance is one less their cosine."""
-    found: Matrix = np.exp(some @ others.T - 1)
-    return found
+    found: Matrix = some @ others.T
+    found -= 1
+    return np.exp(found, out=found)
+
+
+def _solved(directions: Matrix, ridge: Matrix, truth: Matrix) -> Matrix:
+    """The (n, k) weights with (likeness + diagonal of the (n, 1) ridge) @ weights = truth, by conjugate gradients.
+
+    An exact solution takes thrice as long and judges no better. Steps are few because cosines are small: the likeness is
+    nearly exp(-1) * (1 + cosine), whose rank is the vectors' dimension plus one, and what that leaves of its diagonal. The
+    Woodbury identity inverts those, and every step starts from there.
+    """
+    likeness = _likeness(directions, directions)
+    rest = 1 - 2 / np.e + ridge
+    linear = np.column_stack([directions, np.ones_like(ridge)]) * directions.dtype.type(np.e**-0.5)
+    scaled = linear / rest
+    inner = np.linalg.inv(np.eye(linear.shape[1], dtype=linear.dtype) + linear.T @ scaled)
+
+    weights, left = np.zeros_like(truth), truth
+    step, before = np.zeros_like(truth), 1.0
+    while np.linalg.norm(left) > _LEFT * np.linalg.norm(truth):
+        near = left / rest - scaled @ (inner @ (scaled.T @ left))
+        now = float(np.vdot(left, near))
+        step = near + now / before * step
+        ahead = likeness @ step + ridge * step
+        length = now / float(np.vdot(step, ahead))
+        weights = weights + length * step
+        left = left - length * ahead
+        before = now
+    return weights
 
 
 def _softmax(values: Matrix) -> Matrix:

@@ -187,11 +187,11 @@ async def test_a_damaged_cache_is_made_anew(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("few_examples")
 async def test_a_new_example_alone_is_embedded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     await load(tmp_path)
-    more = examples.Examples((*Intent, "hello again"), (*Intent, Intent.GREETING), ())
+    more = examples.Examples((*Intent, "hello from a new example"), (*Intent, Intent.GREETING), ())
     monkeypatch.setattr(examples, "load", lambda: more)
     embedder = Counting()
     await ExampleClassifier(embedder, tmp_path).load()
-    assert embedder.texts == ["hello again"]
+    assert embedder.texts == ["hello from a new example"]
 
 
 async def test_a_first_start_embeds_nothing(tmp_path: Path) -> None:
@@ -254,3 +254,14 @@ def test_the_head_separates_what_is_separable() -> None:
     assert probabilities[0, 0] > 0.9
     assert probabilities[1, 1] > 0.9
     assert np.allclose(probabilities.sum(axis=1), 1)
+
+
+def test_the_head_solves_its_regression() -> None:
+    random = np.random.default_rng(1)
+    vectors, classes = random.normal(1, 1, (300, 20)).astype(np.float32), random.integers(0, 3, 300)
+    head = KernelHead.fit(vectors, classes, 3)
+    likeness = np.exp(head.directions @ head.directions.T - 1)
+    ridge = 0.03 * 3 * np.bincount(classes)[classes] / 300
+    exact = np.linalg.solve(likeness + np.diag(ridge), np.eye(3)[classes] - 1 / 3)
+    solved = KernelHead(head.mean, head.directions, exact)
+    assert np.allclose(head.probabilities(vectors), solved.probabilities(vectors), atol=0.01)
