@@ -128,7 +128,8 @@ CALLS: dict[str, CallPolicy] = {
     PURGE_PROCESSES.name: CallPolicy(timedelta(hours=24), PERSIST, BATCH, heartbeat=timedelta(seconds=20)),
     DELETE_ROWS.name: CallPolicy(timedelta(hours=24), PERSIST, BATCH, heartbeat=timedelta(seconds=20)),
     FINISH_DELETION.name: CallPolicy(timedelta(minutes=1), PERSIST, BATCH),
-    HAND_OVER.name: CallPolicy(timedelta(seconds=30), ATTEMPT, INTERACTIVE, heartbeat=timedelta(seconds=10)),
+    # While Postgres is away one run waits for it, and the schedule starts no other.
+    HAND_OVER.name: CallPolicy(timedelta(seconds=30), PERSIST, INTERACTIVE, heartbeat=timedelta(seconds=10)),
 }
 
 IDLE_CLOSE = timedelta(days=30)
