@@ -7,7 +7,8 @@ from typing import Protocol
 
 Vector = list[float]
 
-_NAMED = re.compile(r"(?:.*/)?(?:intfloat[-_])?([^:]+?)(?:[-.](?:b?f16|f32|i?q\d\w*))?(?:\.gguf)?(?::.*)?")
+_MAKER = re.compile(r"^intfloat[-_]")
+_QUANTISED = re.compile(r"[-.](?:b?f16|f32|i?q\d\w*)$")
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,8 @@ class EmbeddingSpace:
     def family(self) -> str:
         """The model as its makers call it, which is what figures were fitted for: endpoints put owners before the name,
         and tags, formats and quantisation behind it."""
-        named = _NAMED.fullmatch(self.model.lower())
-        return named[1] if named else self.model
+        named = self.model.lower().rpartition("/")[2].partition(":")[0].removesuffix(".gguf")
+        return _MAKER.sub("", _QUANTISED.sub("", named)) or self.model
 
 
 class Embedder(Protocol):
