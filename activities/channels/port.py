@@ -1,0 +1,106 @@
+"""The port of every channel: how it is written to, read and asked whether it lives.
+
+An adapter is opened for one account and keeps nothing between calls. What goes wrong is one of the errors below, each
+with a machine's word for it and never with a text, a token or an address: they land in histories and logs.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from models.contracts.channels import Arrived, Capabilities, Chat, Health, Part
+
+
+class ChannelError(Exception):
+    """Something was not done. `code` is a word such as `chat_not_found`."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class TryLaterError(ChannelError):
+    """It was certainly not done, and may be later: the provider is away or asks for patience.
+
+    `after` is in seconds, where the provider names a time. `chat` is true when only this chat has to wait.
+    """
+
+    def __init__(self, code: str, *, after: float | None = None, chat: bool = False) -> None:
+        super().__init__(code)
+        self.after = after
+        self.chat = chat
+
+
+class RefusedError(ChannelError):
+    """It will never be done: this message is wrong, or this chat is not to be written to.
+
+    `unreachable`: nobody is to be written to in this chat any more (blocked, left, gone).
+    """
+
+    def __init__(self, code: str, *, unreachable: bool = False) -> None:
+        super().__init__(code)
+        self.unreachable = unreachable
+
+
+class AccountError(ChannelError):
+    """The provider does not know the account, or not its credentials: nothing will be done until a person acts."""
+
+
+class MovedError(ChannelError):
+    """The chat goes on as `to`: send it there."""
+
+    def __init__(self, to: str) -> None:
+        super().__init__("moved")
+        self.to = to
+
+
+class UnclearError(ChannelError):
+    """Nobody knows whether it was done: the connection ended after the request had gone out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A provider's file while it is read. `size` and `mime` as far as the provider tells."""
+
+    chunks: AsyncIterator[bytes]
+    size: int | None
+    mime: str | None
+
+
+class Files(Protocol):
+    """The media store, as far as an adapter that sends files needs it."""
+
+    def read(self, key: str) -> AsyncIterator[bytes]: ...
+
+    def url(self, key: str) -> str:
+        """A signed address that anybody can fetch the file from for a while."""
+
+
+class Channel(Protocol):
+    """One account of one provider, opened by its adapter."""
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    def read(self, payload: Mapping[str, Any]) -> Sequence[Arrived]:
+        """What a provider's delivery says, in its order. Pure. What is of no concern here is left out; what should be
+        understood and cannot be is a MessageArrived with `unsupported`. Raises ValueError when it is no delivery."""
+
+    async def send(self, chat: Chat, part: Part) -> str:
+        """Send one part and return the provider's name of it. Raises ChannelError."""
+
+    async def edit(self, chat: Chat, message_id: str, part: Part) -> None:
+        """Change what was sent, where the channel can; saying the same again is no error. Raises ChannelError."""
+
+    async def remove(self, chat: Chat, message_id: str) -> None:
+        """Take back what was sent, where the channel can. Raises ChannelError."""
+
+    async def typing(self, chat: Chat) -> None:
+        """Show that an answer is being written, where the channel can. Raises ChannelError."""
+
+    async def check(self) -> Health:
+        """Whether the account lives and can do what is needed of it, and what is missing. Raises nothing."""
+
+    def fetch(self, ref: str) -> AbstractAsyncContextManager[Fetched]:
+        """A file that arrived (Attachment.ref). Raises ChannelError."""
