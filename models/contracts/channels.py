@@ -36,6 +36,14 @@ class MediaKind(StrEnum):
     STICKER = "sticker"
 
 
+class FileState(StrEnum):
+    """What became of a file that arrived: it waits to be fetched, is in the media store, or is not wanted there."""
+
+    WAITING = "waiting"
+    STORED = "stored"
+    REFUSED = "refused"
+
+
 class Attachment(Frozen):
     """A file beside a message, as its provider tells of it before it is fetched. `ref` is the provider's name for it,
     or its address; `size` in bytes."""

@@ -107,7 +107,7 @@ async def create(tx: TenantTx, *, kind: ChannelKind, name: str, branch_id: UUID 
         raise LookupError("no such branch")
     made: UUID | None = await tx.connection.scalar(
         insert(channel_accounts)
-        .values(tenant_id=tx.tenant_id, id=new_id(), branch_id=branch, kind=kind, name=name)
+        .values(tenant_id=tx.tenant_id, id=new_id(), branch_id=branch, kind=kind, provider=kind.value, name=name)
         .on_conflict_do_nothing()
         .returning(channel_accounts.c.id)
     )

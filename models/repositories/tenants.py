@@ -7,7 +7,8 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from models.contracts.enums import ChannelKind, Language, Role
+from models.contracts.channels import Provider
+from models.contracts.enums import Language, Role
 from models.contracts.settings import Masking, TenantSettings
 from models.tables import branches, channel_accounts, members, tenant_settings, tenants
 from runtime.database import SystemTx, TenantTx
@@ -97,8 +98,15 @@ async def create(tx: TenantTx, *, slug: str, name: str, language: Language) -> N
     await tx.connection.execute(
         sa.insert(channel_accounts),
         [
-            {"tenant_id": tx.tenant_id, "id": new_id(), "branch_id": branch, "kind": kind, "name": "default"}
-            for kind in (ChannelKind.API, ChannelKind.WEB)
+            {
+                "tenant_id": tx.tenant_id,
+                "id": new_id(),
+                "branch_id": branch,
+                "kind": provider.kind,
+                "provider": provider,
+                "name": "default",
+            }
+            for provider in (Provider.API, Provider.WEB)
         ],
     )
 

@@ -3,8 +3,9 @@
 from models.tables.assistants import assistant_prompts, assistants
 from models.tables.audit import audit_heads, audit_log
 from models.tables.base import metadata
-from models.tables.channels import channel_deliveries, channel_secrets
+from models.tables.channels import channel_credentials, channel_deliveries, channel_inbox, channel_secrets
 from models.tables.conversations import (
+    attachments,
     conversations,
     customers,
     drafts,
@@ -50,11 +51,14 @@ __all__ = [
     "api_keys",
     "assistant_prompts",
     "assistants",
+    "attachments",
     "audit_heads",
     "audit_log",
     "branches",
     "channel_accounts",
+    "channel_credentials",
     "channel_deliveries",
+    "channel_inbox",
     "channel_secrets",
     "chunk_bands",
     "chunks",

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 from sqlalchemy import Column, Table
-from sqlalchemy.dialects.postgresql import UUID
+from sqlalchemy.dialects.postgresql import JSONB, UUID
 
 from models.tables.base import instant, metadata, reference, tenant_id, tenant_table, within_tenant
 from models.tables.tenancy import channel_accounts
@@ -38,4 +38,31 @@ channel_deliveries = Table(
     Column("received_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
     within_tenant("channel_account_id", "channel_accounts", ondelete="CASCADE"),
     sa.Index("ix_channel_deliveries_age", "tenant_id", "channel_account_id", "received_at"),
+)
+
+# Tokens and passwords of a provider, as one sealed document.
+channel_credentials = tenant_table(
+    "channel_credentials",
+    reference("channel_account_id"),
+    Column("sealed", sa.LargeBinary, nullable=False),
+    within_tenant("channel_account_id", "channel_accounts", ondelete="CASCADE"),
+    sa.UniqueConstraint("tenant_id", "channel_account_id"),
+)
+
+# Deliveries as they came, until they are read: then the row goes. What cannot be read stays for a while, with a word for why.
+channel_inbox = tenant_table(
+    "channel_inbox",
+    reference("channel_account_id"),
+    Column("seq", sa.BigInteger, sa.Identity(always=True), nullable=False),
+    Column("payload", JSONB, nullable=False),
+    Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    Column("error", sa.Text),
+    within_tenant("channel_account_id", "channel_accounts", ondelete="CASCADE"),
+    sa.Index(
+        "ix_channel_inbox_waiting",
+        "tenant_id",
+        "channel_account_id",
+        "seq",
+        postgresql_where=sa.text("error IS NULL"),
+    ),
 )

@@ -2,8 +2,9 @@
 
 import sqlalchemy as sa
 from sqlalchemy import Column
-from sqlalchemy.dialects.postgresql import JSONB, UUID
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
+from models.contracts.channels import ChatKind, FileState, MediaKind
 from models.contracts.enums import (
     Author,
     ConversationState,
@@ -61,6 +62,10 @@ conversations = tenant_table(
     Column("slowed", sa.Boolean, nullable=False, server_default=sa.false()),
     instant("last_message_at"),
     instant("closed_at"),
+    choice("chat_kind", ChatKind, default=ChatKind.PRIVATE),
+    # Nobody can be written to there any more, and the provider's word for why.
+    instant("unreachable_at"),
+    Column("unreachable_code", sa.Text),
     within_tenant("channel_account_id", "channel_accounts"),
     within_tenant("customer_id", "customers"),
     within_tenant("assistant_id", "assistants", ondelete="SET NULL (assistant_id)"),
@@ -91,6 +96,10 @@ messages = tenant_table(
     # How often, and when last, reconcile handed an unaccepted message over again.
     Column("handovers", sa.Integer, nullable=False, server_default="0"),
     instant("handed_over_at"),
+    # A place, a contact, the kind that could not be shown: what is neither text nor file (see models/contracts/channels.py).
+    Column("extras", JSONB),
+    instant("edited_at"),
+    instant("deleted_at"),
     within_tenant("conversation_id", "conversations", ondelete="CASCADE"),
     within_tenant("member_id", "members"),
     sa.CheckConstraint(
@@ -181,10 +190,69 @@ send_ledger = tenant_table(
     choice("status", SendStatus),
     Column("attempts", sa.Integer, nullable=False, server_default="0"),
     Column("provider_message_id", sa.Text),
+    # In whose lane it waits. Null: it was delivered through events.
+    reference("channel_account_id", nullable=True),
+    # The order of a chat.
+    Column("seq", sa.BigInteger, sa.Identity(always=True), nullable=False),
+    # The provider's names of the parts that have gone, in order.
+    Column("sent", ARRAY(sa.Text), nullable=False, server_default=sa.text("'{}'")),
+    # How often a part was sent again because nobody knew whether it had gone.
+    Column("repeats", sa.Integer, nullable=False, server_default="0"),
+    # Not before then. Null: at once.
+    instant("due_at"),
+    instant("sent_at"),
+    # A word for why it failed, or waits.
+    Column("error", sa.Text),
     within_tenant("conversation_id", "conversations", ondelete="CASCADE"),
     within_tenant("message_id", "messages", ondelete="CASCADE"),
+    within_tenant("channel_account_id", "channel_accounts"),
     sa.UniqueConstraint("tenant_id", "key"),
     sa.Index(
-        "ix_send_ledger_unfinished", "status", "created_at", postgresql_where=sa.text("status IN ('queued', 'sending')")
+        "ix_send_ledger_waiting",
+        "tenant_id",
+        "channel_account_id",
+        "seq",
+        postgresql_where=sa.text("status IN ('queued', 'sending')"),
+    ),
+    sa.Index(
+        "ix_send_ledger_lately",
+        "tenant_id",
+        "channel_account_id",
+        "sent_at",
+        postgresql_where=sa.text("sent_at IS NOT NULL"),
+    ),
+    # A provider tells by its own names what became of a message.
+    sa.Index("ix_send_ledger_sent", "sent", postgresql_using="gin"),
+)
+
+# Files beside messages. `ref` is the provider's name of one until it is fetched, `key` where it then lies in the media store.
+attachments = tenant_table(
+    "attachments",
+    reference("message_id"),
+    reference("channel_account_id"),
+    Column("position", sa.Integer, nullable=False),
+    choice("kind", MediaKind),
+    choice("state", FileState, default=FileState.WAITING),
+    # A word for why it is not here.
+    Column("reason", sa.Text),
+    Column("ref", sa.Text),
+    Column("name", sa.Text),
+    Column("mime", sa.Text),
+    Column("size", sa.BigInteger),
+    Column("seconds", sa.Float),
+    Column("key", sa.Text),
+    Column("sha256", sa.Text),
+    Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    instant("due_at"),
+    within_tenant("message_id", "messages", ondelete="CASCADE"),
+    within_tenant("channel_account_id", "channel_accounts", ondelete="CASCADE"),
+    sa.UniqueConstraint("tenant_id", "message_id", "position"),
+    sa.CheckConstraint("(state = 'stored') = (key IS NOT NULL)", name="stored_somewhere"),
+    sa.Index(
+        "ix_attachments_waiting",
+        "tenant_id",
+        "channel_account_id",
+        "id",
+        postgresql_where=sa.text("state = 'waiting'"),
     ),
 )

@@ -4,6 +4,7 @@ import sqlalchemy as sa
 from sqlalchemy import Column, Table
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
+from models.contracts.channels import HealthState, Provider
 from models.contracts.enums import ChannelKind, Language, Role
 from models.tables.base import choice, instant, metadata, reference, stamps, tenant_id, tenant_table, within_tenant
 
@@ -92,8 +93,18 @@ channel_accounts = tenant_table(
     "channel_accounts",
     reference("branch_id"),
     choice("kind", ChannelKind),
+    choice("provider", Provider),
     Column("name", sa.Text, nullable=False),
     Column("disabled", sa.Boolean, nullable=False, server_default=sa.false()),
+    # What its provider needs to know that is no secret (see models/contracts/accounts.py).
+    Column("settings", JSONB, nullable=False, server_default=sa.text("'{}'::jsonb")),
+    # The provider's name of it. One account can be here only once: two would take each other's messages.
+    Column("external_id", sa.Text),
+    choice("health", HealthState, default=HealthState.UNCHECKED),
+    Column("health_code", sa.Text),
+    Column("health_advice", ARRAY(sa.Text), nullable=False, server_default=sa.text("'{}'")),
+    instant("checked_at"),
     within_tenant("branch_id", "branches", ondelete="CASCADE"),
     sa.UniqueConstraint("tenant_id", "branch_id", "kind", "name"),
+    sa.Index("uq_channel_accounts_external_id", "provider", "external_id", unique=True),
 )
