@@ -81,6 +81,8 @@ app.add_typer(codec.app, name="codec")
 
 def main() -> NoReturn:
     """Run the command line and leave with its exit code: 0 done, 1 failed, 2 wrong usage."""
+    # Before numerical libraries load: one thread each is far quicker than several that fight over the same cores.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     try:
         app()
         code: int | str | None = OK

@@ -1,15 +1,10 @@
 """`mainstay worker`: runs workflows and activities."""
 
-import os
-
 from cli.context import DataDir, running_settings
 
 
 def worker(data_dir: DataDir = None) -> None:
     """Run workflows and activities until SIGTERM or Ctrl-C; work under way is finished first."""
-    # Before numerical libraries load: one thread each is far quicker than several that fight over the same cores.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-
     import uvloop
 
     from runtime import telemetry
