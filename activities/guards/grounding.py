@@ -7,6 +7,7 @@ costs the customer's trust.
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from activities.embedding.port import Embedder
 from activities.guards.proof import agrees, proves
@@ -81,6 +82,9 @@ async def check(
 
 
 def _numbers_stand(answer: str, evidence: str, question: str) -> bool:
+    said = quantities(answer)
+    if not said:
+        return True
     known = set(quantities(evidence))
     values = {quantity.value for quantity in known}
     identifiers = {quantity.value for quantity in quantities(question) if _is_identifier(quantity)}
@@ -88,7 +92,7 @@ def _numbers_stand(answer: str, evidence: str, question: str) -> bool:
         quantity in known
         or (not quantity.unit and quantity.value in values)
         or (not quantity.unit and quantity.value in identifiers)
-        for quantity in quantities(answer)
+        for quantity in said
     )
 
 
@@ -97,8 +101,9 @@ def _is_identifier(quantity: Quantity) -> bool:
 
 
 def _names_stand(answer: str, evidence: str) -> bool:
-    known = {romanised(word) for word in words(evidence)}
-    return all(_known(romanised(word), known) for name in _names(answer) for word in words(name))
+    names = [romanised(word) for name in _names(answer) for word in words(name)]
+    known = {romanised(word) for word in words(evidence)} if names else set()
+    return all(_known(name, known) for name in names)
 
 
 def _known(name: str, known: set[str]) -> bool:
@@ -128,14 +133,17 @@ def hosts(text: str) -> set[str]:
 
 
 def _links_stand(answer: str, evidence: str) -> bool:
-    return _addresses(answer) <= _addresses(evidence)
+    said = _addresses(answer)
+    return not said or said <= _addresses(evidence)
 
 
 def _phones_stand(answer: str, evidence: str, question: str) -> bool:
     """Whether each long row of digits stands somewhere, however it is grouped: its parts alone are numbers of their own."""
+    said = {_digits(number) for number in _LONG_NUMBER.findall(answer)}
+    if not said:
+        return True
     known = _digits(evidence)
     asked = {quantity.value for quantity in quantities(question) if _is_identifier(quantity)}
-    said = {_digits(number) for number in _LONG_NUMBER.findall(answer)}
     return all(number in asked or _without_prefix(number) in known for number in said)
 
 
@@ -161,14 +169,12 @@ async def _claims_stand(
     claims = [
         (part, claim) for part, claim in claims_of(_without_identifiers(answer, question)) if claim.says_something
     ]
-    stated = [each for passage in passages for each in statements(passage.title, passage.heading, passage.text)]
-    verbatim = {
-        _plain(part) for passage in passages for part in parts(f"{passage.title}\n{passage.heading}\n{passage.text}")
-    }
+    known = [_known_by(passage.title, passage.heading, passage.text) for passage in passages]
     unproven = [
         claim
         for part, claim in claims
-        if _plain(part) not in verbatim and not any(proves(each, claim) for each in stated)
+        if not any(_plain(part) in verbatim for _, verbatim in known)
+        and not any(proves(each, claim) for stated, _ in known for each in stated)
     ]
     if claims and not unproven:
         return True
@@ -176,6 +182,14 @@ async def _claims_stand(
     if not claims or embedder is None or any(passage.language is language for passage in passages):
         return False
     return await _proven_across(unproven, passages, embedder)
+
+
+# The same passages are written from again and again. Up to 50 KB each, once claims were compared with them.
+@lru_cache(maxsize=500)
+def _known_by(title: str, heading: str, text: str) -> tuple[tuple[Statement, ...], frozenset[str]]:
+    """What a passage states, and each part of it word for word."""
+    verbatim = frozenset(map(_plain, parts(f"{title}\n{heading}\n{text}")))
+    return tuple(statements(title, heading, text)), verbatim
 
 
 def _without_identifiers(answer: str, question: str) -> str:

@@ -8,6 +8,7 @@ answers. "Ignore the previous invoice if you have paid" addresses a customer, an
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 
 import structlog
 
@@ -76,6 +77,8 @@ _SYSTEM_SAYS = re.compile(
 _TOLD = re.compile("[TvAZOt]")
 
 
+# Passages are short, and the same ones are found again and again; a text without orders is kept once.
+@lru_cache(maxsize=2_000)
 def without_orders(text: str) -> str:
     """The text without what gives orders to a machine: from the first of them to the end of its paragraph, as what
     follows is the order's own. Comments of HTML, which no reader sees, go too. The same text when there is none."""

@@ -43,8 +43,9 @@ def faults(answer: str, passages: Sequence[Passage], told: str, mark: str) -> tu
         found.append(LEAK)
     if loops(answer):
         found.append(LOOP)
-    known = set(_CODE.findall(evidence.upper()))
-    if not all(code.upper() in known or _SUFFIX.sub("", code) in known for code in _codes(answer)):
+    codes = list(_codes(answer))
+    known = set(_CODE.findall(evidence.upper())) if codes else set()
+    if not all(code.upper() in known or _SUFFIX.sub("", code) in known for code in codes):
         found.append(CODE)
     return tuple(found)
 
@@ -65,7 +66,8 @@ def rendered(answer: str) -> str:
 
 def _shares_words(answer: str, told: str, evidence: str) -> bool:
     """Whether a stretch of the instructions is in the answer that is in no passage."""
-    return bool((_stretches(answer) & _stretches(told)) - _stretches(evidence))
+    shared = _stretches(answer) & _stretches(told)
+    return bool(shared and shared - _stretches(evidence))
 
 
 def _stretches(text: str) -> set[tuple[str, ...]]:

@@ -6,6 +6,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 
@@ -125,13 +126,22 @@ def _numerals(text: str) -> Iterator[Quantity]:
 
 
 def _spelled(text: str) -> Iterator[Quantity]:
-    values = _WORD_VALUES | (_KAZAKH_WORD_VALUES if _KAZAKH_LETTERS.search(text) else {})
+    kazakh = bool(_KAZAKH_LETTERS.search(text))
     for match in _WORD.finditer(text):
-        word = match[0].lower().replace("ё", "е")
-        if word in values:
-            yield Quantity(values[word], _unit_at(text, match.end()))
-        elif (calendar := _CALENDAR_WORD.fullmatch(word)) and calendar.lastgroup:
-            yield Quantity(calendar.lastgroup)
+        value, is_count = _meant_by(match[0], kazakh)
+        if value is not None:
+            yield Quantity(value, _unit_at(text, match.end()) if is_count else "")
+
+
+@lru_cache(maxsize=20_000)
+def _meant_by(word: str, kazakh: bool) -> tuple[str | None, bool]:
+    """The number or the calendar's name that a word stands for, and whether it is a number."""
+    word = word.lower().replace("ё", "е")
+    count = _WORD_VALUES.get(word) or (_KAZAKH_WORD_VALUES.get(word) if kazakh else None)
+    if count is not None:
+        return count, True
+    calendar = _CALENDAR_WORD.fullmatch(word)
+    return (calendar.lastgroup if calendar else None), False
 
 
 def _canonical(match: re.Match[str]) -> str:

@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import groupby
+from operator import itemgetter
 from typing import NamedTuple
 
 from activities.language.sentences import sentences
@@ -59,9 +61,10 @@ class Evidence(NamedTuple):
 
 @dataclass(frozen=True)
 class _Read:
-    terms: frozenset[Term]
     stems: frozenset[tuple[str, int | None]]
     groups: frozenset[int]
+    by_letter: Mapping[str, tuple[str, ...]]
+    """Words that may be others, mistyped, by their first letters."""
     kinds: frozenset[Kind]
 
     def match(self, term: Term) -> float:
@@ -69,7 +72,7 @@ class _Read:
             return 1.0
         if term.group in self.groups:
             return _SYNONYM
-        return max((_likeness(term.word, other.word) for other in self.terms), default=0.0)
+        return max((_likeness(term.word, other) for other in self.by_letter.get(term.word[:1], ())), default=0.0)
 
 
 @dataclass(frozen=True)
@@ -88,14 +91,15 @@ class Question:
     def evidence(self, passage: Passage) -> Evidence:
         heading = _read(f"{passage.title}\n{passage.heading}")
         above = {term: heading.match(term) for term, _ in self.terms}
+        text = _read_text(passage.text)
         near = max(
             self._share({term: max(read.match(term), _ABOVE * above[term]) for term, _ in self.terms}, read.kinds)
-            for read in map(_read, sentences(passage.text) or [""])
+            for read in text.sentences
         )
         return Evidence(
             near=near,
             heading=self._share(above, frozenset()),
-            lacks=float(bool(self.kinds) and not self.kinds & held(passage.text)),
+            lacks=float(bool(self.kinds) and not self.kinds & text.kinds),
         )
 
     def share(self, text: str) -> float:
@@ -126,12 +130,27 @@ def _term(word: str) -> Term:
 @lru_cache(maxsize=4_000)
 def _read(text: str) -> _Read:
     found = frozenset(terms(text))
+    words = sorted({term.word for term in found if len(term.word) >= _LIKE_FROM and not term.word[0].isdigit()})
     return _Read(
-        terms=found,
+        by_letter={letter: tuple(alike) for letter, alike in groupby(words, key=itemgetter(0))},
         stems=frozenset((term.stem, term.group) for term in found if term.stem),
         groups=frozenset(term.group for term in found if term.group is not None),
         kinds=held(text),
     )
+
+
+@dataclass(frozen=True)
+class _ReadText:
+    """A passage's text, of which each sentence may be the one that answers."""
+
+    sentences: tuple[_Read, ...]
+    kinds: frozenset[Kind]
+
+
+# Of the pages that customers ask about, most questions find the same ones. About 15 KB each.
+@lru_cache(maxsize=1_000)
+def _read_text(text: str) -> _ReadText:
+    return _ReadText(tuple(map(_read, sentences(text) or [""])), held(text))
 
 
 @lru_cache(maxsize=50_000)

@@ -49,7 +49,7 @@ def core(text: str) -> str:
     All of it when nothing else is left.
     """
     said = sentences(text)
-    rest = [sentence for sentence in said if examples.load().settled(plain(sentence)) not in _COURTESIES]
+    rest = [sentence for sentence in said if _settled(plain(sentence)) not in _COURTESIES]
     return text.strip() if len(rest) in (0, len(said)) else " ".join(rest)
 
 
@@ -127,7 +127,12 @@ def cued(text: str) -> list[tuple[Intent, float]]:
 def _read(text: str) -> list[tuple[str, Intent | None]]:
     """The sentences of `text` as they are compared, each with what a cue settles it to be."""
     said = [plain(unquoted(sentence)) for sentence in _bounded(sentences(text))]
-    return [(sentence, examples.load().settled(sentence)) for sentence in said]
+    return [(sentence, _settled(sentence)) for sentence in said]
+
+
+@lru_cache(maxsize=512)  # of each sentence it is asked for its embedding first, then for its meaning
+def _settled(sentence: str) -> Intent | None:
+    return examples.load().settled(sentence)
 
 
 def combined(found: Sequence[tuple[Intent, float]], language: Language) -> Understanding:
