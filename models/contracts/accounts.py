@@ -1,0 +1,107 @@
+"""What a channel account of a provider is set up with: settings that anybody may see, and credentials that are sealed."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, StrictInt, StringConstraints
+
+from models.contracts.channels import Provider
+from models.contracts.settings import Origin, Strict
+
+Receive = Literal["webhook", "poll"]
+"""Whether the provider tells us of news, at an address that it must be able to reach, or is asked for them."""
+
+Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Host = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-z0-9.-]{1,253}$")]
+
+
+class TelegramSettings(Strict):
+    """`bot_id` and `username` are what the provider calls the bot; they are found out when it is added."""
+
+    receive: Receive = "poll"
+    bot_id: StrictInt | None = None
+    username: str | None = None
+
+
+class TelegramCredentials(Strict):
+    token: SecretStr = Field(
+        description="As BotFather gives it: 123456:ABC…", pattern=r"^[0-9]{1,20}:[A-Za-z0-9_-]{20,100}$"
+    )
+
+
+class CloudSettings(Strict):
+    """A number of Meta's WhatsApp Cloud API. `template` is sent where the window for free words is closed."""
+
+    phone_number_id: Annotated[str, StringConstraints(pattern=r"^[0-9]{5,30}$")]
+    template: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,512}$")] | None = None
+    template_language: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]{2,10}$")] = "en"
+
+
+class CloudCredentials(Strict):
+    """`app_secret` signs what Meta delivers; `verify_token` is what it shows when the webhook is set up."""
+
+    access_token: SecretStr
+    app_secret: SecretStr
+    verify_token: SecretStr
+
+
+class ChatflowSettings(Strict):
+    instance_id: Word
+
+
+class ChatflowCredentials(Strict):
+    """`token` goes into the addresses of requests, which must therefore never be logged. ChatFlow signs nothing: what
+    it delivers is proved by a secret in the address it delivers to, which we make."""
+
+    token: SecretStr
+
+
+class EmailSettings(Strict):
+    """A mailbox. `receive` poll asks by IMAP; webhook takes what a mail provider posts."""
+
+    address: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)]
+    receive: Receive = "poll"
+    smtp_host: Host
+    smtp_port: Annotated[StrictInt, Field(ge=1, le=65_535)] = 465
+    smtp_security: Literal["tls", "starttls", "none"] = "tls"
+    imap_host: Host | None = None
+    imap_port: Annotated[StrictInt, Field(ge=1, le=65_535)] = 993
+    imap_security: Literal["tls", "starttls", "none"] = "tls"
+    folder: Word = "INBOX"
+    username: Word | None = None
+    signature: Annotated[str, StringConstraints(max_length=2_000)] = ""
+
+
+class EmailCredentials(Strict):
+    password: SecretStr
+
+
+class WebSettings(Strict):
+    """A site with the widget. Pages of other origins may not open it."""
+
+    origins: tuple[Origin, ...] = ()
+    title: Annotated[str, StringConstraints(max_length=80)] = ""
+    color: Annotated[str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$")] = "#2457d6"
+
+
+class ApiSettings(Strict):
+    """Nothing: the other side signs what it delivers."""
+
+
+AccountSettings = ApiSettings | WebSettings | TelegramSettings | CloudSettings | ChatflowSettings | EmailSettings
+AccountCredentials = TelegramCredentials | CloudCredentials | ChatflowCredentials | EmailCredentials
+
+SETTINGS: dict[Provider, type[AccountSettings]] = {
+    Provider.API: ApiSettings,
+    Provider.WEB: WebSettings,
+    Provider.TELEGRAM: TelegramSettings,
+    Provider.WHATSAPP_CLOUD: CloudSettings,
+    Provider.CHATFLOW: ChatflowSettings,
+    Provider.EMAIL: EmailSettings,
+}
+
+CREDENTIALS: dict[Provider, type[AccountCredentials]] = {
+    Provider.TELEGRAM: TelegramCredentials,
+    Provider.WHATSAPP_CLOUD: CloudCredentials,
+    Provider.CHATFLOW: ChatflowCredentials,
+    Provider.EMAIL: EmailCredentials,
+}
