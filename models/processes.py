@@ -25,6 +25,7 @@ from models.contracts.conversation import (
 from models.contracts.crawl import ASKED, CRAWL, CrawlAsked, CrawlInput
 from models.contracts.enums import Command
 from models.contracts.ingest import INGEST, STAGED, DocumentsStaged, IngestInput
+from models.contracts.lanes import LANE, POKE, LaneInput, Poke
 from models.contracts.learning import REVIEW, ReviewInput
 from models.contracts.mail import MAIL, MailInput
 from models.contracts.privacy import ERASURE, IDENTITY_CODE, ErasureInput, SendCodeInput
@@ -32,6 +33,7 @@ from models.contracts.reindex import REINDEX, ReindexInput
 from models.contracts.routing import (
     BATCH,
     CHANNEL,
+    CHANNELS_QUEUE,
     CONVERSATION_STATE,
     CONVERSATIONS_QUEUE,
     INTERACTIVE,
@@ -45,6 +47,7 @@ from models.contracts.routing import (
     export_id,
     identity_code_id,
     ingest_id,
+    lane_id,
     mail_id,
     priority,
     reindex_id,
@@ -199,6 +202,25 @@ async def review(client: Client, start: ReviewInput) -> None:
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
         priority=priority(BATCH, start.tenant_id),
+        search_attributes=TypedSearchAttributes([SearchAttributePair(TENANT_ID, str(start.tenant_id))]),
+        rpc_timeout=RPC_TIMEOUT,
+    )
+
+
+async def lane(client: Client, start: LaneInput) -> None:
+    """Have a lane worked off. One that is at it looks once more. Safe to repeat. Raises temporalio.service.RPCError when
+    Temporal cannot be reached."""
+    await client.start_workflow(
+        LANE.name,
+        start,
+        id=lane_id(start.tenant_id, start.channel_account_id, start.lane),
+        task_queue=CHANNELS_QUEUE,
+        task_timeout=TASK_TIMEOUT,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        start_signal=POKE.name,
+        start_signal_args=[Poke()],
+        priority=priority(INTERACTIVE, start.channel_account_id),
         search_attributes=TypedSearchAttributes([SearchAttributePair(TENANT_ID, str(start.tenant_id))]),
         rpc_timeout=RPC_TIMEOUT,
     )

@@ -20,6 +20,7 @@ class Signal(StrEnum):
     PERSON = "person"
     IDENTIFY = "identify"
     RULE = "rule"
+    UNREADABLE = "unreadable"
     OPT_OUT = "opt_out"
     HUMAN = "human"
     QUESTION = "question"
@@ -34,6 +35,7 @@ class Action(StrEnum):
     CONFIRM_IDENTITY = "confirm_identity"
     ANSWER = "answer"
     ANSWER_BY_RULE = "answer_by_rule"
+    ASK_FOR_WORDS = "ask_for_words"
     SMALL_TALK = "small_talk"
     DECLINE = "decline"
     OPT_OUT = "opt_out"
@@ -52,6 +54,7 @@ TABLE: dict[tuple[ConversationState, Signal], Action] = {
     (BOT, Signal.PERSON): Action.ESCALATE,
     (BOT, Signal.IDENTIFY): Action.ASK_FOR_CODE,
     (BOT, Signal.RULE): Action.ANSWER_BY_RULE,
+    (BOT, Signal.UNREADABLE): Action.ASK_FOR_WORDS,
     (BOT, Signal.OPT_OUT): Action.OPT_OUT,
     (BOT, Signal.HUMAN): Action.ESCALATE,
     (BOT, Signal.QUESTION): Action.ANSWER,
@@ -63,6 +66,7 @@ TABLE: dict[tuple[ConversationState, Signal], Action] = {
     (PENDING, Signal.PERSON): Action.FORWARD,
     (PENDING, Signal.IDENTIFY): Action.FORWARD,
     (PENDING, Signal.RULE): Action.ANSWER_BY_RULE,
+    (PENDING, Signal.UNREADABLE): Action.FORWARD,
     (PENDING, Signal.OPT_OUT): Action.CANCEL_ESCALATION,
     (PENDING, Signal.HUMAN): Action.CONFIRM_PERSON,
     (PENDING, Signal.QUESTION): Action.ANSWER,
@@ -74,6 +78,7 @@ TABLE: dict[tuple[ConversationState, Signal], Action] = {
     (MANAGER, Signal.PERSON): Action.FORWARD,
     (MANAGER, Signal.IDENTIFY): Action.FORWARD,
     (MANAGER, Signal.RULE): Action.FORWARD,
+    (MANAGER, Signal.UNREADABLE): Action.FORWARD,
     (MANAGER, Signal.OPT_OUT): Action.CANCEL_ESCALATION,
     (MANAGER, Signal.HUMAN): Action.FORWARD,
     (MANAGER, Signal.QUESTION): Action.FORWARD,
@@ -97,6 +102,7 @@ SIGNAL_BY_POLICY = {
     Verdict.IDENTIFY: Signal.IDENTIFY,
     Verdict.VERIFIED: Signal.VERIFIED,
     Verdict.WRONG_CODE: Signal.WRONG_CODE,
+    Verdict.UNREADABLE: Signal.UNREADABLE,
 }
 
 SAID: dict[Action, ReplyKind] = {
@@ -105,6 +111,7 @@ SAID: dict[Action, ReplyKind] = {
     Action.CONFIRM_IDENTITY: ReplyKind.VERIFIED,
     Action.CONFIRM_PERSON: ReplyKind.PERSON_COMING,
     Action.ANSWER_BY_RULE: ReplyKind.RULE,
+    Action.ASK_FOR_WORDS: ReplyKind.UNREADABLE,
     Action.DECLINE: ReplyKind.DECLINE,
 }
 """Actions that are one reply and nothing else."""

@@ -13,6 +13,7 @@ from temporalio.common import RetryPolicy
 from models.contracts.crawl import BEGIN_CRAWL, END_CRAWL, FETCH_PAGES
 from models.contracts.escalation import CLIMB, LEARN, PLAN
 from models.contracts.ingest import EMBED, HAND_OVER, PUBLISH, READ, SPLIT
+from models.contracts.lanes import DELIVER, FETCH_MEDIA, POLL, RECEIVE
 from models.contracts.learning import ASK_AGAIN, EMBED_QUESTIONS, FIND_CONTRADICTIONS, GATHER_GAPS, START_REVIEWS
 from models.contracts.mail import SEND_MAIL
 from models.contracts.privacy import (
@@ -45,6 +46,15 @@ ATTEMPT = RetryPolicy(initial_interval=timedelta(milliseconds=500), backoff_coef
 LOST_AFTER = timedelta(seconds=1.5)
 """A worker that has not beaten for so long is taken for dead, and its work given to another. With the time for
 which a conversation waits for that worker's memory of it, this is how long a killed worker delays a reply."""
+
+LANE_LOST_AFTER = timedelta(seconds=4)
+"""A lane's worker that was killed delays what waits in the lane by so long."""
+
+POLLER_LOST_AFTER = timedelta(seconds=15)
+"""Longer, because there may be a thousand pollers, each of which beats all the time."""
+
+LANE_RESTS = tuple(timedelta(seconds=seconds) for seconds in (1, 2, 5, 10, 20, 30, 60))
+"""How long a lane rests after so many failures in a row to reach its provider; the last for all that follow."""
 
 BATCH_LOST_AFTER = timedelta(seconds=5)
 """The same for work that nobody waits for: a process that embeds may be slow to beat."""
@@ -97,6 +107,11 @@ CALLS: dict[str, CallPolicy] = {
     ASK_AGAIN.name: CallPolicy(timedelta(minutes=10), PERSIST, BATCH, heartbeat=timedelta(seconds=60)),
     FIND_CONTRADICTIONS.name: CallPolicy(timedelta(minutes=10), PERSIST, BATCH, heartbeat=timedelta(seconds=60)),
     START_REVIEWS.name: CallPolicy(timedelta(minutes=10), PERSIST, BATCH, heartbeat=timedelta(seconds=60)),
+    # What a lane does at a stretch is bounded by itself, well below this; then its process looks whether there is more.
+    RECEIVE.name: CallPolicy(timedelta(minutes=5), PERSIST, INTERACTIVE, heartbeat=LANE_LOST_AFTER),
+    DELIVER.name: CallPolicy(timedelta(minutes=5), PERSIST, INTERACTIVE, heartbeat=LANE_LOST_AFTER),
+    FETCH_MEDIA.name: CallPolicy(timedelta(minutes=10), PERSIST, INTERACTIVE, heartbeat=LANE_LOST_AFTER),
+    POLL.name: CallPolicy(timedelta(minutes=15), PERSIST, INTERACTIVE, heartbeat=POLLER_LOST_AFTER),
     # A mail server that is away is asked ever less often, and after an hour by reconcile.
     SEND_MAIL.name: CallPolicy(
         timedelta(minutes=1),

@@ -26,6 +26,7 @@ Spoken = Literal[
     ReplyKind.WRONG_CODE,
     ReplyKind.VERIFIED,
     ReplyKind.SLOW_DOWN,
+    ReplyKind.UNREADABLE,
 ]
 """The kinds of reply that are one fixed text."""
 
@@ -57,6 +58,7 @@ class Phrases(BaseModel):
     wrong_code: Text
     verified: Text
     slow_down: Text
+    unreadable: Text
     people_today: Text
     people_tomorrow: Text
     people_on: Text

@@ -10,7 +10,7 @@ from models.contracts.enums import Intent, Language
 from models.contracts.knowledge import Understanding
 from models.contracts.policy import Policy
 from models.contracts.settings import TenantSettings
-from models.contracts.turn import Prepared, TurnRules
+from models.contracts.turn import Prepared, TurnRules, Verdict
 from models.repositories.messages import Burst
 
 
@@ -43,9 +43,16 @@ def flooding(burst: Burst) -> bool:
 
 def unread(burst: Burst, previous: Language | None) -> Prepared:
     """Of a flood nothing is looked at but its language: reading it would cost what the flood is to cost."""
-    language = detect(burst.text, previous, burst.language)
-    nothing = Understanding(intent=Intent.QUESTION, confidence=0.0, language=language)
-    return known(burst).model_copy(update={"understanding": nothing, "flooding": True})
+    return known(burst).model_copy(update={"understanding": _nothing(burst, previous), "flooding": True})
+
+
+def wordless(burst: Burst, previous: Language | None) -> Prepared:
+    """Pictures, voices, stickers: only a person can look at them."""
+    return known(burst).model_copy(update={"understanding": _nothing(burst, previous), "verdict": Verdict.UNREADABLE})
+
+
+def _nothing(burst: Burst, previous: Language | None) -> Understanding:
+    return Understanding(intent=Intent.QUESTION, confidence=0.0, language=detect(burst.text, previous, burst.language))
 
 
 def opt_out(language: Language, beside: Sequence[Intent] = ()) -> Understanding:

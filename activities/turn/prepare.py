@@ -8,7 +8,7 @@ from temporalio.exceptions import ApplicationError
 from activities import identity
 from activities.routes.metering import metered
 from activities.turn.consider import Asked, Consider, asks, coverage_of
-from activities.turn.manners import flooding, known, unread
+from activities.turn.manners import flooding, known, unread, wordless
 from activities.turn.write import Write
 from models.contracts.enums import ConversationState
 from models.contracts.policy import Topic
@@ -54,6 +54,8 @@ class Prepare:
             return known(burst).model_copy(update={"verdict": tried[0], "about": tried[1]})
         if flooding(burst):
             return unread(burst, given.language)
+        if not burst.text.strip():
+            return wordless(burst, given.language)
         spender = Spender(
             tenant_id=given.tenant_id, conversation_id=given.conversation_id, assistant_id=burst.chosen.id
         )

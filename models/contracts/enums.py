@@ -112,6 +112,8 @@ class ReplyKind(StrEnum):
     VERIFIED = "verified"
     SLOW_DOWN = "slow_down"
     """Messages come faster than anybody could read them."""
+    UNREADABLE = "unreadable"
+    """A file, a sticker, something that only a person can look at."""
 
 
 class Occasion(StrEnum):
@@ -191,6 +193,8 @@ class EventType(StrEnum):
     INGEST = "ingest"
     LEARNED = "learned"
     BUDGET = "budget"
+    DELIVERY = "delivery"
+    """What became of a message on its way to the customer."""
 
 
 class KeyPurpose(StrEnum):

@@ -4,6 +4,8 @@ from uuid import UUID
 
 from temporalio.common import Priority, SearchAttributeKey
 
+from models.contracts.lanes import Lane
+
 # Workflows and the short activities that they wait for share a queue: the server hands those activities back with
 # the workflow task (eager start), which saves a round trip each.
 CONVERSATIONS_QUEUE = "conversations"
@@ -13,7 +15,9 @@ KNOWLEDGE_QUEUE = "knowledge"
 # Mostly waits, out of politeness: no slot of the others is for that.
 CRAWLS_QUEUE = "crawls"
 OPERATIONS_QUEUE = "operations"
-QUEUES = (CONVERSATIONS_QUEUE, MODELS_QUEUE, KNOWLEDGE_QUEUE, CRAWLS_QUEUE, OPERATIONS_QUEUE)
+# A lane waits for its provider most of the time, and there may be a thousand of them.
+CHANNELS_QUEUE = "channels"
+QUEUES = (CONVERSATIONS_QUEUE, MODELS_QUEUE, KNOWLEDGE_QUEUE, CRAWLS_QUEUE, OPERATIONS_QUEUE, CHANNELS_QUEUE)
 
 TENANT_ID = SearchAttributeKey.for_keyword("TenantId")
 CONVERSATION_STATE = SearchAttributeKey.for_keyword("ConversationState")
@@ -58,6 +62,10 @@ def reindex_schedule_id(tenant: UUID) -> str:
 def review_id(tenant: UUID) -> str:
     """One look at a tenant's knowledge at a time."""
     return f"review/{tenant}/knowledge"
+
+
+def lane_id(tenant: UUID, account: UUID, lane: Lane) -> str:
+    return f"lane-{lane.value}/{tenant}/{account}"
 
 
 def mail_id(tenant: UUID, mail: UUID) -> str:

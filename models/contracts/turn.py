@@ -29,6 +29,8 @@ class Verdict(StrEnum):
     VERIFIED = "verified"
     """The message is the right code."""
     WRONG_CODE = "wrong_code"
+    UNREADABLE = "unreadable"
+    """There are no words in it: a photo, a voice message, a sticker."""
 
 
 class TurnRules(Frozen):

@@ -1,0 +1,61 @@
+"""Waking the lanes of channel accounts, aside: whoever adds work waits for no process to hear of it.
+
+What is not heard of (Temporal is away, the process dies) stands in its rows, and reconcile finds it.
+"""
+
+import asyncio
+from uuid import UUID
+
+import structlog
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from models import processes
+from models.contracts.lanes import Lane, LaneInput
+
+log = structlog.get_logger(__name__)
+
+OUTAGES = (RPCError, RuntimeError, TimeoutError)
+"""A client that connects late raises RuntimeError when it cannot; the SDK has no class of its own for that."""
+
+
+class Pokes:
+    """Of one lane at most one call is under way; whatever is added during it shares the one after it."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._more: dict[LaneInput, bool] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def poke(self, tenant: UUID, account: UUID, lane: Lane) -> None:
+        """Have the lane worked off. Call it when what was added is committed."""
+        start = LaneInput(tenant_id=tenant, channel_account_id=account, lane=lane)
+        if start in self._more:
+            self._more[start] = True
+            return
+        self._more[start] = False
+        task = asyncio.create_task(self._call(start))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """Wait for the calls that are under way: each ends in seconds."""
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _call(self, start: LaneInput) -> None:
+        try:
+            while True:
+                self._more[start] = False
+                await processes.lane(self._client, start)
+                if not self._more[start]:
+                    return
+        except OUTAGES as error:
+            log.warning(
+                "lane not woken",
+                lane=start.lane,
+                channel_account_id=start.channel_account_id,
+                cause=type(error).__name__,
+            )
+        finally:
+            del self._more[start]
