@@ -88,6 +88,7 @@ def _accounts() -> None:
         sa.Column("health_advice", ARRAY(sa.Text()), server_default=sa.text("'{}'"), nullable=False),
     )
     op.add_column("channel_accounts", sa.Column("checked_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("channel_accounts", sa.Column("sender", sa.BigInteger(), server_default="0", nullable=False))
     op.create_index("uq_channel_accounts_external_id", "channel_accounts", ["provider", "external_id"], unique=True)
     op.create_table(
         "channel_credentials",
