@@ -21,6 +21,7 @@ from api.schemas.channel_accounts import (
 )
 from api.webhooks.signatures import new_secret
 from models.contracts.audit import AuditAction
+from models.contracts.channels import Provider
 from models.contracts.enums import ChannelKind
 from models.repositories import audit, channel_accounts
 from models.repositories.channel_accounts import Account, TakenError
@@ -48,7 +49,9 @@ async def create_channel_account(
     shown = None
     async with gateway.records.tenant(caller.tenant_id) as tx:
         try:
-            made = await channel_accounts.create(tx, kind=kind, name=body.name, branch_id=body.branch_id)
+            made = await channel_accounts.create(
+                tx, provider=Provider(body.kind), name=body.name, branch_id=body.branch_id
+            )
         except LookupError:
             raise invalid("branch_id", "there is no such branch") from None
         except TakenError:

@@ -1,16 +1,18 @@
 """Channel accounts of a tenant's branches, and the secrets by which their other side proves itself."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import JSONB, insert
 
+from models.contracts.channels import Health, HealthState, Provider
 from models.contracts.enums import ChannelKind
 from models.repositories.vault import Vault
-from models.tables import branches, channel_accounts, channel_secrets, conversations
+from models.tables import branches, channel_accounts, channel_credentials, channel_secrets, conversations
 from runtime.database import SystemTx, TenantTx
 from runtime.ids import new_id
 
@@ -22,15 +24,32 @@ class Account:
     id: UUID
     branch_id: UUID
     kind: ChannelKind
+    provider: Provider
     name: str
     disabled: bool
+    settings: dict[str, Any]
+    health: HealthState
+    health_code: str | None
+    health_advice: list[str]
+    checked_at: datetime | None
     created_at: datetime
     signed: bool
     previous_until: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """What it takes to reach an account's provider. `credentials` are as they were given; None: there are none."""
+
+    provider: Provider
+    disabled: bool
+    health: HealthState
+    settings: dict[str, Any]
+    credentials: dict[str, Any] | None
+
+
 class TakenError(Exception):
-    """The branch has an account of this kind and name."""
+    """The branch has an account of this kind and name, or the provider's account is here already."""
 
 
 _good = sa.or_(channel_secrets.c.expires_at.is_(None), channel_secrets.c.expires_at > sa.func.now())
@@ -52,8 +71,14 @@ COLUMNS = (
     channel_accounts.c.id,
     channel_accounts.c.branch_id,
     channel_accounts.c.kind,
+    channel_accounts.c.provider,
     channel_accounts.c.name,
     channel_accounts.c.disabled,
+    channel_accounts.c.settings,
+    channel_accounts.c.health,
+    channel_accounts.c.health_code,
+    channel_accounts.c.health_advice,
+    channel_accounts.c.checked_at,
     channel_accounts.c.created_at,
     _secrets_of_account(sa.func.count() > 0).label("signed"),
     _secrets_of_account(sa.func.max(channel_secrets.c.expires_at)).label("previous_until"),
@@ -91,7 +116,15 @@ async def lock(tx: TenantTx, account_id: UUID) -> bool:
     return found is not None
 
 
-async def create(tx: TenantTx, *, kind: ChannelKind, name: str, branch_id: UUID | None) -> UUID:
+async def create(
+    tx: TenantTx,
+    *,
+    provider: Provider,
+    name: str,
+    branch_id: UUID | None,
+    settings: dict[str, Any] | None = None,
+    external_id: str | None = None,
+) -> UUID:
     """A new account, on the tenant's first branch when none is given.
 
     Raises LookupError when there is no such branch, TakenError.
@@ -107,13 +140,93 @@ async def create(tx: TenantTx, *, kind: ChannelKind, name: str, branch_id: UUID 
         raise LookupError("no such branch")
     made: UUID | None = await tx.connection.scalar(
         insert(channel_accounts)
-        .values(tenant_id=tx.tenant_id, id=new_id(), branch_id=branch, kind=kind, provider=kind.value, name=name)
+        .values(
+            tenant_id=tx.tenant_id,
+            id=new_id(),
+            branch_id=branch,
+            kind=provider.kind,
+            provider=provider,
+            name=name,
+            settings=settings or {},
+            external_id=external_id,
+        )
         .on_conflict_do_nothing()
         .returning(channel_accounts.c.id)
     )
     if made is None:
         raise TakenError
     return made
+
+
+async def connection(tx: TenantTx, vault: Vault, account_id: UUID) -> Connection | None:
+    """How to reach the account's provider. None when there is no such account (any more)."""
+    row = (
+        await tx.connection.execute(
+            sa.select(
+                channel_accounts.c.provider,
+                channel_accounts.c.disabled,
+                channel_accounts.c.health,
+                channel_accounts.c.settings,
+                channel_credentials.c.sealed,
+            )
+            .select_from(
+                channel_accounts.outerjoin(
+                    channel_credentials,
+                    sa.and_(
+                        channel_credentials.c.tenant_id == channel_accounts.c.tenant_id,
+                        channel_credentials.c.channel_account_id == channel_accounts.c.id,
+                    ),
+                )
+            )
+            .where(*_of(tx, account_id))
+        )
+    ).one_or_none()
+    if row is None:
+        return None
+    credentials = None
+    if row.sealed is not None:
+        credentials = json.loads(await vault.open(tx, row.sealed, context=_credentials(account_id)))
+    return Connection(row.provider, row.disabled, row.health, row.settings, credentials)
+
+
+async def put_credentials(tx: TenantTx, vault: Vault, account_id: UUID, credentials: dict[str, Any]) -> None:
+    """Keep an account's credentials, in place of those it had."""
+    sealed = await vault.seal(tx, json.dumps(credentials).encode(), context=_credentials(account_id))
+    statement = insert(channel_credentials).values(
+        tenant_id=tx.tenant_id, id=new_id(), channel_account_id=account_id, sealed=sealed
+    )
+    await tx.connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=[channel_credentials.c.tenant_id, channel_credentials.c.channel_account_id],
+            set_={"sealed": sealed, "updated_at": sa.func.now()},
+        )
+    )
+
+
+async def found_out(tx: TenantTx, account_id: UUID, *, settings: dict[str, Any], external_id: str | None) -> None:
+    """Add what the provider says of an account to its settings. Raises TakenError, after which the transaction is over."""
+    try:
+        await tx.connection.execute(
+            sa.update(channel_accounts)
+            .where(*_of(tx, account_id))
+            .values(settings=channel_accounts.c.settings.op("||")(sa.cast(settings, JSONB)), external_id=external_id)
+        )
+    except sa.exc.IntegrityError as error:
+        raise TakenError from error
+
+
+async def set_health(tx: TenantTx, account_id: UUID, health: Health) -> None:
+    """What a check, or a call, has shown of the account."""
+    await tx.connection.execute(
+        sa.update(channel_accounts)
+        .where(*_of(tx, account_id))
+        .values(
+            health=health.state,
+            health_code=health.code,
+            health_advice=list(health.advice),
+            checked_at=sa.func.now(),
+        )
+    )
 
 
 async def update(tx: TenantTx, account_id: UUID, *, name: str | None, disabled: bool | None) -> None:
@@ -170,3 +283,7 @@ def _of(tx: TenantTx, account_id: UUID) -> tuple[sa.ColumnElement[bool], ...]:
 
 def _context(account_id: UUID) -> str:
     return f"channel_account/{account_id}"
+
+
+def _credentials(account_id: UUID) -> str:
+    return f"channel_credentials/{account_id}"

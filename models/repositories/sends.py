@@ -1,0 +1,297 @@
+"""Messages on their way to customers of a provider: the ledger as a queue, worked off by one sender an account.
+
+`queued` waits; `sending` is a call that may be under way: whoever finds it so without having begun it does not know
+whether it was made. See SendStatus for the rest.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from models.contracts.channels import Chat, ChatKind, DeliveryChanged, Media, MediaKind
+from models.contracts.enums import EventType, Language, SendStatus
+from models.repositories import events
+from models.tables import channel_accounts, send_ledger
+from runtime.database import TenantTx
+
+WINDOW_CLOSED = "window_closed"
+"""Why a message is held until the customer writes."""
+
+HELD = datetime(9999, 1, 1, tzinfo=UTC)
+
+REPEATS = 1
+"""How often a part is sent again of which nobody knows whether it went."""
+
+RANK = (SendStatus.SENT, SendStatus.DELIVERED, SendStatus.READ)
+"""What providers tell comes in any order; a message that was read is not merely delivered again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """The message that is next in its chat. `sent`: the provider's names of the parts that have gone."""
+
+    id: UUID
+    conversation_id: UUID
+    message_id: UUID
+    chat: Chat
+    text: str
+    language: Language | None
+    media: tuple[Media, ...]
+    sent: tuple[str, ...]
+    attempts: int
+    repeats: int
+    queued_at: datetime
+    heard_at: datetime | None
+    """When the customer wrote last."""
+
+
+# The first of each conversation, whether or not it is due: what waits holds back what comes after it.
+HEADS = sa.text(
+    """
+    WITH heads AS (
+        SELECT DISTINCT ON (s.conversation_id) s.*
+        FROM send_ledger s
+        WHERE s.tenant_id = :tenant AND s.channel_account_id = :account AND s.status IN ('queued', 'sending')
+        ORDER BY s.conversation_id, s.seq
+    )
+    SELECT h.id, h.conversation_id, h.message_id, h.sent, h.attempts, h.repeats, h.created_at AS queued_at,
+        c.chat_id, c.chat_kind, c.language, c.last_message_at AS heard_at, m.text,
+        (SELECT jsonb_agg(jsonb_build_object('kind', f.kind, 'key', f.key, 'name', f.name, 'mime', f.mime, 'size', f.size)
+            ORDER BY f.position)
+        FROM attachments f WHERE f.tenant_id = h.tenant_id AND f.message_id = h.message_id AND f.state = 'stored') AS media
+    FROM heads h
+    JOIN conversations c ON c.tenant_id = h.tenant_id AND c.id = h.conversation_id
+    JOIN messages m ON m.tenant_id = h.tenant_id AND m.id = h.message_id
+    WHERE h.status = 'queued' AND (h.due_at IS NULL OR h.due_at <= now()) AND h.conversation_id <> ALL(:busy)
+    ORDER BY h.seq LIMIT :at_most
+    """
+).bindparams(
+    sa.bindparam("tenant", type_=sa.Uuid()),
+    sa.bindparam("account", type_=sa.Uuid()),
+    sa.bindparam("busy", type_=ARRAY(sa.Uuid())),
+    sa.bindparam("at_most", type_=sa.Integer()),
+)
+
+
+async def begin(tx: TenantTx, account: UUID) -> int | None:
+    """Become the account's sender: whoever was it before can mark nothing any more. What it left behind as `sending`
+    is queued once more, or unknown for good. None when the account sends nothing (any more)."""
+    sender: int | None = await tx.connection.scalar(
+        sa.update(channel_accounts)
+        .where(
+            channel_accounts.c.tenant_id == tx.tenant_id,
+            channel_accounts.c.id == account,
+            ~channel_accounts.c.disabled,
+        )
+        .values(sender=channel_accounts.c.sender + 1)
+        .returning(channel_accounts.c.sender)
+    )
+    if sender is None:
+        return None
+    left = await tx.connection.scalars(
+        sa.select(send_ledger.c.id).where(
+            send_ledger.c.tenant_id == tx.tenant_id,
+            send_ledger.c.channel_account_id == account,
+            send_ledger.c.status == SendStatus.SENDING,
+        )
+    )
+    for each in left.all():
+        await unclear(tx, each)
+    return sender
+
+
+async def heads(tx: TenantTx, account: UUID, busy: Sequence[UUID], limit: int) -> list[Due]:
+    """What is next and due, the longest waiting first, but for conversations that are `busy`."""
+    rows = await tx.connection.execute(
+        HEADS, {"tenant": tx.tenant_id, "account": account, "busy": list(busy), "at_most": limit}
+    )
+    return [_due(row) for row in rows.mappings()]
+
+
+def _due(row: sa.RowMapping) -> Due:
+    return Due(
+        id=row["id"],
+        conversation_id=row["conversation_id"],
+        message_id=row["message_id"],
+        chat=Chat(id=row["chat_id"], kind=ChatKind(row["chat_kind"])),
+        text=row["text"],
+        language=None if row["language"] is None else Language(row["language"]),
+        media=tuple(_media(each) for each in row["media"] or ()),
+        sent=tuple(row["sent"]),
+        attempts=row["attempts"],
+        repeats=row["repeats"],
+        queued_at=row["queued_at"],
+        heard_at=row["heard_at"],
+    )
+
+
+def _media(file: dict[str, Any]) -> Media:
+    return Media(
+        kind=MediaKind(file["kind"]),
+        key=file["key"],
+        name=file["name"] or file["kind"],
+        mime=file["mime"] or "application/octet-stream",
+        size=file["size"] or 0,
+    )
+
+
+async def next_due(tx: TenantTx, account: UUID) -> datetime | None:
+    """When the next message that waits for a time is due. None: none does."""
+    found: datetime | None = await tx.connection.scalar(
+        sa.select(sa.func.min(send_ledger.c.due_at)).where(
+            send_ledger.c.tenant_id == tx.tenant_id,
+            send_ledger.c.channel_account_id == account,
+            send_ledger.c.status == SendStatus.QUEUED,
+            send_ledger.c.due_at > sa.func.now(),
+            send_ledger.c.due_at < HELD,
+        )
+    )
+    return found
+
+
+async def lately(tx: TenantTx, account: UUID, within: timedelta) -> list[tuple[str, datetime, int]]:
+    """Chats that were written to within that time: when, and how many parts."""
+    rows = await tx.connection.execute(
+        sa.text(
+            """
+            SELECT c.chat_id, s.sent_at, cardinality(s.sent) AS parts
+            FROM send_ledger s JOIN conversations c ON c.tenant_id = s.tenant_id AND c.id = s.conversation_id
+            WHERE s.tenant_id = :tenant AND s.channel_account_id = :account AND s.sent_at > now() - :within
+            ORDER BY s.sent_at
+            """
+        ).bindparams(sa.bindparam("within", type_=sa.Interval())),
+        {"tenant": tx.tenant_id, "account": account, "within": within},
+    )
+    return [(row.chat_id, row.sent_at, row.parts) for row in rows]
+
+
+async def mark(tx: TenantTx, send: UUID, account: UUID, sender: int) -> bool:
+    """A call is made now. False when another sender has replaced this one, or the message is not to be sent any more."""
+    mine = (
+        sa.select(channel_accounts.c.id)
+        .where(
+            channel_accounts.c.tenant_id == tx.tenant_id,
+            channel_accounts.c.id == account,
+            channel_accounts.c.sender == sender,
+            ~channel_accounts.c.disabled,
+        )
+        .exists()
+    )
+    marked = await tx.connection.execute(
+        sa.update(send_ledger)
+        .where(*_is(tx, send), send_ledger.c.status == SendStatus.QUEUED, mine)
+        .values(status=SendStatus.SENDING, attempts=send_ledger.c.attempts + 1)
+    )
+    return marked.rowcount > 0
+
+
+async def went(tx: TenantTx, send: UUID, name: str, *, last: bool) -> None:
+    """A part has gone, and `name` is what its provider calls it."""
+    await tx.connection.execute(
+        sa.update(send_ledger)
+        .where(*_is(tx, send))
+        .values(
+            status=SendStatus.SENT if last else SendStatus.QUEUED,
+            sent=sa.func.array_append(send_ledger.c.sent, name),
+            provider_message_id=sa.func.coalesce(send_ledger.c.provider_message_id, name),
+            sent_at=sa.func.now(),
+            error=None,
+        )
+    )
+
+
+async def later(tx: TenantTx, send: UUID, code: str, due_at: datetime | None) -> None:
+    """It was not done, and is tried again: at `due_at`, or with the lane's next attempt."""
+    await tx.connection.execute(
+        sa.update(send_ledger).where(*_is(tx, send)).values(status=SendStatus.QUEUED, error=code, due_at=due_at)
+    )
+
+
+async def hold(tx: TenantTx, send: UUID) -> None:
+    """The customer has to write first; then it goes (see arrivals.store)."""
+    await later(tx, send, WINDOW_CLOSED, HELD)
+
+
+async def unclear(tx: TenantTx, send: UUID) -> bool:
+    """Nobody knows whether the part went. Queued again, once; whether that is so."""
+    again: bool | None = await tx.connection.scalar(
+        sa.update(send_ledger)
+        .where(*_is(tx, send), send_ledger.c.repeats < REPEATS)
+        .values(status=SendStatus.QUEUED, repeats=send_ledger.c.repeats + 1, error="unclear")
+        .returning(sa.true())
+    )
+    if again is None:
+        await finish(tx, send, SendStatus.UNKNOWN, "unclear")
+    return again is not None
+
+
+async def finish(tx: TenantTx, send: UUID, status: SendStatus, code: str) -> None:
+    """It will not be sent, or nobody will ever know; whoever listens is told."""
+    row = (
+        await tx.connection.execute(
+            sa.update(send_ledger)
+            .where(*_is(tx, send))
+            .values(status=status, error=code)
+            .returning(send_ledger.c.message_id, send_ledger.c.conversation_id)
+        )
+    ).one()
+    await _tell(tx, row.conversation_id, row.message_id, status, code)
+
+
+async def receipt(tx: TenantTx, account: UUID, change: DeliveryChanged) -> None:
+    """What the provider tells of a message of ours. What it has told before, or what is less than that, is nothing new."""
+    before = RANK[: RANK.index(change.status)] if change.status in RANK else RANK[:2]
+    if not before:
+        return
+    row = (
+        await tx.connection.execute(
+            sa.update(send_ledger)
+            .where(
+                send_ledger.c.tenant_id == tx.tenant_id,
+                send_ledger.c.channel_account_id == account,
+                send_ledger.c.sent.contains([change.id]),
+                send_ledger.c.status.in_([*before, SendStatus.UNKNOWN]),
+            )
+            .values(status=change.status, error=change.code)
+            .returning(send_ledger.c.message_id, send_ledger.c.conversation_id)
+        )
+    ).one_or_none()
+    if row is not None:
+        await _tell(tx, row.conversation_id, row.message_id, change.status, change.code)
+
+
+async def retry(tx: TenantTx, account: UUID) -> int:
+    """Queue again what failed or whose fate is unknown, at an operator's word. How many."""
+    again = await tx.connection.execute(
+        sa.update(send_ledger)
+        .where(
+            send_ledger.c.tenant_id == tx.tenant_id,
+            send_ledger.c.channel_account_id == account,
+            send_ledger.c.status.in_([SendStatus.FAILED, SendStatus.UNKNOWN]),
+        )
+        .values(status=SendStatus.QUEUED, error=None, due_at=None, repeats=0)
+    )
+    return again.rowcount
+
+
+async def counts(tx: TenantTx, account: UUID) -> dict[SendStatus, int]:
+    rows = await tx.connection.execute(
+        sa.select(send_ledger.c.status, sa.func.count())
+        .where(send_ledger.c.tenant_id == tx.tenant_id, send_ledger.c.channel_account_id == account)
+        .group_by(send_ledger.c.status)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+async def _tell(tx: TenantTx, conversation: UUID, message: UUID, status: SendStatus, code: str | None) -> None:
+    told = {"message_id": str(message), "status": status.value, "error": code}
+    await events.append_all(tx, [(EventType.DELIVERY, told)], conversation)
+
+
+def _is(tx: TenantTx, send: UUID) -> tuple[sa.ColumnElement[bool], ...]:
+    return send_ledger.c.tenant_id == tx.tenant_id, send_ledger.c.id == send
