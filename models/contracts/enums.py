@@ -195,6 +195,8 @@ class EventType(StrEnum):
     BUDGET = "budget"
     DELIVERY = "delivery"
     """What became of a message on its way to the customer."""
+    ATTACHMENT = "attachment"
+    """What became of a file beside a message."""
 
 
 class KeyPurpose(StrEnum):

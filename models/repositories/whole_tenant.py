@@ -6,7 +6,10 @@ from sqlalchemy import Column, Table
 
 from models.tables import metadata
 
-NOT_DELETED: Mapping[str, str] = {"tenant_deletions": "tells that the tenant was deleted"}
+NOT_DELETED: Mapping[str, str] = {
+    "media_garbage": "files that are still to be deleted",
+    "tenant_deletions": "tells that the tenant was deleted",
+}
 """Tables with a tenant's id that stay when the tenant is gone, and why."""
 
 NOT_EXPORTED: Mapping[str, str] = {
@@ -16,6 +19,7 @@ NOT_EXPORTED: Mapping[str, str] = {
     "data_keys": "encryption keys",
     "embeddings": "numbers computed from chunks, by a model",
     "idempotency_keys": "copies of responses, kept for a day",
+    "media_garbage": "files that are still to be deleted",
     "one_time_tokens": "tokens of mails on their way",
     "recovery_codes": "proofs of people's second factors",
     "second_factors": "secrets of people's second factors",

@@ -31,6 +31,7 @@ from models.tables.knowledge import (
 )
 from models.tables.learning import contradictions, gap_questions, gaps, learned_answers
 from models.tables.limits import rate_limits
+from models.tables.media import media_garbage
 from models.tables.people import mails, one_time_tokens
 from models.tables.privacy import erasures, identity_checks, identity_codes
 from models.tables.second_factor import recovery_codes, second_factors
@@ -87,6 +88,7 @@ __all__ = [
     "installation_keys",
     "learned_answers",
     "mails",
+    "media_garbage",
     "members",
     "messages",
     "metadata",

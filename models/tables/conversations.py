@@ -228,7 +228,9 @@ send_ledger = tenant_table(
 # Files beside messages. `ref` is the provider's name of one until it is fetched, `key` where it then lies in the media store.
 attachments = tenant_table(
     "attachments",
-    reference("message_id"),
+    reference("conversation_id"),
+    # Null: it was uploaded, and nothing was sent with it yet.
+    reference("message_id", nullable=True),
     reference("channel_account_id"),
     Column("position", sa.Integer, nullable=False),
     choice("kind", MediaKind),
@@ -244,9 +246,15 @@ attachments = tenant_table(
     Column("sha256", sa.Text),
     Column("attempts", sa.Integer, nullable=False, server_default="0"),
     instant("due_at"),
+    within_tenant("conversation_id", "conversations", ondelete="CASCADE"),
     within_tenant("message_id", "messages", ondelete="CASCADE"),
     within_tenant("channel_account_id", "channel_accounts", ondelete="CASCADE"),
     sa.UniqueConstraint("tenant_id", "message_id", "position"),
+    sa.Index("ix_attachments_conversation", "tenant_id", "conversation_id"),
+    sa.Index("uq_attachments_key", "tenant_id", "key", unique=True, postgresql_where=sa.text("key IS NOT NULL")),
+    # How much a tenant has is summed up from here.
+    sa.Index("ix_attachments_stored", "tenant_id", "size", postgresql_where=sa.text("state = 'stored'")),
+    sa.Index("ix_attachments_unsent", "tenant_id", "created_at", postgresql_where=sa.text("message_id IS NULL")),
     sa.CheckConstraint("(state = 'stored') = (key IS NOT NULL)", name="stored_somewhere"),
     sa.Index(
         "ix_attachments_waiting",
