@@ -13,7 +13,9 @@ from activities.turn import wording
 from models.contracts.conversation import Record, Reply
 from models.contracts.enums import Occasion, ReplyKind
 from models.contracts.knowledge import Passage
+from models.contracts.lanes import Lane
 from models.contracts.turn import RECORD, Recorded, RecordInput
+from models.pokes import Pokes
 from models.repositories import (
     assistants,
     drafts,
@@ -38,8 +40,9 @@ CITED = 3
 class Recorder:
     """Holds what the step needs."""
 
-    def __init__(self, database: Database):
+    def __init__(self, database: Database, pokes: Pokes):
         self._database = database
+        self._pokes = pokes
 
     @activity.defn(name=RECORD.name)
     async def record(self, given: RecordInput) -> Recorded:
@@ -52,7 +55,10 @@ class Recorder:
             async with self._database.tenant(given.tenant_id) as tx:
                 reply = await compose(tx, given, given.record.reply) if given.record.reply else None
                 await note_gaps.note(tx, given.conversation_id, given.record)
-                return await records.apply(tx, given.conversation_id, given.run, given.record, reply)
+                applied = await records.apply(tx, given.conversation_id, given.run, given.record, reply)
+            if applied.queued_at is not None:
+                self._pokes.poke(given.tenant_id, applied.queued_at, Lane.OUT)
+            return applied.recorded
         except Exception as error:
             command = given.record.command
             if command is None or not is_refusal(error):

@@ -1,7 +1,9 @@
 """Assistants and the versions of their prompts; and which one answers where."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -182,8 +184,8 @@ _BY_CONVERSATION = sa.text(CHOSEN).bindparams(
 # One round trip for all that a question without a conversation begins with.
 _RULES = sa.text(
     """
-    SELECT ({CHOSEN}) AS chosen, t.language, s.body AS settings,
-        (SELECT body FROM policies WHERE tenant_id = :tenant ORDER BY version DESC LIMIT 1) AS policy,
+    SELECT ({CHOSEN}) AS chosen, t.language, s.body::text AS settings,
+        (SELECT body::text FROM policies WHERE tenant_id = :tenant ORDER BY version DESC LIMIT 1) AS policy,
         CAST(:slug AS text) IS NULL OR :slug = 'default'
             OR EXISTS (SELECT FROM assistants WHERE tenant_id = :tenant AND slug = :slug) AS known
     FROM tenants t JOIN tenant_settings s ON s.tenant_id = t.id WHERE t.id = :tenant
@@ -235,10 +237,21 @@ async def rules(tx: TenantTx, slug: str | None = None) -> Rules | None:
         return None
     return Rules(
         chosen=chosen_of(row.chosen),
-        settings=TenantSettings.model_validate(row.settings),
-        policy=Policy.model_validate(row.policy or {}),
+        settings=_settings(row.settings),
+        policy=_policy(row.policy or "{}"),
         language=Language(row.language),
     )
+
+
+# Asked for at every question, and changed by hand: a policy of many topics takes longer to check than to read.
+@lru_cache(maxsize=200)
+def _settings(body: str) -> TenantSettings:
+    return TenantSettings.model_validate(json.loads(body))
+
+
+@lru_cache(maxsize=200)
+def _policy(body: str) -> Policy:
+    return Policy.model_validate(json.loads(body))
 
 
 def _of(tx: TenantTx, assistant_id: UUID) -> tuple[sa.ColumnElement[bool], ...]:

@@ -69,12 +69,14 @@ async def open_(
     one_shot: bool = False,
     account: UUID | None = None,
     assistant: UUID | None = None,
+    chat: str | None = None,
 ) -> tuple[UUID, bool]:
     """The conversation of a customer on `account`, else on the channel's default one, and whether it is new.
 
     A customer with an external id has one conversation per account, however many open it at once (a unique
-    index decides); without one, each call is a new, anonymous customer. `assistant` answers from now on, in a
-    conversation that was there already, too. Raises LookupError when there is no such account that takes messages.
+    index decides); without one, each call is a new, anonymous customer, whose chat can be given a name that is new
+    too. `assistant` answers from now on, in a conversation that was there already, too. Raises LookupError when there
+    is no such account that takes messages.
     """
     accounts = sa.select(channel_accounts.c.id).where(
         channel_accounts.c.tenant_id == tx.tenant_id,
@@ -94,7 +96,7 @@ async def open_(
             id=new_id(),
             channel_account_id=account,
             customer_id=customer,
-            chat_id=external_id or str(customer),
+            chat_id=external_id or chat or str(customer),
             language=language,
             one_shot=one_shot,
             assistant_id=assistant,

@@ -14,10 +14,9 @@ from models.contracts.enums import (
     Language,
     MessageStatus,
     ReplyKind,
-    SendStatus,
 )
 from models.contracts.escalation import ClimbInput
-from models.repositories import events
+from models.repositories import events, ledger
 from models.tables import conversations, escalations, messages, notices, send_ledger
 from runtime.database import TenantTx
 from runtime.ids import new_id
@@ -90,15 +89,5 @@ async def _tell(tx: TenantTx, climb: ClimbInput, text: str) -> UUID | None:
             text=text,
         )
     )
-    await tx.connection.execute(
-        sa.insert(send_ledger).values(
-            tenant_id=tx.tenant_id,
-            id=new_id(),
-            conversation_id=climb.conversation_id,
-            message_id=message,
-            key=key,
-            status=SendStatus.SENT,
-            attempts=1,
-        )
-    )
+    await ledger.enter(tx, climb.conversation_id, message, key)
     return message

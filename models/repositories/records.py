@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from models.contracts.conversation import EscalationRef, Record
 from models.contracts.enums import (
@@ -13,13 +13,20 @@ from models.contracts.enums import (
     EscalationStatus,
     EventType,
     MessageStatus,
-    SendStatus,
 )
 from models.contracts.turn import Recorded
-from models.repositories import events, identity_codes, standings
+from models.repositories import events, identity_codes, ledger, standings
 from models.tables import escalations, messages, send_ledger
 from runtime.database import TenantTx
 from runtime.ids import new_id
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """`queued_at` is the account in whose lane a message waits now; None: nothing is to be sent, or events deliver it."""
+
+    recorded: Recorded
+    queued_at: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +38,7 @@ class Outgoing:
 
 
 APPLY = sa.text(
-    """
+    f"""
     WITH advanced AS (
         UPDATE conversations SET
             state = :state, language = :language, version = :version, run = :run, turn = :turn, unsure = :unsure,
@@ -51,13 +58,14 @@ APPLY = sa.text(
         FROM advanced WHERE :text IS NOT NULL
         RETURNING id
     ), ledgered AS (
-        -- On channels that deliver through events, the event of this same transaction is the delivery: `sent` is
-        -- true the moment it commits, and there is no window in which it could be sent twice.
-        INSERT INTO send_ledger (tenant_id, id, conversation_id, message_id, key, status, attempts)
-        SELECT :tenant, :ledger, :conversation, id, :key, 'sent', 1 FROM written
+        INSERT INTO send_ledger (tenant_id, id, conversation_id, message_id, key, status, attempts, channel_account_id)
+        SELECT :tenant, :ledger, :conversation, w.id, :key, {ledger.STATUS}, {ledger.ATTEMPTS}, {ledger.ACCOUNT}
+        FROM written w, conversations c JOIN channel_accounts a ON a.tenant_id = c.tenant_id AND a.id = c.channel_account_id
+        WHERE c.tenant_id = :tenant AND c.id = :conversation
+        RETURNING channel_account_id
     )
-    SELECT EXISTS (SELECT FROM advanced)
-    """
+    SELECT EXISTS (SELECT FROM advanced) AS advanced, (SELECT channel_account_id FROM ledgered) AS queued_at
+    """  # noqa: S608  # made of constants
 ).bindparams(
     *(sa.bindparam(name, type_=sa.Uuid()) for name in ("tenant", "conversation", "message", "ledger")),
     *(
@@ -75,7 +83,7 @@ APPLY = sa.text(
 """The step as one statement: this is the hot path, and every round trip is paid by every turn."""
 
 
-async def apply(tx: TenantTx, conversation: UUID, run: str, record: Record, reply: Outgoing | None) -> Recorded:
+async def apply(tx: TenantTx, conversation: UUID, run: str, record: Record, reply: Outgoing | None) -> Applied:
     """Apply one step, once: a record that is not newer than the conversation's version changes nothing.
 
     `run` is the chain of runs that the step is from. Written before by that chain: its message is returned again.
@@ -85,7 +93,7 @@ async def apply(tx: TenantTx, conversation: UUID, run: str, record: Record, repl
     standing = record.standing
     key = f"{conversation}/{standing.turn}/0"
     message = new_id()
-    advanced = await tx.connection.scalar(
+    written = await tx.connection.execute(
         APPLY,
         {
             "tenant": tx.tenant_id,
@@ -103,8 +111,9 @@ async def apply(tx: TenantTx, conversation: UUID, run: str, record: Record, repl
             "citations": reply.citations if reply else [],
         },
     )
+    advanced, queued_at = written.one()
     if not advanced:
-        return await _not_advanced(tx, conversation, run, key if record.reply else None)
+        return Applied(await _not_advanced(tx, conversation, run, key if record.reply else None))
 
     happened: list[tuple[EventType, dict[str, Any]]] = []
     if standing.escalation is not None and (record.opens or record.moves or record.command):
@@ -113,7 +122,7 @@ async def apply(tx: TenantTx, conversation: UUID, run: str, record: Record, repl
         said = {"message_id": str(message), "author": Author.BOT.value, "kind": record.reply.kind.value}
         happened.append((EventType.MESSAGE, said))
     if record.manager_message is not None:
-        await _send_managers(tx, conversation, record.manager_message)
+        queued_at = await _send_managers(tx, conversation, record.manager_message)
         said = {"message_id": str(record.manager_message), "author": Author.MANAGER.value}
         happened.append((EventType.MESSAGE, said))
     happened.append(
@@ -129,7 +138,7 @@ async def apply(tx: TenantTx, conversation: UUID, run: str, record: Record, repl
         )
     )
     await events.append_all(tx, happened, conversation)
-    return Recorded(message_id=message if record.reply else None)
+    return Applied(Recorded(message_id=message if record.reply else None), queued_at)
 
 
 async def _not_advanced(tx: TenantTx, conversation: UUID, run: str, key: str | None) -> Recorded:
@@ -206,23 +215,11 @@ async def _write_escalation(
     ]
 
 
-async def _send_managers(tx: TenantTx, conversation: UUID, message: UUID) -> None:
-    """A manager's stored text becomes a message, and is entered as sent (see APPLY)."""
+async def _send_managers(tx: TenantTx, conversation: UUID, message: UUID) -> UUID | None:
+    """A manager's stored text becomes a message. Returns the account in whose lane it waits (see Applied)."""
     await tx.connection.execute(
         sa.update(messages)
         .where(messages.c.tenant_id == tx.tenant_id, messages.c.id == message)
         .values(status=MessageStatus.SENT)
     )
-    await tx.connection.execute(
-        insert(send_ledger)
-        .values(
-            tenant_id=tx.tenant_id,
-            id=new_id(),
-            conversation_id=conversation,
-            message_id=message,
-            key=f"{conversation}/manager/{message}",
-            status=SendStatus.SENT,
-            attempts=1,
-        )
-        .on_conflict_do_nothing()
-    )
+    return await ledger.enter(tx, conversation, message, f"{conversation}/manager/{message}")

@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from models.contracts.enums import Language
 from models.contracts.knowledge import Passage
+from models.repositories import spaces
 from models.tables import documents
 from runtime.database import TenantTx
 
@@ -91,7 +92,9 @@ HYBRID = """
         JOIN chunks c ON c.tenant_id = :tenant AND c.id = f.chunk_id
         JOIN documents d ON d.tenant_id = c.tenant_id AND d.id = c.document_id
     )
-    SELECT chunk_id, document_id, title, uri, heading, text, language, similarity, score FROM scored
+    SELECT chunk_id, document_id, title, uri, heading, text, language, similarity, score,
+        (SELECT t.space_id FROM tenant_spaces t WHERE t.tenant_id = :tenant) AS active
+    FROM scored
     ORDER BY score DESC, similarity DESC, chunk_id LIMIT :limit
 """
 
@@ -140,6 +143,22 @@ async def search(
     `vector` is the question's in `space`. `tags` None searches every source; otherwise those that carry one of the
     tags, or none at all. `language` None prefers no language.
     """
+    found, _ = await search_and_space(tx, question, vector, space, language, tags=tags, limit=limit)
+    return found
+
+
+async def search_and_space(
+    tx: TenantTx,
+    question: str,
+    vector: list[float],
+    space: int,
+    language: Language | None,
+    *,
+    tags: Sequence[str] | None = None,
+    limit: int = 5,
+) -> tuple[list[Passage], int | None]:
+    """Like `search`, with the space that the tenant was searched in at that very moment (see `spaces.active`): where it
+    is another, the passages are of no use."""
     exact = await _chunk_count(tx) < EXACT_BELOW
     if not exact:
         await tx.connection.execute(ITERATE)
@@ -156,8 +175,13 @@ async def search(
             "limit": limit,
         },
     )
-    return [Passage(**row._mapping) for row in rows]
+    found = rows.all()
+    # One statement and not two: no switch to another space comes between.
+    active = found[0].active if found else await spaces.active(tx)
+    return [Passage(**{name: getattr(row, name) for name in _SHOWN}) for row in found], active
 
+
+_SHOWN = tuple(Passage.model_fields)
 
 _chunk_counts: dict[UUID, tuple[float, int]] = {}
 """By tenant: until when the count is believed, and the count."""

@@ -154,12 +154,12 @@ async def next_due(tx: TenantTx, account: UUID) -> datetime | None:
     return found
 
 
-async def lately(tx: TenantTx, account: UUID, within: timedelta) -> list[tuple[str, datetime, int]]:
+async def lately(tx: TenantTx, account: UUID, within: timedelta) -> list[tuple[Chat, datetime, int]]:
     """Chats that were written to within that time: when, and how many parts."""
     rows = await tx.connection.execute(
         sa.text(
             """
-            SELECT c.chat_id, s.sent_at, cardinality(s.sent) AS parts
+            SELECT c.chat_id, c.chat_kind, s.sent_at, cardinality(s.sent) AS parts
             FROM send_ledger s JOIN conversations c ON c.tenant_id = s.tenant_id AND c.id = s.conversation_id
             WHERE s.tenant_id = :tenant AND s.channel_account_id = :account AND s.sent_at > now() - :within
             ORDER BY s.sent_at
@@ -167,7 +167,7 @@ async def lately(tx: TenantTx, account: UUID, within: timedelta) -> list[tuple[s
         ).bindparams(sa.bindparam("within", type_=sa.Interval())),
         {"tenant": tx.tenant_id, "account": account, "within": within},
     )
-    return [(row.chat_id, row.sent_at, row.parts) for row in rows]
+    return [(Chat(id=row.chat_id, kind=ChatKind(row.chat_kind)), row.sent_at, row.parts) for row in rows]
 
 
 async def mark(tx: TenantTx, send: UUID, account: UUID, sender: int) -> bool:

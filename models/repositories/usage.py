@@ -7,6 +7,7 @@ from typing import Literal
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 
 from models.contracts.enums import EventType
 from models.contracts.settings import Budgets
@@ -18,6 +19,7 @@ from runtime.ids import new_id
 
 MILLION = 1_000_000
 FIGURES = ("calls", "prompt_tokens", "completion_tokens", "cost", "milliseconds")
+COLUMNS = ", ".join(ModelCall.model_fields)
 WARN_AT = 0.8
 
 GroupBy = Literal["day", "model", "assistant", "outcome", "purpose"]
@@ -78,9 +80,14 @@ RESERVE = sa.text(
     sa.bindparam("tokens_limit", type_=sa.BigInteger()),
 )
 
-# What a call really used, less what was set aside for it. A day that is over by now is nobody's concern any more.
+# Calls, and what they really used, less what was set aside for them. A day that is over by now is nobody's concern any more.
 SETTLE = sa.text(
-    """
+    f"""
+    WITH entered AS (
+        INSERT INTO model_calls (tenant_id, id, conversation_id, assistant_id, {COLUMNS})
+        SELECT :tenant, id, :conversation, :assistant, {COLUMNS}
+        FROM jsonb_populate_recordset(NULL::model_calls, :calls)
+    )
     INSERT INTO model_spend AS spend (tenant_id, month, cost, day, tokens)
     SELECT :tenant, date_trunc('month', used_on), :cost, used_on, :tokens
     FROM (SELECT coalesce(CAST(:day AS date), (now() AT TIME ZONE 'utc')::date) AS used_on) AS calendar
@@ -91,9 +98,12 @@ SETTLE = sa.text(
         day = greatest(spend.day, excluded.day),
         updated_at = now()
     RETURNING day, tokens, cost
-    """
+    """  # noqa: S608  # the names of columns
 ).bindparams(
     sa.bindparam("tenant", type_=sa.Uuid()),
+    sa.bindparam("conversation", type_=sa.Uuid()),
+    sa.bindparam("assistant", type_=sa.Uuid()),
+    sa.bindparam("calls", type_=JSONB()),
     sa.bindparam("day", type_=sa.Date()),
     sa.bindparam("cost", type_=sa.BigInteger()),
     sa.bindparam("tokens", type_=sa.BigInteger()),
@@ -151,27 +161,24 @@ async def settle(
     Where a budget is used to WARN_AT of it, or does not leave what was `refused`, an event says so, once a day for
     tokens and once a month for money.
     """
-    if calls:
-        await tx.connection.execute(
-            sa.insert(model_calls),
-            [
-                {
-                    "tenant_id": tx.tenant_id,
-                    "id": new_id(),
-                    "conversation_id": spender.conversation_id,
-                    "assistant_id": spender.assistant_id,
-                    **call.model_dump(),
-                }
-                for call in calls
-            ],
-        )
     if not calls and not reserved:
         return
     day = reserved[0].day if reserved else None
     tokens = sum(call.tokens for call in calls) - sum(each.tokens for each in reserved)
     cost = sum(call.cost for call in calls) - sum(each.cost for each in reserved)
     row = (
-        await tx.connection.execute(SETTLE, {"tenant": tx.tenant_id, "day": day, "tokens": tokens, "cost": cost})
+        await tx.connection.execute(
+            SETTLE,
+            {
+                "tenant": tx.tenant_id,
+                "conversation": spender.conversation_id,
+                "assistant": spender.assistant_id,
+                "calls": [{"id": str(new_id()), **call.model_dump()} for call in calls],
+                "day": day,
+                "tokens": tokens,
+                "cost": cost,
+            },
+        )
     ).one()
     tokens_limit, cost_limit = budgets.tokens_per_day, budgets.cost_limit
     if tokens_limit is not None and (

@@ -1,0 +1,76 @@
+"""Accounts as their providers are reached: opened from the records for each piece of work, so that a change holds at once."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import httpx
+from pydantic import BaseModel
+
+from activities.channels.port import AccountError, Channel, Files
+from models.contracts.accounts import CREDENTIALS, SETTINGS
+from models.contracts.channels import HealthState, Provider
+from models.repositories import channel_accounts
+from models.repositories.arrivals import Owner
+from models.repositories.vault import Vault
+from runtime.database import Database
+
+Open = Callable[[Any, Any, httpx.AsyncClient, Files, str], Channel]
+"""`open(settings, credentials, client, files, base_url)`: an adapter for one account."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An account that may be worked for. `settings` is its provider's model (models/contracts/accounts.py)."""
+
+    owner: Owner
+    provider: Provider
+    channel: Channel
+    settings: BaseModel
+    health: HealthState
+
+
+class Accounts:
+    """Holds what adapters share. `urls`: where each provider is reached; what is not there cannot be opened."""
+
+    def __init__(
+        self,
+        database: Database,
+        vault: Vault,
+        client: httpx.AsyncClient,
+        files: Files,
+        adapters: Mapping[Provider, Open],
+        urls: Mapping[Provider, str],
+    ) -> None:
+        self._database = database
+        self._vault = vault
+        self._client = client
+        self._files = files
+        self._adapters = adapters
+        self._urls = urls
+
+    async def open(self, tenant_id: UUID, account_id: UUID) -> Opened | None:
+        """The account, or None when there is nothing to be done for it: it is gone, disabled, or has no provider.
+
+        Raises AccountError when it lacks its credentials.
+        """
+        async with self._database.tenant(tenant_id) as tx:
+            found = await channel_accounts.connection(tx, self._vault, account_id)
+        if found is None or found.disabled or found.provider not in self._adapters:
+            return None
+        settings = SETTINGS[found.provider].model_validate(found.settings)
+        if found.credentials is None:
+            raise AccountError("no_credentials")
+        return Opened(
+            owner=Owner(account_id, found.provider.kind),
+            provider=found.provider,
+            channel=self._opened(
+                found.provider, settings, CREDENTIALS[found.provider].model_validate(found.credentials)
+            ),
+            settings=settings,
+            health=found.health,
+        )
+
+    def _opened(self, provider: Provider, settings: BaseModel, credentials: BaseModel) -> Channel:
+        return self._adapters[provider](settings, credentials, self._client, self._files, self._urls.get(provider, ""))

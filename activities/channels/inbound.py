@@ -1,0 +1,153 @@
+"""The lane `in` of an account: deliveries become messages, in the order in which they came.
+
+Each is read in a transaction of its own, in which its row goes: it has its effect once. One that cannot be read is tried
+a few times and then put aside; what comes after it does not wait for it.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from uuid import UUID
+
+import structlog
+from prometheus_client import Counter
+from temporalio import activity
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from activities.channels.accounts import Accounts, Opened
+from activities.channels.port import AccountError
+from models import processes
+from models.contracts.channels import (
+    Arrived,
+    ButtonPressed,
+    ChatMoved,
+    DeliveryChanged,
+    MessageArrived,
+    MessageDeleted,
+    MessageEdited,
+    ReachChanged,
+)
+from models.contracts.conversation import InboundMessage
+from models.contracts.lanes import RECEIVE, Lane, LaneWork, Worked
+from models.pokes import Pokes
+from models.repositories import arrivals, inbox, sends
+from models.repositories.inbox import Waiting
+from models.repositories.intake import Accepted
+from runtime.database import Database, TenantTx
+from runtime.outages import is_outage
+
+TOGETHER = 50
+STRETCH = 20
+"""Batches that one activity reads; then its process looks whether it is still wanted."""
+GIVE_UP_AFTER = 3
+HANDED_OVER_AT_A_TIME = 16
+
+log = structlog.get_logger(__name__)
+
+DELIVERIES = Counter(
+    "mainstay_channel_deliveries", "Deliveries of providers, by what came of them.", ["provider", "outcome"]
+)
+
+
+class Receive:
+    """Holds what the step needs. `longest`: characters of a message; what is beyond is cut off."""
+
+    def __init__(self, database: Database, client: Client, accounts: Accounts, pokes: Pokes, *, longest: int) -> None:
+        self._database = database
+        self._client = client
+        self._accounts = accounts
+        self._pokes = pokes
+        self._longest = longest
+
+    @activity.defn(name=RECEIVE.name)
+    async def receive(self, given: LaneWork) -> Worked:
+        """Read what is waiting. See Worked."""
+        tenant, account = given.tenant_id, given.channel_account_id
+        try:
+            opened = await self._accounts.open(tenant, account)
+        except AccountError:
+            return Worked(away=True)
+        if opened is None:
+            return Worked()
+        for _ in range(STRETCH):
+            async with self._database.tenant(tenant) as tx:
+                waiting = await inbox.waiting(tx, account, TOGETHER)
+            if not waiting:
+                return Worked()
+            accepted: list[Accepted] = []
+            for delivery in waiting:
+                accepted += await self._read(tenant, opened, delivery)
+            await self._hand_over(accepted)
+        return Worked(again_at=datetime.now(UTC))
+
+    async def _read(self, tenant: UUID, opened: Opened, delivery: Waiting) -> Sequence[Accepted]:
+        """What the delivery says, written down. The messages that are new."""
+        provider = opened.provider
+        try:
+            arrived = opened.channel.read(delivery.payload)
+            async with self._database.tenant(tenant) as tx:
+                accepted = [each for event in arrived if (each := await self._take(tx, opened, event)) is not None]
+                await inbox.done(tx, delivery.id)
+        except Exception as error:
+            if is_outage(error):
+                raise
+            given_up = delivery.attempts + 1 >= GIVE_UP_AFTER or isinstance(error, ValueError)
+            log.warning(
+                "delivery not read",
+                delivery_id=delivery.id,
+                provider=provider,
+                cause=type(error).__name__,
+                again=not given_up,
+            )
+            DELIVERIES.labels(provider, "failed" if given_up else "again").inc()
+            async with self._database.tenant(tenant) as tx:
+                await inbox.failed(tx, delivery.id, type(error).__name__ if given_up else None)
+            return ()
+        DELIVERIES.labels(provider, "read").inc()
+        if any(isinstance(event, MessageArrived) and event.attachments for event in arrived):
+            self._pokes.poke(tenant, opened.owner.account, Lane.MEDIA)
+        if accepted:
+            # What was held until the customer writes may go now.
+            self._pokes.poke(tenant, opened.owner.account, Lane.OUT)
+        return accepted
+
+    async def _take(self, tx: TenantTx, opened: Opened, event: Arrived) -> Accepted | None:
+        owner = opened.owner
+        match event:
+            case MessageArrived():
+                return await arrivals.store(tx, owner, event, text=event.text[: self._longest])
+            case MessageEdited():
+                await arrivals.edited(tx, owner, event.model_copy(update={"text": event.text[: self._longest]}))
+            case MessageDeleted():
+                await arrivals.deleted(tx, owner, event)
+            case DeliveryChanged():
+                await sends.receipt(tx, owner.account, event)
+            case ChatMoved():
+                await arrivals.moved(tx, owner, event.chat, event.to)
+            case ReachChanged():
+                await arrivals.reach_changed(tx, owner, event.chat, code=None if event.reachable else "left")
+            case ButtonPressed():
+                # Buttons are the desk's; a customer's chat has none.
+                log.info("button of nobody", provider=opened.provider)
+        return None
+
+    async def _hand_over(self, accepted: Sequence[Accepted]) -> None:
+        """Give stored messages to their conversations, those of one in order. What fails is done by reconcile."""
+        by_conversation: dict[UUID, list[Accepted]] = {}
+        for each in accepted:
+            if not each.handled:
+                by_conversation.setdefault(each.start.conversation_id, []).append(each)
+        room = asyncio.Semaphore(HANDED_OVER_AT_A_TIME)
+
+        async def one(messages: Sequence[Accepted]) -> None:
+            async with room:
+                for message in messages:
+                    inbound = InboundMessage(message_id=message.message_id, quiet_seconds=message.quiet_seconds)
+                    try:
+                        await processes.hand_over(self._client, message.start, inbound)
+                    except RPCError as error:
+                        log.warning("not handed over", message_id=message.message_id, cause=error.status.name)
+                        return
+
+        await asyncio.gather(*(one(messages) for messages in by_conversation.values()))

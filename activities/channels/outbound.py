@@ -1,0 +1,224 @@
+"""The lane `out` of an account: what is queued is sent, in order within each chat, at the provider's pace.
+
+Before each call the ledger says `sending`, after it the provider's name of what was sent. A crash in between leaves
+something of which nobody knows whether it went: it is sent again once, and counted.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import structlog
+from prometheus_client import Counter
+from temporalio import activity
+
+from activities.channels.accounts import Accounts, Opened
+from activities.channels.pace import Pace
+from activities.channels.port import (
+    AccountError,
+    ChannelError,
+    MovedError,
+    RefusedError,
+    TryLaterError,
+    UnclearError,
+)
+from activities.channels.text import parts
+from models.contracts.channels import Capabilities, Health, HealthState, Part
+from models.contracts.enums import SendStatus
+from models.contracts.lanes import DELIVER, LaneWork, Worked
+from models.repositories import arrivals, channel_accounts, sends
+from models.repositories.sends import Due
+from runtime.database import Database
+
+STRETCH_SECONDS = 60.0
+"""How long one activity works at most; then its process looks whether it is still wanted."""
+AT_A_TIME = 32
+"""Chats that are written to at a time."""
+LATELY = timedelta(seconds=65)
+"""Beyond the longest window of any provider."""
+DEAD_REST = timedelta(minutes=5)
+"""How often an account that its provider refuses is tried again."""
+GIVE_UP_AFTER = 6
+"""Attempts at a message that break something here."""
+CHAT_PATIENCE = 5.0
+"""Seconds that a chat rests when its provider asks for patience and names no time."""
+
+log = structlog.get_logger(__name__)
+
+SENDS = Counter(
+    "mainstay_channel_sends",
+    "Parts of messages given to providers, by what came of it.",
+    ["provider", "outcome"],
+)
+
+
+class Deliver:
+    """Holds what the step needs."""
+
+    def __init__(self, database: Database, accounts: Accounts) -> None:
+        self._database = database
+        self._accounts = accounts
+
+    @activity.defn(name=DELIVER.name)
+    async def deliver(self, given: LaneWork) -> Worked:
+        """Send what is due. See Worked."""
+        tenant, account = given.tenant_id, given.channel_account_id
+        try:
+            opened = await self._accounts.open(tenant, account)
+        except AccountError as error:
+            async with self._database.tenant(tenant) as tx:
+                await channel_accounts.set_health(tx, account, Health(state=HealthState.DEAD, code=error.code))
+            return Worked(away=True, again_at=datetime.now(UTC) + DEAD_REST)
+        if opened is None:
+            return Worked()
+        pace = Pace(opened.channel.capabilities.rates)
+        async with self._database.tenant(tenant) as tx:
+            sender = await sends.begin(tx, account)
+            for chat, at, written in await sends.lately(tx, account, LATELY):
+                for _ in range(written):
+                    pace.note(chat, max(0.0, (datetime.now(UTC) - at).total_seconds()))
+        if sender is None:
+            return Worked()
+        return await _Run(self._database, given, opened, sender, pace).work_off()
+
+
+class _Run:
+    """One stretch of work. `_rest` is set by whatever ends it early."""
+
+    def __init__(self, database: Database, given: LaneWork, opened: Opened, sender: int, pace: Pace) -> None:
+        self._database = database
+        self._tenant, self._account = given.tenant_id, given.channel_account_id
+        self._opened, self._channel = opened, opened.channel
+        self._sender = sender
+        self._pace = pace
+        self._rest: Worked | None = None
+        self._busy: dict[UUID, asyncio.Task[None]] = {}
+
+    async def work_off(self) -> Worked:
+        until = time.monotonic() + STRETCH_SECONDS
+        ready: list[Due] = []
+        try:
+            while self._rest is None and time.monotonic() < until:
+                if not ready:
+                    ready = await self._next()
+                if not ready and not self._busy:
+                    async with self._database.tenant(self._tenant) as tx:
+                        return Worked(again_at=await sends.next_due(tx, self._account))
+                while ready and len(self._busy) < AT_A_TIME:
+                    due = ready.pop(0)
+                    self._busy[due.conversation_id] = asyncio.create_task(self._send(due))
+                await self._any_done()
+        finally:
+            # What was begun is ended: a call that is given up is one whose outcome nobody knows.
+            if self._busy:
+                await asyncio.wait(self._busy.values())
+        return self._rest or Worked(again_at=datetime.now(UTC))
+
+    async def _next(self) -> list[Due]:
+        async with self._database.tenant(self._tenant) as tx:
+            return await sends.heads(tx, self._account, tuple(self._busy), 2 * AT_A_TIME)
+
+    async def _any_done(self) -> None:
+        if not self._busy:
+            return
+        done, _ = await asyncio.wait(self._busy.values(), return_when=asyncio.FIRST_COMPLETED)
+        self._busy = {chat: task for chat, task in self._busy.items() if task not in done}
+        for task in done:
+            # What goes wrong with a message is noted; what comes through here is the database's, or a defect.
+            task.result()
+
+    async def _send(self, due: Due) -> None:
+        """Send the parts that have not gone yet."""
+        pieces = compose(due, self._channel.capabilities)
+        for place in range(len(due.sent), len(pieces)):
+            if self._closed(due):
+                async with self._database.tenant(self._tenant) as tx:
+                    await sends.hold(tx, due.id)
+                return
+            await self._pace.wait(due.chat)
+            if self._rest is not None or not await self._marked(due):
+                return
+            try:
+                name = await self._channel.send(due.chat, pieces[place])
+            except ChannelError as error:
+                SENDS.labels(self._opened.provider, type(error).__name__.removesuffix("Error").lower()).inc()
+                await self._not_sent(due, error)
+                return
+            except Exception as error:
+                log.exception("send broke", send_id=due.id, provider=self._opened.provider, cause=type(error).__name__)
+                await self._broken(due)
+                return
+            SENDS.labels(self._opened.provider, "sent").inc()
+            async with self._database.tenant(self._tenant) as tx:
+                await sends.went(tx, due.id, name, last=place == len(pieces) - 1)
+        if not pieces:
+            async with self._database.tenant(self._tenant) as tx:
+                await sends.finish(tx, due.id, SendStatus.FAILED, "empty")
+
+    def _closed(self, due: Due) -> bool:
+        """Whether the customer has been silent for so long that the provider lets nobody write to them freely."""
+        window = self._channel.capabilities.window
+        return window is not None and (due.heard_at is None or datetime.now(UTC) - due.heard_at >= window)
+
+    async def _marked(self, due: Due) -> bool:
+        async with self._database.tenant(self._tenant) as tx:
+            if await sends.mark(tx, due.id, self._account, self._sender):
+                return True
+        # Another sender has replaced this one, the account was disabled, or the message's turn is over.
+        self._rest = self._rest or Worked(again_at=datetime.now(UTC))
+        return False
+
+    async def _not_sent(self, due: Due, error: ChannelError) -> None:
+        log.warning("not sent", send_id=due.id, provider=self._opened.provider, code=error.code)
+        async with self._database.tenant(self._tenant) as tx:
+            match error:
+                case TryLaterError(chat=True):
+                    wait = timedelta(seconds=CHAT_PATIENCE if error.after is None else error.after)
+                    await sends.later(tx, due.id, error.code, datetime.now(UTC) + wait)
+                case TryLaterError():
+                    await sends.later(tx, due.id, error.code, None)
+                    await channel_accounts.set_health(
+                        tx, self._account, Health(state=HealthState.AWAY, code=error.code)
+                    )
+                    again = None if error.after is None else datetime.now(UTC) + timedelta(seconds=error.after)
+                    self._rest = Worked(away=True, again_at=again)
+                case AccountError():
+                    await sends.later(tx, due.id, error.code, None)
+                    await channel_accounts.set_health(
+                        tx, self._account, Health(state=HealthState.DEAD, code=error.code)
+                    )
+                    self._rest = Worked(away=True, again_at=datetime.now(UTC) + DEAD_REST)
+                case MovedError():
+                    await arrivals.moved(tx, self._opened.owner, due.chat.id, error.to)
+                    await sends.later(tx, due.id, error.code, None)
+                case UnclearError():
+                    await sends.unclear(tx, due.id)
+                case RefusedError():
+                    await sends.finish(tx, due.id, SendStatus.FAILED, error.code)
+                    if error.unreachable:
+                        await arrivals.set_reachable(tx, due.conversation_id, code=error.code)
+                case _:
+                    raise error
+
+    async def _broken(self, due: Due) -> None:
+        """A defect of ours in the middle of a call: it may have gone."""
+        async with self._database.tenant(self._tenant) as tx:
+            if due.attempts + 1 >= GIVE_UP_AFTER:
+                await sends.finish(tx, due.id, SendStatus.FAILED, "internal")
+            else:
+                await sends.unclear(tx, due.id)
+
+
+def compose(due: Due, capabilities: Capabilities) -> Sequence[Part]:
+    """What a message is sent as. Files first, the first with the words where they fit below it as one caption."""
+    texts = parts(due.text, capabilities) if due.text.strip() else []
+    files = [media for media in due.media if media.kind in capabilities.media]
+    captions = [""] * len(files)
+    if files and due.text.strip():
+        short = capabilities.model_copy(update={"text_limit": capabilities.caption_limit})
+        if len(caption := parts(due.text, short)) == 1:
+            captions[0], texts = caption[0], []
+    found = [Part(text=caption, media=media) for media, caption in zip(files, captions, strict=True)]
+    return [*found, *(Part(text=text) for text in texts)]
