@@ -237,6 +237,8 @@ class Capabilities(Frozen):
     text_limit: int = 4_096
     caption_limit: int = 1_024
     media: frozenset[MediaKind] = frozenset()
+    captions: frozenset[MediaKind] = frozenset(MediaKind) - {MediaKind.STICKER}
+    """Of these: which may have a text. With others the text goes before, as a part of its own."""
     media_bytes: int = 0
     buttons: int = 0
     """How many buttons a message may have."""

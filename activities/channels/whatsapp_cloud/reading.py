@@ -1,0 +1,249 @@
+"""What Meta delivers to a webhook, as events. Pure. One message that cannot be read never costs the others."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    Field,
+    StrictBool,
+    StrictStr,
+    StringConstraints,
+    ValidationError,
+)
+
+from activities.channels.whatsapp_cloud.errors import word
+from models.contracts.base import Frozen
+from models.contracts.channels import (
+    Arrived,
+    Attachment,
+    ButtonPressed,
+    Chat,
+    ChatMoved,
+    ContactCard,
+    DeliveryChanged,
+    MediaKind,
+    MessageArrived,
+    MessageDeleted,
+    MessageEdited,
+    Person,
+    Place,
+)
+from models.contracts.enums import SendStatus
+
+# No text of ours holds NUL: Postgres cannot.
+Text = Annotated[StrictStr, AfterValidator(lambda text: text.replace("\x00", ""))]
+Name = Annotated[StrictStr, StringConstraints(pattern=r"^[!-~]{1,500}$")]
+"""An id of Meta's."""
+
+Wire = TypeVar("Wire", bound=BaseModel)
+
+STATUSES = frozenset({"sent", "delivered", "read", "failed"})
+KIND = re.compile(r"[a-z_]{1,40}")
+
+
+class Head(Frozen):
+    """What every message has. A person who hides their number is known by an id of Meta's alone."""
+
+    id: Name
+    timestamp: AwareDatetime
+    type: StrictStr
+    number: Name | None = Field(None, alias="from")
+    from_user_id: Name | None = None
+
+    @property
+    def sender(self) -> str | None:
+        return self.number or self.from_user_id
+
+
+class File(Frozen):
+    id: Name
+    mime_type: Text | None = None
+    caption: Text = ""
+    filename: Text | None = None
+    voice: StrictBool = False
+
+
+class Location(Frozen):
+    latitude: Annotated[float, Field(ge=-90, le=90)]
+    longitude: Annotated[float, Field(ge=-180, le=180)]
+    name: Text | None = None
+    address: Text | None = None
+
+
+class Named(Frozen):
+    formatted_name: Text
+
+
+class Phone(Frozen):
+    phone: Text
+
+
+class Contact(Frozen):
+    name: Named
+    phones: tuple[Phone, ...] = ()
+
+
+class TextBody(Frozen):
+    body: Text
+
+
+class TemplateButton(Frozen):
+    text: Text
+
+
+class Choice(Frozen):
+    id: Text
+
+
+class Context(Frozen):
+    id: Name
+
+
+class Profile(Frozen):
+    name: Text
+
+
+class Sender(Frozen):
+    profile: Profile
+    wa_id: Name | None = None
+    user_id: Name | None = None
+
+
+class Moved(Frozen):
+    wa_id: Name
+
+
+class Revoked(Frozen):
+    original_message_id: Name
+
+
+class Edited(Frozen):
+    original_message_id: Name
+    message: dict[str, Any]
+
+
+class Status(Frozen):
+    id: Name
+    status: StrictStr
+    timestamp: AwareDatetime
+
+
+def read(payload: Mapping[str, Any], number: str) -> Sequence[Arrived]:
+    """The events of a delivery that are of the phone number with the id `number`, in their order.
+
+    Raises ValueError when it is no delivery of a WhatsApp account.
+    """
+    if payload.get("object") != "whatsapp_business_account" or not isinstance(payload.get("entry"), list):
+        raise ValueError("not a delivery of a WhatsApp account")
+    return [event for value in _values(payload) if _number_of(value) == number for event in _events(value)]
+
+
+def _values(payload: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    for entry in _objects(payload, "entry"):
+        for change in _objects(entry, "changes"):
+            if change.get("field") == "messages" and isinstance(value := change.get("value"), dict):
+                yield value
+
+
+def _events(value: Mapping[str, Any]) -> Iterator[Arrived]:
+    names = _names(value)
+    for raw in _objects(value, "messages"):
+        head = _parsed(Head, raw)
+        # In a group we are no partner of a conversation.
+        if head is not None and head.sender is not None and "group_id" not in raw:
+            event = _event(head, raw, Person(id=head.sender, name=names.get(head.sender)))
+            if event is not None:
+                yield event
+    for raw in _objects(value, "statuses"):
+        status = _parsed(Status, raw)
+        if status is not None and status.status in STATUSES:
+            code = next((word(error.get("code")) for error in _objects(raw, "errors")), None)
+            yield DeliveryChanged(id=status.id, status=SendStatus(status.status), at=status.timestamp, code=code)
+
+
+def _event(head: Head, raw: Mapping[str, Any], sender: Person) -> Arrived | None:
+    chat = Chat(id=sender.id)
+    content = raw.get(head.type)
+    match head.type:
+        # Nothing that a person said: a sign under a message, a chat that was opened.
+        case "reaction" | "request_welcome":
+            return None
+        case "system":
+            moved = _parsed(Moved, content)
+            return None if moved is None else ChatMoved(chat=chat.id, to=moved.wa_id)
+        case "interactive" if pressed := _pressed(content):
+            return ButtonPressed(id=head.id, chat=chat, sender=sender, data=pressed.id, message_id=_replied(raw))
+        case "edit" if edited := _parsed(Edited, content):
+            text = _said(edited.message.get("type"), edited.message).get("text")
+            if text is not None:
+                return MessageEdited(id=edited.original_message_id, chat=chat, text=text)
+        case "revoke" if revoked := _parsed(Revoked, content):
+            return MessageDeleted(id=revoked.original_message_id, chat=chat)
+    said = _said(head.type, raw) or {"unsupported": head.type if KIND.fullmatch(head.type) else "unknown"}
+    return MessageArrived(id=head.id, chat=chat, sender=sender, sent_at=head.timestamp, reply_to=_replied(raw), **said)
+
+
+def _said(kind: object, raw: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a MessageArrived a message's content makes; nothing when it cannot be read."""
+    content = raw.get(kind) if isinstance(kind, str) else None
+    match kind:
+        case "text" if text := _parsed(TextBody, content):
+            return {"text": text.body}
+        case "button" if button := _parsed(TemplateButton, content):
+            return {"text": button.text}
+        case "image" | "video" | "audio" | "document" | "sticker" if file := _parsed(File, content):
+            media = MediaKind.VOICE if file.voice else MediaKind(kind)
+            attachment = Attachment(kind=media, ref=file.id, name=file.filename, mime=file.mime_type)
+            return {"text": file.caption, "attachments": (attachment,)}
+        case "location" if point := _parsed(Location, content):
+            place = Place(latitude=point.latitude, longitude=point.longitude, title=point.name, address=point.address)
+            return {"place": place}
+        case "contacts" if cards := [card for each in _objects(raw, "contacts") if (card := _parsed(Contact, each))]:
+            return _contacts(cards)
+    return {}
+
+
+def _contacts(cards: Sequence[Contact]) -> dict[str, Any]:
+    """The first as a card; there is a place for one, so the others are written out."""
+    first, *others = [
+        ContactCard(name=card.name.formatted_name, phones=tuple(phone.phone for phone in card.phones)) for card in cards
+    ]
+    return {"contact": first, "text": "\n".join(" ".join((card.name, *card.phones)) for card in others)}
+
+
+def _pressed(content: object) -> Choice | None:
+    if not isinstance(content, dict):
+        return None
+    return _parsed(Choice, content.get("button_reply")) or _parsed(Choice, content.get("list_reply"))
+
+
+def _replied(raw: Mapping[str, Any]) -> str | None:
+    context = _parsed(Context, raw.get("context"))
+    return None if context is None else context.id
+
+
+def _names(value: Mapping[str, Any]) -> dict[str, str]:
+    """What people call themselves, by whichever id a message of theirs may come under."""
+    contacts = [contact for raw in _objects(value, "contacts") if (contact := _parsed(Sender, raw))]
+    return {name: contact.profile.name for contact in contacts for name in (contact.wa_id, contact.user_id) if name}
+
+
+def _number_of(value: Mapping[str, Any]) -> object:
+    metadata = value.get("metadata")
+    return metadata.get("phone_number_id") if isinstance(metadata, dict) else None
+
+
+def _objects(value: Mapping[str, Any], name: str) -> Iterator[Mapping[str, Any]]:
+    found = value.get(name)
+    yield from (each for each in (found if isinstance(found, list) else ()) if isinstance(each, dict))
+
+
+def _parsed(model: type[Wire], raw: object) -> Wire | None:
+    try:
+        return model.model_validate(raw)
+    except ValidationError:
+        return None
