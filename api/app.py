@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 
 from api import openapi, problems, uploads
 from api.answering import OpenAnswerer
+from api.connecting import OpenConnector
 from api.edge import behind_the_edge
 from api.edge.body_limit import BodyLimit
 from api.edge.origins import Origins
@@ -58,11 +59,14 @@ from api.routes import (
     tenant_life,
     usage,
     webhooks,
+    widget,
+    widget_pages,
 )
 from api.routes import auth as signing_in
 from api.search import OpenSearcher
 from api.wakeups import Wakeups
 from models.payload_keys import encrypting
+from models.pokes import Pokes
 from models.repositories import events as happened
 from models.repositories import sessions
 from models.repositories.signing_keys import SigningKeys
@@ -96,9 +100,10 @@ def create_app(
     *,
     open_searcher: OpenSearcher | None = None,
     open_answerer: OpenAnswerer | None = None,
+    open_connector: OpenConnector | None = None,
 ) -> FastAPI:
-    """The gateway. `open_searcher` gives it the means to search knowledge, `open_answerer` to answer from it; without,
-    /v1/kb/search and /v1/agent/ask answer 503.
+    """The gateway. `open_searcher` gives it the means to search knowledge, `open_answerer` to answer from it,
+    `open_connector` to ask channels' providers; without, what needs them answers 503.
 
     Starting needs neither Postgres nor Temporal to be there. Raises OperatorError if no database or root key is
     configured, or a secret is none.
@@ -108,7 +113,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with _opened(settings, metrics, open_searcher, open_answerer) as gateway:
+        async with _opened(settings, metrics, open_searcher, open_answerer, open_connector) as gateway:
             app.state.gateway = gateway
             yield
 
@@ -148,6 +153,8 @@ def create_app(
         secrets,
         channel_accounts,
         webhooks,
+        widget,
+        widget_pages,
         codec,
         audit,
         tenant,
@@ -164,7 +171,11 @@ def create_app(
 
 @asynccontextmanager
 async def _opened(
-    settings: Settings, metrics: Metrics, open_searcher: OpenSearcher | None, open_answerer: OpenAnswerer | None
+    settings: Settings,
+    metrics: Metrics,
+    open_searcher: OpenSearcher | None,
+    open_answerer: OpenAnswerer | None,
+    open_connector: OpenConnector | None,
 ) -> AsyncIterator[Gateway]:
     if settings.database_url is None:
         raise OperatorError("MAINSTAY_DATABASE_URL is not set, and no embedded Postgres runs here: `mainstay up`")
@@ -178,10 +189,14 @@ async def _opened(
         if open_answerer is not None:
             answerer = await stack.enter_async_context(open_answerer(database, metrics.model_called))
             metrics.show_circuits(answerer.health)
+        connector = None if open_connector is None else await stack.enter_async_context(open_connector(database))
         records = Records(database)
         limiter = Limiter(database)
         encryption = await stack.enter_async_context(encrypting(settings))
-        processes = Processes(await temporal.connect(settings, lazy=True, codec=encryption), metrics.handovers)
+        client = await temporal.connect(settings, lazy=True, codec=encryption)
+        processes = Processes(client, metrics.handovers)
+        pokes = Pokes(client)
+        stack.push_async_callback(pokes.close)
         passwords = Passwords(
             memory_mib=settings.password_memory_mib,
             passes=settings.password_passes,
@@ -226,6 +241,8 @@ async def _opened(
             readiness=Readiness(database.url, processes, listener),
             searcher=searcher,
             answerer=answerer,
+            connector=connector,
+            pokes=pokes,
         )
 
 

@@ -29,8 +29,9 @@ async def open_conversation(
     one_shot: bool = False,
     account: UUID | None = None,
     assistant: str | None = None,
+    chat: str | None = None,
 ) -> tuple[UUID, bool]:
-    """A customer's conversation, and whether it is new.
+    """A customer's conversation, and whether it is new. `chat` names the one of somebody without an external id.
 
     Raises ProblemError (422) when the channel is not set up, or no assistant has the slug.
     """
@@ -47,6 +48,7 @@ async def open_conversation(
             one_shot=one_shot,
             account=account,
             assistant=chosen,
+            chat=chat,
         )
     except LookupError:
         raise invalid("channel", f"no account of channel {channel} is set up") from None

@@ -28,6 +28,7 @@ TAGS = [
     {"name": "secrets", "description": "What a tenant has kept encrypted: written, never read."},
     {"name": "audit", "description": "Who did what: append-only, and verifiable."},
     {"name": "channels", "description": "Accounts that customers write to, and what is delivered to them."},
+    {"name": "widget", "description": "For pages of sites: a visitor's own conversation."},
     {"name": "codec", "description": "For the Temporal UI."},
     {"name": "tenant", "description": "The tenant itself: its rules, branches, export and deletion."},
     {"name": "policy", "description": "The rules that no model can override, by version."},
@@ -57,6 +58,7 @@ TWICE = documented(409)
 TEXT_FIELDS = {
     "ConversationIn": "text",
     "MessageIn": "text",
+    "VisitorMessageIn": "text",
     "ReplyIn": "text",
     "AskIn": "question",
     "SearchIn": "query",
@@ -93,6 +95,7 @@ def _document(app: FastAPI, settings: Settings) -> dict[str, Any]:
             "description": "An access token as a bearer token.",
             "flows": {"password": {"tokenUrl": "/v1/auth/login", "refreshUrl": "/v1/auth/refresh", "scopes": {}}},
         },
+        "visitor": {"type": "http", "scheme": "bearer", "description": "A visitor's token, of `openVisit`."},
         "cookie": {
             "type": "apiKey",
             "in": "cookie",
@@ -112,7 +115,10 @@ def _document(app: FastAPI, settings: Settings) -> dict[str, Any]:
                 operation["responses"] = _by_text(EVERYWHERE) | operation["responses"]
                 for content in operation.get("requestBody", {}).get("content", {}).values():
                     components["schemas"] |= content["schema"].get("$defs", {})
-                if (permission := ROUTES[operation["operationId"]].permission) is not None:
+                rule = ROUTES[operation["operationId"]]
+                if rule.visitors:
+                    operation["security"] = [{"visitor": []}]
+                if (permission := rule.permission) is not None:
                     operation["security"] = [{scheme: []} for scheme in _schemes(permission)]
                     operation["x-permission"] = permission.value
                 if operation["operationId"] in idempotent and method == "post":

@@ -104,6 +104,8 @@ class Traffic(StrEnum):
     BULK = "bulk"
     # Provider webhooks: many customers behind few addresses.
     WEBHOOK = "webhook"
+    # Pages of sites that open the widget: strangers, by address.
+    VISIT = "visit"
     # Load balancers and monitoring; never limited.
     HEALTH = "health"
 
@@ -116,6 +118,8 @@ class Rule:
     traffic: Traffic
     # Served to people of a suspended tenant too.
     when_suspended: bool = False
+    # For a visitor of a site, who may do this in their own conversation (see api.identity.visitors).
+    visitors: bool = False
 
 
 def _read(permission: Permission) -> Rule:
@@ -126,7 +130,12 @@ def _write(permission: Permission) -> Rule:
     return Rule(permission, Traffic.WRITE)
 
 
+def _visitors(traffic: Traffic) -> Rule:
+    return Rule(None, traffic, visitors=True)
+
+
 _SIGN_IN = Rule(None, Traffic.SIGN_IN)
+_VISIT = Rule(None, Traffic.VISIT)
 _HEALTH = Rule(None, Traffic.HEALTH)
 
 ROUTES: Mapping[str, Rule] = {
@@ -281,6 +290,14 @@ ROUTES: Mapping[str, Rule] = {
     "decodePayloads": _read(P.CODEC_DECODE),
     # Providers
     "receiveWebhook": Rule(None, Traffic.WEBHOOK),
+    # Visitors of sites
+    "getWidgetScript": _VISIT,
+    "getWidgetFrame": _VISIT,
+    "getSite": _VISIT,
+    "openVisit": _VISIT,
+    "sendVisitorMessage": _visitors(Traffic.WRITE),
+    "listVisitorMessages": _visitors(Traffic.READ),
+    "streamVisit": _visitors(Traffic.STREAM),
     # Health
     "getHealth": _HEALTH,
     "getLiveness": _HEALTH,

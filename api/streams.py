@@ -1,6 +1,6 @@
 """Event streams: durable events in order, from where the client was, until it leaves or the process stops."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
@@ -41,34 +41,47 @@ async def events(
 ) -> AsyncIterator[ServerSentEvent]:
     """Everything after number `after`, as it happens, of one conversation or of the tenant that is subscribed to.
 
-    Survives an outage of the database: the client sees a pause, not an error. Ends with the key or the session, and
-    when its caller's rights change. An access token may run out meanwhile: the session is what counts.
+    Ends with the key or the session, and when its caller's rights change. An access token may run out meanwhile: the
+    session is what counts.
+    """
+
+    async def may_hear() -> bool:
+        current = await gateway.authenticator.caller(proof)
+        if current is None or current.suspended:
+            return False
+        return (current.role, current.scopes) == (caller.role, caller.scopes)
+
+    async for delivery in follow(gateway, caller.tenant_id, conversation, after, subscription, may_hear):
+        yield _event(delivery)
+
+
+async def follow(
+    gateway: Gateway,
+    tenant: UUID,
+    conversation: UUID | None,
+    after: int,
+    subscription: Subscription,
+    may_hear: Callable[[], Awaitable[bool]],
+) -> AsyncIterator[Delivery]:
+    """What happens after number `after`, for as long as somebody may hear it.
+
+    Survives an outage of the database: the client sees a pause, not an error.
     """
     while not subscription.ended:
         try:
-            batch = await _read(gateway, caller, proof, conversation, after)
+            if not await may_hear():
+                return
+            async with gateway.records.tenant(tenant) as tx:
+                batch = await deliveries.after(tx, after, conversation=conversation, limit=BATCH)
         except ProblemError:
             await subscription.wait(OUTAGE_SECONDS)
             continue
-        if batch is None:
-            return
         for delivery in batch:
-            yield _event(delivery)
+            yield delivery
             after = delivery.seq
         gateway.metrics.events.inc(len(batch))
         if len(batch) < BATCH:
             await subscription.wait(LOOK_SECONDS)
-
-
-async def _read(
-    gateway: Gateway, caller: Caller, proof: Proof, conversation: UUID | None, after: int
-) -> list[Delivery] | None:
-    """The next events; None when the caller may not hear them any more."""
-    current = await gateway.authenticator.caller(proof)
-    if current is None or current.suspended or (current.role, current.scopes) != (caller.role, caller.scopes):
-        return None
-    async with gateway.records.tenant(caller.tenant_id) as tx:
-        return await deliveries.after(tx, after, conversation=conversation, limit=BATCH)
 
 
 def _event(delivery: Delivery) -> ServerSentEvent:

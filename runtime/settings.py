@@ -98,6 +98,10 @@ class Settings(BaseSettings):
     rate_limit_sign_in: str = Field("60/minute", description="Sign-in requests of one address, or of one caller.")
     rate_limit_strangers: str = Field("300/minute", description="Requests of one address with unknown credentials.")
     rate_limit_webhook: str = Field("12000/minute", description="Webhook calls of one address.")
+    rate_limit_visits: str = Field("120/minute", description="Chats that pages of one address open in the widget.")
+    rate_limit_visitor: str = Field(
+        "120/minute", description="Requests of one visitor in the widget; an address may make ten times as many."
+    )
     rate_limit_read: str = Field("30000/minute", description="Reading requests of one caller.")
     rate_limit_write: str = Field("30000/minute", description="Writing requests of one caller.")
     rate_limit_model: str = Field("6000/minute", description="Questions and searches of one caller.")
@@ -136,6 +140,30 @@ class Settings(BaseSettings):
     reading_pages: int = Field(2000, ge=1, le=100_000, description="Pages, sheets or slides that one file may have.")
     reading_max_chars: int = Field(2_000_000, ge=1000, le=50_000_000, description="Longest text of one file.")
     body_max_bytes: int = Field(1_048_576, ge=1024, le=104_857_600, description="Largest request body.")
+
+    media_mib: int = Field(20, ge=1, le=1000, description="Largest file beside a message, in MiB.")
+    media_tenant_mib: int = Field(
+        10_240, ge=1, le=100_000_000, description="Files beside messages that a tenant may have, in MiB."
+    )
+    media_s3_url: str | None = Field(
+        None,
+        description="S3 (or what speaks its protocol) for files beside messages, as https://s3.eu-north-1.amazonaws.com. "
+        "Unset: they lie in the data directory.",
+    )
+    media_s3_bucket: str | None = Field(None, description="Bucket there; it must exist, and need not be public.")
+    media_s3_region: str = Field("us-east-1", description="Region that requests to it are signed for.")
+    media_s3_access_key: str | None = Field(
+        None, description="Access key, which may put, get and delete objects there."
+    )
+    media_s3_secret_key: SecretStr | None = Field(None, description="Its secret.")
+
+    transcribe_provider: Literal["openai"] | None = Field(
+        None, description="Who writes down voice messages; `openai` is any server with its protocol. Unset: nobody."
+    )
+    transcribe_model: str = Field("whisper-1", description="Model name at the transcriber.")
+    transcribe_url: str | None = Field(None, description="Base URL of the transcriber; /audio/transcriptions is added.")
+    transcribe_api_key: SecretStr | None = Field(None, description="Key of the transcriber, if it wants one.")
+    transcribe_seconds: float = Field(30, gt=0, le=300, description="Time that writing down one message may take.")
 
     mail_url: SecretStr | None = Field(
         None, description="Mail server, as smtp://user:password@host:587. Unset: mails are files in the data directory."
@@ -254,6 +282,8 @@ class Settings(BaseSettings):
         "rate_limit_sign_in",
         "rate_limit_strangers",
         "rate_limit_webhook",
+        "rate_limit_visits",
+        "rate_limit_visitor",
         "rate_limit_read",
         "rate_limit_write",
         "rate_limit_model",
@@ -265,7 +295,7 @@ class Settings(BaseSettings):
             raise ValueError("must be a number per second, minute, hour or day, as 60/minute")
         return value
 
-    @field_validator("llm_url", "embedding_url", "embedding_next_url", "rerank_url")
+    @field_validator("llm_url", "embedding_url", "embedding_next_url", "rerank_url", "media_s3_url", "transcribe_url")
     @classmethod
     def _http_url(cls, value: str | None) -> str | None:
         if value is not None and not value.startswith(("http://", "https://")):
@@ -289,10 +319,19 @@ class Settings(BaseSettings):
             )
         if self.rerank_provider is not None and not self.rerank_url:
             raise SettingsError(f"{PREFIX}RERANK_URL is required when {PREFIX}RERANK_PROVIDER is set")
+        self._media()
         if self.llm_understands and self.llm_provider == "extractive" and self.models_file is None:
             raise SettingsError(f"{PREFIX}LLM_UNDERSTANDS needs a model: set {PREFIX}LLM_PROVIDER")
         if self.llm_rewrites and self.llm_provider == "extractive" and self.models_file is None:
             raise SettingsError(f"{PREFIX}LLM_REWRITES needs a model: set {PREFIX}LLM_PROVIDER")
+
+    def _media(self) -> None:
+        if self.transcribe_provider is not None and not self.transcribe_url:
+            raise SettingsError(f"{PREFIX}TRANSCRIBE_URL is required when {PREFIX}TRANSCRIBE_PROVIDER is set")
+        if self.media_s3_url is not None:
+            for name in ("media_s3_bucket", "media_s3_access_key", "media_s3_secret_key"):
+                if not getattr(self, name):
+                    raise SettingsError(f"{PREFIX}{name.upper()} is required when {PREFIX}MEDIA_S3_URL is set")
 
 
 def load(**overrides: object) -> Settings:

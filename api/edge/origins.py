@@ -10,7 +10,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import problems
-from api.edge.paths import is_api
+from api.edge.paths import is_api, site_named
+from api.identity import visitors
 from api.problems import ProblemError
 from api.records import translated
 from models.contracts.origins import origin_of
@@ -61,7 +62,8 @@ class Origins:
 class CrossOrigin:
     """Pure ASGI: answers preflights, and lets a page of another origin in only if somebody lists it.
 
-    Whether the caller's own tenant does is asked once the caller is known (see `confine`).
+    Whether the caller's own tenant does is asked once the caller is known (see `confine`). A path of visitors names its
+    site, and only that site's origins count there.
     """
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
@@ -87,7 +89,7 @@ class CrossOrigin:
                     told["Access-Control-Expose-Headers"] = EXPOSED
             await send(message)
 
-        if origin is None or self._is_own(origin, scope, headers):
+        if origin is None or is_own(origin, scope, self._own):
             await self._app(scope, receive, sending)
             return
         try:
@@ -102,18 +104,26 @@ class CrossOrigin:
             return
         await self._app(scope, receive, sending)
 
-    def _is_own(self, origin: str, scope: Scope, headers: Headers) -> bool:
-        return origin in {self._own, f"{scope['scheme']}://{headers.get('host', '')}"}
-
     async def _may(self, origin: str, scope: Scope) -> bool:
         if self._is_temporal_ui(origin, scope):
             scope["state"]["origin_of_operators"] = True
             return True
+        if (named := site_named(scope)) is not None:
+            account = visitors.site_id(named)
+            site = None if account is None else await visitors.site_of(scope["app"].state.gateway.records, account)
+            scope["state"]["site"] = site
+            return site is not None and origin in site.settings.origins
         listed: Listed = scope["app"].state.gateway.origins
         return origin_of(origin) == origin and await listed(origin)
 
     def _is_temporal_ui(self, origin: str, scope: Scope) -> bool:
         return origin == self._temporal_ui and (scope["path"] == CODEC or scope["path"].startswith(f"{CODEC}/"))
+
+
+def is_own(origin: str, scope: Scope, configured: str) -> bool:
+    """Whether a page of this server asks; `configured` is what people call it."""
+    scheme = {"ws": "http", "wss": "https"}.get(scope["scheme"], scope["scheme"])
+    return origin in {configured, f"{scheme}://{Headers(scope=scope).get('host', '')}"}
 
 
 async def confine(request: Request, tenant: UUID) -> None:

@@ -11,6 +11,8 @@ from api.edge.paths import is_health
 from api.problems import ProblemError, unavailable
 
 RETRY_SECONDS = 1
+# Of a WebSocket.
+TRY_AGAIN_LATER = 1013
 
 
 class Room:
@@ -75,15 +77,18 @@ class Admission:
         self._streams = Room(streams, share)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or is_health(scope):
+        if scope["type"] not in {"http", "websocket"} or is_health(scope):
             await self._app(scope, receive, send)
             return
         try:
             place = Place(self._requests, self._streams)
         except ProblemError as problem:
+            if scope["type"] == "websocket":
+                await send({"type": "websocket.close", "code": TRY_AGAIN_LATER})
+                return
             await problems.render(Request(scope), problem)(scope, receive, send)
             return
-        scope["state"]["place"] = place
+        scope.setdefault("state", {})["place"] = place
         try:
             await self._app(scope, receive, send)
         finally:

@@ -3,7 +3,7 @@
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.edge.paths import is_api
+from api.edge.paths import is_api, is_for_sites
 
 ALWAYS = {
     "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -14,6 +14,8 @@ ALWAYS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
+# What the widget's script and page are more open in: they are made for pages of other origins.
+FOR_SITES = {"Content-Security-Policy", "Cross-Origin-Resource-Policy"}
 STRICT_TRANSPORT = "max-age=31536000"
 SUBDOMAINS_TOO = "; includeSubDomains"
 # What a browser may be shown; everything else of the API is a download.
@@ -38,7 +40,13 @@ class SecurityHeaders:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in self._always.items():
-                    headers[name] = value
+                    if name in FOR_SITES and is_for_sites(scope):
+                        headers.setdefault(name, value)
+                    else:
+                        headers[name] = value
+                if is_for_sites(scope):
+                    # What may frame the page, its policy says; this header can only say nobody.
+                    del headers["X-Frame-Options"]
                 if is_api(scope):
                     headers["Cache-Control"] = "no-store"
                     if not headers.get("content-type", SHOWN[0]).startswith(SHOWN):

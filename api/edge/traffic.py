@@ -5,15 +5,20 @@ from dataclasses import dataclass
 
 from fastapi import Request
 from limits import RateLimitItem, parse
+from starlette.requests import HTTPConnection
 
 from api.edge import origins
 from api.edge.client_address import client_network
 from api.edge.rate_limits import Limit, Limiter, Verdict, Wait
 from api.edge.room import Place
+from api.identity.tokens import Visit
 from api.permissions import Traffic
 from api.problems import ProblemError
 from models.repositories.tenants import Caller
 from runtime.settings import Settings
+
+# Many people are behind one address.
+VISITORS_OF_ADDRESS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +45,10 @@ class Gate:
             Traffic.SIGN_IN: parse(settings.rate_limit_sign_in),
             Traffic.LOGIN: parse(settings.rate_limit_sign_in),
             Traffic.WEBHOOK: parse(settings.rate_limit_webhook),
+            Traffic.VISIT: parse(settings.rate_limit_visits),
         }
+        self._visitor = parse(settings.rate_limit_visitor)
+        self._visitors_of_address = _times(self._visitor, VISITORS_OF_ADDRESS)
         factor = settings.rate_limit_tenant_factor
         self._classes = {traffic: _Class(item, _times(item, factor)) for traffic, item in each.items()}
 
@@ -72,7 +80,17 @@ class Gate:
             )
         request.state.admitted = True
 
-    async def stranger(self, request: Request) -> None:
+    async def admit_visitor(self, connection: HTTPConnection, traffic: Traffic, visit: Visit) -> None:
+        """Somebody on a page of a site, who takes one of the places of the site's tenant."""
+        place: Place = connection.state.place
+        place.belongs_to(visit.tenant_id, stream=traffic is Traffic.STREAM)
+        limits = [
+            Limit(self._visitor, ("visitor", str(visit.conversation_id))),
+            Limit(self._visitors_of_address, ("visitors", "address", client_network(connection))),
+        ]
+        _pass(await self._limiter.hit_all(limits), "visitor")
+
+    async def stranger(self, request: HTTPConnection) -> None:
         """Somebody came with credentials that are none: charged to their address."""
         _pass(await self._limiter.hit(self._strangers, "stranger", client_network(request)), "failed authentication")
 

@@ -1,14 +1,15 @@
 """Who is calling, and whether they may: an API key or a session, and the permission table."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, TypeVar
 from uuid import UUID
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.routing import APIRoute, iter_route_contexts
 
+from api.identity import visitors
 from api.identity.cookies import Cookies
 from api.identity.tokens import Access, Tokens
 from api.permissions import ROLES, ROUTES, Permission, granted
@@ -20,6 +21,7 @@ from models.repositories.tenants import Caller
 # How long a caller is remembered, should the announcement of a change be lost; and how many are.
 CACHE_SECONDS = 5.0
 CACHE_SIZE = 10_000
+Known = TypeVar("Known")
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,15 +181,13 @@ async def authorize(request: Request) -> None:
     """
     rule = ROUTES[request.scope["route"].operation_id]
     gate = request.app.state.gateway.gate
+    if rule.visitors:
+        await gate.admit_visitor(request, rule.traffic, await _known(request, visitors.visiting))
+        return
     if rule.permission is None:
         await gate.admit(request, rule.traffic, None)
         return
-    try:
-        caller = await authenticated(request)
-    except ProblemError as problem:
-        if problem.status == 401:
-            await gate.stranger(request)
-        raise
+    caller = await _known(request, authenticated)
     await gate.admit(request, rule.traffic, caller)
     if caller.suspended and not rule.when_suspended:
         raise await _suspended(request, caller)
@@ -199,6 +199,16 @@ async def authorize(request: Request) -> None:
                 kind="second-factor-missing",
             )
         raise ProblemError(403, _missing(caller, rule.permission), permission=rule.permission.value)
+
+
+async def _known(request: Request, who: Callable[[Request], Awaitable[Known]]) -> Known:
+    """Who calls; whoever comes with nothing good is charged to their address."""
+    try:
+        return await who(request)
+    except ProblemError as problem:
+        if problem.status == 401:
+            await request.app.state.gateway.gate.stranger(request)
+        raise
 
 
 async def _suspended(request: Request, caller: Caller) -> ProblemError:

@@ -1,4 +1,4 @@
-"""Signed tokens: access tokens (who is signed in, for minutes) and device tokens (who signed in here before)."""
+"""Signed tokens: who is signed in, for minutes; who signed in here before; whose a conversation on a site is."""
 
 import hashlib
 import json
@@ -20,6 +20,7 @@ ALGORITHM = "HS256"
 ISSUER = "mainstay"
 AUDIENCE = "mainstay-api"
 DEVICE_LIFE = timedelta(days=365)
+VISIT_LIFE = timedelta(hours=1)
 
 # Three parts of base64url without padding. The last character of an HMAC carries four bits only: with any other
 # character there, other spellings of the same signature would pass.
@@ -37,6 +38,16 @@ class Access:
     member_id: UUID
     session_id: UUID
     csrf_hash: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """What a visitor's token says: which conversation of which site is theirs, until `ends` (Unix seconds)."""
+
+    tenant_id: UUID
+    account_id: UUID
+    conversation_id: UUID
+    ends: int = 0
 
 
 class Tokens:
@@ -70,6 +81,18 @@ class Tokens:
         claims = await self._read("device", token)
         return None if claims is None or claims["sub"] != hash_email(email) else str(claims["jti"])
 
+    async def visit(self, visit: Visit) -> str:
+        """For somebody who writes on a page of a site. It is good for their conversation there and nothing else."""
+        claims = {"sub": visit.conversation_id.hex, "tid": visit.tenant_id.hex, "aud": _site(visit.account_id)}
+        return await self._signed("visit", claims, VISIT_LIFE)
+
+    async def read_visit(self, token: str, account_id: UUID) -> Visit | None:
+        """What a token says that was given at this site; None for every other token."""
+        claims = await self._read("visit", token, _site(account_id))
+        if claims is None:
+            return None
+        return Visit(UUID(claims["tid"]), account_id, UUID(claims["sub"]), claims["exp"])
+
     async def _signed(self, kind: str, claims: dict[str, str], life: timedelta) -> str:
         key = await self._keys.current()
         now = int(time.time())
@@ -83,7 +106,7 @@ class Tokens:
         }
         return jwt.encode(always | claims, key.secret, ALGORITHM, headers={"kid": key.kid})
 
-    async def _read(self, kind: str, token: str) -> dict[str, Any] | None:
+    async def _read(self, kind: str, token: str, audience: str = AUDIENCE) -> dict[str, Any] | None:
         kid = _key_id(token) if SHAPE.fullmatch(token) else None
         key = None if kid is None else await self._keys.get(kid)
         if key is None:
@@ -94,12 +117,16 @@ class Tokens:
                 key.secret,
                 algorithms=[ALGORITHM],
                 issuer=ISSUER,
-                audience=AUDIENCE,
+                audience=audience,
                 options={"require": REQUIRED, "strict_aud": True},
             )
         except jwt.InvalidTokenError:
             return None
         return claims if claims["typ"] == kind else None
+
+
+def _site(account_id: UUID) -> str:
+    return f"{AUDIENCE}/site/{account_id.hex}"
 
 
 def _key_id(token: str) -> str | None:
