@@ -59,6 +59,11 @@ class Home:
         return self.root / "mail"
 
     @property
+    def media(self) -> Path:
+        """Customers' and managers' files, where no bucket is set."""
+        return self.root / "media"
+
+    @property
     def credentials(self) -> Path:
         return self.root / "credentials.json"
 

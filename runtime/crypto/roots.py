@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from runtime.crypto.aead import KEY_BYTES, SealedError, new_key, seal, unseal
 
@@ -27,27 +29,26 @@ class Wrapped:
 class RootKeys:
     """The root keys of an installation. The first wraps what is new; all of them open."""
 
-    def __init__(self, ciphers: dict[str, AESGCM]) -> None:
-        self._ciphers = ciphers
-        self.newest = next(iter(ciphers))
+    def __init__(self, keys: dict[str, bytes]) -> None:
+        self._keys = keys
+        self._ciphers = {identifier: AESGCM(key) for identifier, key in keys.items()}
+        self.newest = next(iter(keys))
 
     @classmethod
     def parse(cls, text: str) -> "RootKeys":
         """`id:base64 of 32 bytes`, newest first, separated by commas. Raises ValueError, which quotes no key."""
-        ciphers: dict[str, AESGCM] = {}
-        seen: set[bytes] = set()
+        keys: dict[str, bytes] = {}
         for number, item in enumerate(text.split(","), 1):
             identifier, colon, encoded = item.strip().partition(":")
             if not colon or not ID.fullmatch(identifier):
                 raise ValueError(f"root key {number} must be id:base64, the id of up to 32 of a-z, 0-9 and -")
-            if identifier in ciphers:
+            if identifier in keys:
                 raise ValueError(f"two root keys are called {identifier}")
             key = _decoded(identifier, encoded)
-            if key in seen:
+            if key in keys.values():
                 raise ValueError(f"root key {identifier} repeats another one under a new name")
-            seen.add(key)
-            ciphers[identifier] = AESGCM(key)
-        return cls(ciphers)
+            keys[identifier] = key
+        return cls(keys)
 
     @property
     def ids(self) -> list[str]:
@@ -64,6 +65,15 @@ class RootKeys:
         if cipher is None:
             raise SealedError(f"this is wrapped by root key {wrapped.root_id}, which MAINSTAY_ROOT_KEYS does not hold")
         return unseal(cipher, wrapped.blob, place.encode())
+
+    def derived(self, purpose: str) -> list[bytes]:
+        """A key for that purpose from each root key, newest first. Nothing leads back from one to its root, and what it
+        has signed is void once the root is dropped: for what lives hours, and is made without asking the database."""
+        return [_derived(key, purpose) for key in self._keys.values()]
+
+
+def _derived(key: bytes, purpose: str) -> bytes:
+    return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=f"mainstay/{purpose}".encode()).derive(key)
 
 
 def new_root() -> str:

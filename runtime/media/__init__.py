@@ -1,0 +1,1 @@
+"""The media store: customers' and managers' files, by key, apart from the records."""
