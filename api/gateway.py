@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from api.answering import Answerer
+from api.connecting import Connector
 from api.edge.origins import Origins
 from api.edge.rate_limits import Limiter
 from api.edge.traffic import Gate
@@ -22,6 +23,7 @@ from api.readiness import Readiness
 from api.records import Records
 from api.search import Searcher
 from api.wakeups import Wakeups
+from models.pokes import Pokes
 from models.repositories.signing_keys import SigningKeys
 from models.repositories.vault import Vault
 from runtime.crypto.codec import EncryptionCodec
@@ -55,6 +57,8 @@ class Gateway:
     readiness: Readiness
     searcher: Searcher | None
     answerer: Answerer | None
+    connector: Connector | None
+    pokes: Pokes
 
 
 async def gateway_of(request: Request) -> Gateway:

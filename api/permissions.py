@@ -260,7 +260,10 @@ ROUTES: Mapping[str, Rule] = {
     "updateBranch": _write(P.TENANT_MANAGE),
     "removeBranch": _write(P.TENANT_MANAGE),
     "listChannelAccounts": _read(P.TENANT_READ),
+    "getChannelAccount": _read(P.TENANT_READ),
     "createChannelAccount": _write(P.TENANT_MANAGE),
+    "checkChannelAccount": _write(P.TENANT_MANAGE),
+    "retryChannelAccount": _write(P.TENANT_MANAGE),
     "updateChannelAccount": _write(P.TENANT_MANAGE),
     "rotateChannelAccount": _write(P.TENANT_MANAGE),
     "removeChannelAccount": _write(P.TENANT_MANAGE),
@@ -290,6 +293,7 @@ ROUTES: Mapping[str, Rule] = {
     "decodePayloads": _read(P.CODEC_DECODE),
     # Providers
     "receiveWebhook": Rule(None, Traffic.WEBHOOK),
+    "probeWebhook": Rule(None, Traffic.WEBHOOK),
     # Visitors of sites
     "getWidgetScript": _VISIT,
     "getWidgetFrame": _VISIT,

@@ -69,7 +69,7 @@ class Deliver:
             opened = await self._accounts.open(tenant, account)
         except AccountError as error:
             async with self._database.tenant(tenant) as tx:
-                await channel_accounts.set_health(tx, account, Health(state=HealthState.DEAD, code=error.code))
+                await channel_accounts.set_state(tx, account, Health(state=HealthState.DEAD, code=error.code))
             return Worked(away=True, again_at=datetime.now(UTC) + DEAD_REST)
         if opened is None:
             return Worked()
@@ -94,6 +94,7 @@ class _Run:
         self._sender = sender
         self._pace = pace
         self._rest: Worked | None = None
+        self._well = opened.health is HealthState.OK
         self._busy: dict[UUID, asyncio.Task[None]] = {}
 
     async def work_off(self) -> Worked:
@@ -153,6 +154,9 @@ class _Run:
             SENDS.labels(self._opened.provider, "sent").inc()
             async with self._database.tenant(self._tenant) as tx:
                 await sends.went(tx, due.id, name, last=place == len(pieces) - 1)
+                if not self._well:
+                    await channel_accounts.set_state(tx, self._account, Health(state=HealthState.OK))
+            self._well = True
         if not pieces:
             async with self._database.tenant(self._tenant) as tx:
                 await sends.finish(tx, due.id, SendStatus.FAILED, "empty")
@@ -179,16 +183,12 @@ class _Run:
                     await sends.later(tx, due.id, error.code, datetime.now(UTC) + wait)
                 case TryLaterError():
                     await sends.later(tx, due.id, error.code, None)
-                    await channel_accounts.set_health(
-                        tx, self._account, Health(state=HealthState.AWAY, code=error.code)
-                    )
+                    await channel_accounts.set_state(tx, self._account, Health(state=HealthState.AWAY, code=error.code))
                     again = None if error.after is None else datetime.now(UTC) + timedelta(seconds=error.after)
                     self._rest = Worked(away=True, again_at=again)
                 case AccountError():
                     await sends.later(tx, due.id, error.code, None)
-                    await channel_accounts.set_health(
-                        tx, self._account, Health(state=HealthState.DEAD, code=error.code)
-                    )
+                    await channel_accounts.set_state(tx, self._account, Health(state=HealthState.DEAD, code=error.code))
                     self._rest = Worked(away=True, again_at=datetime.now(UTC) + DEAD_REST)
                 case MovedError():
                     await arrivals.moved(tx, self._opened.owner, due.chat.id, error.to)

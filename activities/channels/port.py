@@ -7,7 +7,7 @@ with a machine's word for it and never with a text, a token or an address: they 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from models.contracts.channels import Arrived, Capabilities, Chat, Health, Part
 
@@ -75,6 +75,32 @@ class Files(Protocol):
 
     def url(self, key: str) -> str:
         """A signed address that anybody can fetch the file from for a while."""
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """Deliveries of a provider that is asked for them: by the provider's name of each, as Channel.read takes them.
+    `cursor` goes into the next question; asking with it tells the provider that these are kept."""
+
+    deliveries: Sequence[tuple[str, Mapping[str, Any]]]
+    cursor: str | None
+
+
+@runtime_checkable
+class Polled(Protocol):
+    """An account whose provider can be asked for news."""
+
+    async def news(self, cursor: str | None, seconds: float) -> News:
+        """What has come since `cursor`, waiting for it up to `seconds`. None: since whatever was kept last. Raises
+        ChannelError."""
+
+
+@runtime_checkable
+class Hooked(Protocol):
+    """An account whose provider has to be told where to deliver."""
+
+    async def hook(self, url: str | None, secret: str) -> None:
+        """Deliver to `url`, showing `secret`; None: nowhere, we ask. Raises ChannelError."""
 
 
 class Channel(Protocol):

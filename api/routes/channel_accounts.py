@@ -1,33 +1,45 @@
 """Channel accounts of the tenant. No idempotency keys: a secret must not be kept to be given out again."""
 
+import secrets as random
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from api.audit import actor
-from api.gateway import InGateway
+from api.connecting import Connector
+from api.gateway import Gateway, InGateway
 from api.identity.auth import Signed
-from api.problems import ProblemError, documented, invalid, not_found
+from api.problems import ProblemError, documented, invalid, not_found, unavailable
 from api.schemas.base import Page, paged
 from api.schemas.channel_accounts import (
     ChannelAccountIn,
     ChannelAccountOut,
     ChannelAccountPatch,
+    ChannelAccountRetryOut,
     ChannelAccountRotateIn,
     ChannelAccountsQuery,
+    ChannelAccountState,
     ChannelAccountWithSecret,
 )
 from api.webhooks.signatures import new_secret
+from models.contracts.accounts import CREDENTIALS, SETTINGS
 from models.contracts.audit import AuditAction
-from models.contracts.channels import Provider
-from models.contracts.enums import ChannelKind
-from models.repositories import audit, channel_accounts
+from models.contracts.channels import HealthState, Provider
+from models.contracts.lanes import Lane
+from models.repositories import audit, channel_accounts, sends
 from models.repositories.channel_accounts import Account, TakenError
 from runtime.database import TenantTx
 
 router = APIRouter(prefix="/v1/channel-accounts", tags=["channels"], responses=documented(401, 403, 422, 503))
+
+SIGNED = (Provider.API, Provider.WEB)
+"""Whose other side signs with a secret that we give it: what it delivers, or who a visitor is."""
+KEYED = (Provider.TELEGRAM, Provider.CHATFLOW)
+"""Providers that prove their deliveries by a word that we give them."""
 
 
 @router.get("", operation_id="listChannelAccounts")
@@ -40,45 +52,110 @@ async def list_channel_accounts(
     return paged([ChannelAccountOut.of(each) for each in found], query.limit, [each.id for each in found])
 
 
+@router.get("/{account_id}", operation_id="getChannelAccount", responses=documented(404))
+async def get_channel_account(account_id: UUID, gateway: InGateway, caller: Signed) -> ChannelAccountState:
+    """One account, whether it lives, and what is on its way."""
+    async with gateway.records.tenant(caller.tenant_id) as tx:
+        account = await channel_accounts.get(tx, account_id)
+        if account is None:
+            raise not_found("channel account")
+        return ChannelAccountState(**dict(ChannelAccountOut.of(account)), sends=await sends.counts(tx, account_id))
+
+
 @router.post("", operation_id="createChannelAccount", status_code=201, responses=documented(400, 409, 413))
 async def create_channel_account(
     body: ChannelAccountIn, request: Request, gateway: InGateway, caller: Signed
 ) -> ChannelAccountWithSecret:
-    """Make an account. One of the kind `api` gets a secret that its webhooks are signed with."""
-    kind = ChannelKind(body.kind)
+    """Make an account. What its provider does not accept is refused; what else is missing is said in `advice`.
+
+    One of `api` gets a secret that its webhooks are signed with, one of `web` one that the site signs with who a
+    visitor is.
+    """
+    settings = _parsed(SETTINGS[body.provider], body.settings, "settings")
+    credentials = _credentials(body.provider, body.credentials)
+    external_id = None
+    if credentials is not None:
+        health = await _connector(gateway).look(body.provider, settings, credentials)
+        if health.state is HealthState.DEAD:
+            raise invalid("credentials", " ".join(health.advice) or f"the provider refuses them ({health.code})")
+        external_id = health.external_id
     shown = None
     async with gateway.records.tenant(caller.tenant_id) as tx:
         try:
             made = await channel_accounts.create(
-                tx, provider=Provider(body.kind), name=body.name, branch_id=body.branch_id
+                tx,
+                provider=body.provider,
+                name=body.name,
+                branch_id=body.branch_id,
+                settings=settings.model_dump(mode="json"),
+                external_id=external_id,
             )
         except LookupError:
             raise invalid("branch_id", "there is no such branch") from None
         except TakenError:
             raise _taken() from None
-        if kind is ChannelKind.API:
-            secret, shown = new_secret()
-            await channel_accounts.rotate(tx, gateway.vault, made, secret, overlap=timedelta())
-        account = await _found(tx, made)
-        await audit.record(tx, actor(request, caller), AuditAction.CHANNEL_ACCOUNT_CREATED, made, kind=kind.value)
-    return ChannelAccountWithSecret.with_secret(account, shown)
+        if credentials is not None:
+            await channel_accounts.put_credentials(tx, gateway.vault, made, _plain(credentials))
+        shown = await _given_secret(tx, gateway, body.provider, made)
+        await audit.record(
+            tx, actor(request, caller), AuditAction.CHANNEL_ACCOUNT_CREATED, made, kind=body.provider.kind.value
+        )
+    if credentials is not None:
+        await _connect(gateway, caller.tenant_id, made)
+    async with gateway.records.tenant(caller.tenant_id) as tx:
+        return ChannelAccountWithSecret.with_secret(await _found(tx, made), shown)
+
+
+@router.post("/{account_id}/check", operation_id="checkChannelAccount", responses=documented(404, 409))
+async def check_channel_account(account_id: UUID, gateway: InGateway, caller: Signed) -> ChannelAccountOut:
+    """Ask the provider whether the account lives, set up what it needs, and say what is missing."""
+    async with gateway.records.tenant(caller.tenant_id) as tx:
+        account = await channel_accounts.get(tx, account_id)
+    if account is None:
+        raise not_found("channel account")
+    if account.provider not in CREDENTIALS:
+        raise ProblemError(409, f"An account of the kind {account.kind} has no provider that could be asked.")
+    await _connect(gateway, caller.tenant_id, account_id)
+    async with gateway.records.tenant(caller.tenant_id) as tx:
+        return ChannelAccountOut.of(await _found(tx, account_id))
+
+
+@router.post("/{account_id}/retry", operation_id="retryChannelAccount", responses=documented(404))
+async def retry_channel_account(account_id: UUID, gateway: InGateway, caller: Signed) -> ChannelAccountRetryOut:
+    """Send again what failed, or what nobody knows the fate of. Of the latter a customer may get a second copy."""
+    async with gateway.records.tenant(caller.tenant_id) as tx:
+        await _locked(tx, account_id)
+        queued = await sends.retry(tx, account_id)
+    gateway.pokes.poke(caller.tenant_id, account_id, Lane.OUT)
+    return ChannelAccountRetryOut(queued=queued)
 
 
 @router.patch("/{account_id}", operation_id="updateChannelAccount", responses=documented(400, 404, 409, 413))
 async def update_channel_account(
     account_id: UUID, body: ChannelAccountPatch, request: Request, gateway: InGateway, caller: Signed
 ) -> ChannelAccountOut:
-    """Rename an account, or let it take nothing in for a while."""
+    """Change an account, or let it take nothing in and send nothing for a while."""
     async with gateway.records.tenant(caller.tenant_id) as tx:
-        await _locked(tx, account_id)
+        before = await _locked(tx, account_id)
+        settings = None
+        if body.settings is not None:
+            settings = _parsed(SETTINGS[before.provider], body.settings, "settings").model_dump(mode="json")
+        if body.credentials is not None:
+            credentials = _credentials(before.provider, body.credentials)
+            assert credentials is not None, "they were given"
+            await channel_accounts.put_credentials(tx, gateway.vault, account_id, _plain(credentials))
         try:
-            await channel_accounts.update(tx, account_id, name=body.name, disabled=body.disabled)
+            await channel_accounts.update(tx, account_id, name=body.name, disabled=body.disabled, settings=settings)
         except TakenError:
             raise _taken() from None
         account = await _found(tx, account_id)
         await audit.record(
             tx, actor(request, caller), AuditAction.CHANNEL_ACCOUNT_CHANGED, account_id, disabled=account.disabled
         )
+    if account.provider in CREDENTIALS:
+        await _connect(gateway, caller.tenant_id, account_id)
+        async with gateway.records.tenant(caller.tenant_id) as tx:
+            account = await _found(tx, account_id)
     return ChannelAccountOut.of(account)
 
 
@@ -90,14 +167,13 @@ async def rotate_channel_account(
     caller: Signed,
     body: ChannelAccountRotateIn | None = None,
 ) -> ChannelAccountWithSecret:
-    """Give an account of the kind `api` a new webhook secret, or its first."""
+    """Give an account a new webhook secret, or its first."""
     overlap = timedelta(minutes=(body or ChannelAccountRotateIn()).overlap_minutes)
-    secret, shown = new_secret()
     async with gateway.records.tenant(caller.tenant_id) as tx:
         before = await _locked(tx, account_id)
-        if before.kind is not ChannelKind.API:
+        shown = await _given_secret(tx, gateway, before.provider, account_id, overlap)
+        if shown is None:
             raise ProblemError(409, f"An account of the kind {before.kind} has no webhook secret of ours.")
-        await channel_accounts.rotate(tx, gateway.vault, account_id, secret, overlap=overlap)
         account = await _found(tx, account_id)
         await audit.record(
             tx,
@@ -121,6 +197,59 @@ async def remove_channel_account(account_id: UUID, request: Request, gateway: In
         )
 
 
+async def _given_secret(
+    tx: TenantTx, gateway: Gateway, provider: Provider, account_id: UUID, overlap: timedelta = timedelta()
+) -> str | None:
+    """A new secret of the account as its other side writes it down; None where there is none, or nobody need know it."""
+    if provider in KEYED:
+        word = random.token_urlsafe(32)
+        await channel_accounts.rotate(tx, gateway.vault, account_id, word.encode(), overlap=overlap)
+        return word if provider is Provider.CHATFLOW else None
+    if provider not in SIGNED:
+        return None
+    secret, shown = new_secret()
+    await channel_accounts.rotate(tx, gateway.vault, account_id, secret, overlap=overlap)
+    return shown
+
+
+async def _connect(gateway: Gateway, tenant_id: UUID, account_id: UUID) -> None:
+    await _connector(gateway).connect(tenant_id, account_id)
+    for lane in (Lane.OUT, Lane.POLL):
+        gateway.pokes.poke(tenant_id, account_id, lane)
+
+
+def _connector(gateway: Gateway) -> Connector:
+    if gateway.connector is None:
+        raise unavailable("This gateway has no means to reach providers.")
+    return gateway.connector
+
+
+def _credentials(provider: Provider, given: dict[str, Any] | None) -> BaseModel | None:
+    model = CREDENTIALS.get(provider)
+    if model is None:
+        if given is not None:
+            raise invalid("credentials", f"an account of {provider.value} has none: leave them out")
+        return None
+    return _parsed(model, given or {}, "credentials")
+
+
+def _parsed(model: type[BaseModel], given: dict[str, Any], where: str) -> BaseModel:
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        raise RequestValidationError(
+            [
+                {**each, "loc": ("body", where, *each["loc"])}
+                for each in error.errors(include_url=False, include_input=False)
+            ]
+        ) from None
+
+
+def _plain(credentials: BaseModel) -> dict[str, Any]:
+    """As they are sealed."""
+    return {name: value.get_secret_value() if isinstance(value, SecretStr) else value for name, value in credentials}
+
+
 async def _locked(tx: TenantTx, account_id: UUID) -> Account:
     if not await channel_accounts.lock(tx, account_id):
         raise not_found("channel account")
@@ -134,4 +263,6 @@ async def _found(tx: TenantTx, account_id: UUID) -> Account:
 
 
 def _taken() -> ProblemError:
-    return ProblemError(409, "The branch has an account of this kind and name.", kind="taken")
+    return ProblemError(
+        409, "The branch has an account of this kind and name, or the provider's account is in use here.", kind="taken"
+    )

@@ -1,12 +1,15 @@
 """Channel accounts, as those who manage them see them."""
 
-from typing import Literal
+from collections.abc import Iterable
+from typing import Any
 from uuid import UUID
 
-from pydantic import Field, StrictBool, StrictInt
+from pydantic import BaseModel, Field, JsonValue, StrictBool, StrictInt
 
 from api.schemas.base import Instant, Name, PageQuery, Request, Response
-from models.contracts.enums import ChannelKind
+from models.contracts.accounts import CREDENTIALS, SETTINGS
+from models.contracts.channels import HealthState, Provider
+from models.contracts.enums import ChannelKind, SendStatus
 from models.repositories.channel_accounts import Account
 
 
@@ -14,15 +17,29 @@ class ChannelAccountsQuery(PageQuery):
     cursor: UUID | None = Field(None, description="`next` of the page before.")
 
 
+def _one_of(models: Iterable[type[BaseModel]]) -> dict[str, JsonValue]:
+    """Each provider's own fields, for readers of the OpenAPI document; the route checks them."""
+    found: JsonValue = [model.model_json_schema() for model in models]
+    return {"anyOf": found}
+
+
 class ChannelAccountIn(Request):
-    kind: Literal["api", "web"]
+    provider: Provider
     name: Name
     branch_id: UUID | None = Field(None, description="Default: the tenant's first branch.")
+    settings: dict[str, Any] = Field({}, json_schema_extra=_one_of(SETTINGS.values()))
+    credentials: dict[str, Any] | None = Field(
+        None,
+        description="What the provider gave you. Kept sealed, and never shown again.",
+        json_schema_extra=_one_of(CREDENTIALS.values()),
+    )
 
 
 class ChannelAccountPatch(Request):
     name: Name | None = None
-    disabled: StrictBool | None = Field(None, description="A disabled account takes nothing in.")
+    disabled: StrictBool | None = Field(None, description="A disabled account takes nothing in, and sends nothing.")
+    settings: dict[str, Any] | None = Field(None, description="In place of those it has.")
+    credentials: dict[str, Any] | None = Field(None, description="In place of those it has.")
 
 
 class ChannelAccountRotateIn(Request):
@@ -33,8 +50,14 @@ class ChannelAccountOut(Response):
     id: UUID
     branch_id: UUID
     kind: ChannelKind
+    provider: Provider
     name: str
     disabled: bool
+    settings: dict[str, Any]
+    health: HealthState = Field(description="`dead`: somebody must act, see `advice`. `away`: what is queued waits.")
+    health_code: str | None
+    advice: list[str] = Field(description="What a person can do about it, in plain sentences.")
+    checked_at: Instant | None
     webhook_path: str | None = Field(description="Where the other side delivers; null: this kind takes no webhooks.")
     signed: bool = Field(description="It has a webhook secret; without one it takes no webhooks.")
     previous_until: Instant | None = Field(description="After a rotation: until then the secret before is good too.")
@@ -46,18 +69,44 @@ class ChannelAccountOut(Response):
             id=account.id,
             branch_id=account.branch_id,
             kind=account.kind,
+            provider=account.provider,
             name=account.name,
             disabled=account.disabled,
-            webhook_path=f"/v1/channels/api/{account.id}" if account.kind is ChannelKind.API else None,
+            settings=account.settings,
+            health=account.health,
+            health_code=account.health_code,
+            advice=account.health_advice,
+            checked_at=account.checked_at,
+            webhook_path=_webhook_path(account),
             signed=account.signed,
             previous_until=account.previous_until,
             created_at=account.created_at,
         )
 
 
+def _webhook_path(account: Account) -> str | None:
+    takes = account.provider in (Provider.API, Provider.WHATSAPP_CLOUD, Provider.CHATFLOW) or (
+        account.settings.get("receive") == "webhook"
+    )
+    return f"/v1/channels/{account.kind.value}/{account.id}" if takes else None
+
+
 class ChannelAccountWithSecret(ChannelAccountOut):
-    webhook_secret: str | None = Field(description="What webhooks are signed with, `whsec_…`. It is shown this once.")
+    webhook_secret: str | None = Field(
+        description="What webhooks are signed with, `whsec_…`; of `chatflow`: the `key` in the address it delivers to. It is "
+        "shown this once."
+    )
 
     @classmethod
     def with_secret(cls, account: Account, secret: str | None) -> "ChannelAccountWithSecret":
         return cls(**dict(ChannelAccountOut.of(account)), webhook_secret=secret)
+
+
+class ChannelAccountState(ChannelAccountOut):
+    """An account, and what is on its way."""
+
+    sends: dict[SendStatus, int] = Field(description="Messages of the last 90 days by what became of them.")
+
+
+class ChannelAccountRetryOut(Response):
+    queued: int = Field(description="Messages that had failed, or whose fate was unknown, and are sent again.")

@@ -261,8 +261,13 @@ class HealthState(StrEnum):
 
 
 class Health(Frozen):
-    """`code` is a word for what is wrong, `advice` what a person can do about it; neither holds a secret."""
+    """`code` is a word for what is wrong, `advice` what a person can do about it; neither holds a secret.
+
+    `external_id` is the provider's own name of the account, `name` what people see, where it tells.
+    """
 
     state: HealthState
     code: str | None = None
     advice: tuple[str, ...] = ()
+    external_id: str | None = None
+    name: str | None = None

@@ -215,6 +215,26 @@ async def found_out(tx: TenantTx, account_id: UUID, *, settings: dict[str, Any],
         raise TakenError from error
 
 
+async def set_state(tx: TenantTx, account_id: UUID, health: Health) -> None:
+    """What a call has shown of the account, where that is news. Advice of a check stays while it says the same."""
+    await tx.connection.execute(
+        sa.update(channel_accounts)
+        .where(
+            *_of(tx, account_id),
+            sa.or_(
+                channel_accounts.c.health != health.state,
+                channel_accounts.c.health_code.is_distinct_from(health.code),
+            ),
+        )
+        .values(
+            health=health.state,
+            health_code=health.code,
+            health_advice=list(health.advice),
+            checked_at=sa.func.now(),
+        )
+    )
+
+
 async def set_health(tx: TenantTx, account_id: UUID, health: Health) -> None:
     """What a check, or a call, has shown of the account."""
     await tx.connection.execute(
@@ -229,9 +249,17 @@ async def set_health(tx: TenantTx, account_id: UUID, health: Health) -> None:
     )
 
 
-async def update(tx: TenantTx, account_id: UUID, *, name: str | None, disabled: bool | None) -> None:
+async def update(
+    tx: TenantTx,
+    account_id: UUID,
+    *,
+    name: str | None,
+    disabled: bool | None,
+    settings: dict[str, Any] | None = None,
+) -> None:
     """Change what is given of an account that is locked. Raises TakenError, after which the transaction is over."""
-    changes = {key: value for key, value in (("name", name), ("disabled", disabled)) if value is not None}
+    given = {"name": name, "disabled": disabled, "settings": settings}
+    changes = {key: value for key, value in given.items() if value is not None}
     if not changes:
         return
     try:
@@ -252,6 +280,17 @@ async def remove(tx: TenantTx, account_id: UUID) -> bool:
     if not used:
         await tx.connection.execute(sa.delete(channel_accounts).where(*_of(tx, account_id)))
     return not used
+
+
+async def proof(tx: TenantTx, vault: Vault, account_id: UUID) -> tuple[Provider, list[bytes]] | None:
+    """Who delivers to the account, and the secrets by which a delivery is proved. None when there is no such account."""
+    found = await connection(tx, vault, account_id)
+    if found is None:
+        return None
+    if found.provider is Provider.WHATSAPP_CLOUD:
+        # Meta signs with its own, which the account was given.
+        return found.provider, [] if found.credentials is None else [found.credentials["app_secret"].encode()]
+    return found.provider, await secrets(tx, vault, account_id)
 
 
 async def secrets(tx: TenantTx, vault: Vault, account_id: UUID) -> list[bytes]:
