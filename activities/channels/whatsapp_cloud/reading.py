@@ -5,16 +5,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, TypeVar
 
 from pydantic import (
-    AfterValidator,
     AwareDatetime,
     BaseModel,
     Field,
     StrictBool,
     StrictStr,
-    StringConstraints,
     ValidationError,
 )
 
+from activities.channels.fields import Id, Maybe, Text
 from activities.channels.whatsapp_cloud.errors import word
 from models.contracts.base import Frozen
 from models.contracts.channels import (
@@ -34,11 +33,6 @@ from models.contracts.channels import (
 )
 from models.contracts.enums import SendStatus
 
-# No text of ours holds NUL: Postgres cannot.
-Text = Annotated[StrictStr, AfterValidator(lambda text: text.replace("\x00", ""))]
-Name = Annotated[StrictStr, StringConstraints(pattern=r"^[!-~]{1,500}$")]
-"""An id of Meta's."""
-
 Wire = TypeVar("Wire", bound=BaseModel)
 
 STATUSES = frozenset({"sent", "delivered", "read", "failed"})
@@ -48,11 +42,11 @@ KIND = re.compile(r"[a-z_]{1,40}")
 class Head(Frozen):
     """What every message has. A person who hides their number is known by an id of Meta's alone."""
 
-    id: Name
+    id: Id
     timestamp: AwareDatetime
     type: StrictStr
-    number: Name | None = Field(None, alias="from")
-    from_user_id: Name | None = None
+    number: Maybe[Id] = Field(None, alias="from")
+    from_user_id: Maybe[Id] = None
 
     @property
     def sender(self) -> str | None:
@@ -60,18 +54,18 @@ class Head(Frozen):
 
 
 class File(Frozen):
-    id: Name
-    mime_type: Text | None = None
-    caption: Text = ""
-    filename: Text | None = None
-    voice: StrictBool = False
+    id: Id
+    mime_type: Maybe[Text] = None
+    caption: Maybe[Text] = None
+    filename: Maybe[Text] = None
+    voice: Maybe[StrictBool] = None
 
 
 class Location(Frozen):
     latitude: Annotated[float, Field(ge=-90, le=90)]
     longitude: Annotated[float, Field(ge=-180, le=180)]
-    name: Text | None = None
-    address: Text | None = None
+    name: Maybe[Text] = None
+    address: Maybe[Text] = None
 
 
 class Named(Frozen):
@@ -100,7 +94,7 @@ class Choice(Frozen):
 
 
 class Context(Frozen):
-    id: Name
+    id: Id
 
 
 class Profile(Frozen):
@@ -109,25 +103,25 @@ class Profile(Frozen):
 
 class Sender(Frozen):
     profile: Profile
-    wa_id: Name | None = None
-    user_id: Name | None = None
+    wa_id: Maybe[Id] = None
+    user_id: Maybe[Id] = None
 
 
 class Moved(Frozen):
-    wa_id: Name
+    wa_id: Id
 
 
 class Revoked(Frozen):
-    original_message_id: Name
+    original_message_id: Id
 
 
 class Edited(Frozen):
-    original_message_id: Name
+    original_message_id: Id
     message: dict[str, Any]
 
 
 class Status(Frozen):
-    id: Name
+    id: Id
     status: StrictStr
     timestamp: AwareDatetime
 
@@ -198,7 +192,7 @@ def _said(kind: object, raw: Mapping[str, Any]) -> dict[str, Any]:
         case "image" | "video" | "audio" | "document" | "sticker" if file := _parsed(File, content):
             media = MediaKind.VOICE if file.voice else MediaKind(kind)
             attachment = Attachment(kind=media, ref=file.id, name=file.filename, mime=file.mime_type)
-            return {"text": file.caption, "attachments": (attachment,)}
+            return {"text": file.caption or "", "attachments": (attachment,)}
         case "location" if point := _parsed(Location, content):
             place = Place(latitude=point.latitude, longitude=point.longitude, title=point.name, address=point.address)
             return {"place": place}
