@@ -32,7 +32,10 @@ class Spaces:
     async def searched(self, tx: TenantTx) -> int:
         """The space to search the tenant in. One whose embedder is not configured any more gives way to the usual one:
         there words find until a re-index has brought the vectors."""
-        found = await spaces.active(tx)
+        return self.searched_at(await spaces.active(tx))
+
+    def searched_at(self, found: int | None) -> int:
+        """The same, of what `spaces.active` has found."""
         return self.usual if found is None or found not in self.by_id else found
 
     async def wanted(self, tx: TenantTx) -> list[int]:

@@ -59,10 +59,12 @@ class Retriever:
         while True:
             vector = usual if usual and space == spaces.usual else await spaces.by_id[space].embed_query(outgoing)
             async with self._records.tenant(tenant_id) as tx:
-                now = await spaces.searched(tx)
-                if now == space:
-                    found = await retrieval.search(tx, question, vector, now, language, tags=tags, limit=candidates)
-                    break
+                found, active = await retrieval.search_and_space(
+                    tx, question, vector, space, language, tags=tags, limit=candidates
+                )
+            now = spaces.searched_at(active)
+            if now == space:
+                break
             # Seen for the first time, or it has moved since: vectors of two spaces cannot be compared.
             space = self._last[tenant_id] = now
         if self._reranker is not None:
