@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy import Executable, Row
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from runtime.outages import is_outage
@@ -49,9 +50,16 @@ class Database:
         )
 
     @asynccontextmanager
-    async def tenant(self, tenant_id: UUID) -> AsyncIterator[TenantTx]:
-        """A transaction confined to `tenant_id`; the setting ends with it, so a pooled connection leaks nothing."""
-        async with self._transaction(f"BEGIN; SELECT set_config('app.tenant', '{tenant_id}', true)") as connection:
+    async def tenant(self, tenant_id: UUID, *, flushed: bool = True) -> AsyncIterator[TenantTx]:
+        """A transaction confined to `tenant_id`; the setting ends with it, so a pooled connection leaks nothing.
+
+        Not `flushed`: its end does not wait for the disk. Everybody sees it at once, and a server that crashes within the
+        next second may lose it.
+        """
+        begin = f"BEGIN; SELECT set_config('app.tenant', '{tenant_id}', true)"
+        if not flushed:
+            begin += ", set_config('synchronous_commit', 'off', true)"
+        async with self._transaction(begin) as connection:
             yield TenantTx(connection, tenant_id)
 
     @asynccontextmanager
@@ -78,21 +86,24 @@ class Database:
     @asynccontextmanager
     async def _transaction(self, begin: str) -> AsyncIterator[AsyncConnection]:
         """Begin, tenant and all, in one round trip, where the engine by itself would take two or three."""
-        connection = await self._begun(begin)
+        connection, driver = await self._begun(begin)
         try:
             try:
                 yield connection
             except BaseException:
                 # Where even that fails (the server died), what went wrong in the block is the error to tell.
-                with suppress(SQLAlchemyError):
-                    await _end(connection, "ROLLBACK")
+                with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+                    await _end(connection, driver, "ROLLBACK")
                 raise
-            await _end(connection, "COMMIT")
+            await _end(connection, driver, "COMMIT")
         finally:
             await connection.close()
 
-    async def _begun(self, begin: str) -> AsyncConnection:
-        """A connection with an open transaction. One that died in the pool is replaced: nothing has happened yet."""
+    async def _begun(self, begin: str) -> tuple[AsyncConnection, asyncpg.Connection]:
+        """A connection with an open transaction, and the driver's beneath it.
+
+        One that died in the pool is replaced: nothing has happened yet.
+        """
         for _ in range(self._pool_size + 1):
             connection = await self.engine.connect()
             try:
@@ -106,17 +117,17 @@ class Database:
                     raise
                 dead = error
             else:
-                return connection
+                return connection, driver
         raise dead
 
     async def close(self) -> None:
         await self.engine.dispose()
 
 
-async def _end(connection: AsyncConnection, statement: str) -> None:
+async def _end(connection: AsyncConnection, driver: asyncpg.Connection, statement: str) -> None:
     """End the transaction; a connection in which that fails goes to nobody else."""
     try:
-        await connection.exec_driver_sql(statement)
+        await driver.execute(statement)
     except BaseException:
         await connection.invalidate()
         raise

@@ -54,7 +54,8 @@ class Meter:
 
     async def settle(self) -> None:
         if self.calls or self._reserved:
-            async with self._database.tenant(self._spender.tenant_id) as tx:
+            # Whoever waits for the answer need not wait for the disk: a budget was set aside before, to the disk.
+            async with self._database.tenant(self._spender.tenant_id, flushed=False) as tx:
                 await usage.settle(tx, self._spender, self._budgets, self.calls, self._reserved, self._refused)
 
 

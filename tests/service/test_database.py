@@ -36,6 +36,14 @@ async def test_the_tenant_ends_with_its_transaction(narrow: Database) -> None:
     assert await seen(narrow) is None
 
 
+async def test_a_transaction_that_need_not_be_flushed_leaves_the_next_one_as_it_was(narrow: Database) -> None:
+    flushing = sa.text("SHOW synchronous_commit")
+    async with narrow.tenant(uuid4(), flushed=False) as tx:
+        assert await tx.connection.scalar(flushing) == "off"
+    async with narrow.tenant(uuid4()) as tx:
+        assert await tx.connection.scalar(flushing) == "on"
+
+
 async def test_an_error_rolls_back_and_leaks_nothing(narrow: Database) -> None:
     tenant = uuid4()
 
