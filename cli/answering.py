@@ -183,6 +183,15 @@ def _answered(asked: Asked, understood: Understood, decision: Decision, trail: T
         )
     confidence = trail.found.confidence
     passage = trail.found.passages[0]
+    if written is not None and written.outcome is Outcome.WRITTEN and written.answer is not None:
+        return Answered(
+            decision="answer",
+            kind=ReplyKind.ANSWER,
+            text=written.answer.text,
+            language=language,
+            citations=tuple(citation(passage) for passage in trail.found.passages[:CITED]),
+            confidence=confidence,
+        )
     words = excerpt(asked.text, passage.text)
     if decision.reply is ReplyKind.CLARIFY:
         return Answered(
@@ -191,15 +200,6 @@ def _answered(asked: Asked, understood: Understood, decision: Decision, trail: T
             text=phrases.shown(language, passage.title, words),
             language=language,
             citations=(citation(passage, words),),
-            confidence=confidence,
-        )
-    if written is not None and written.outcome is Outcome.WRITTEN and written.answer is not None:
-        return Answered(
-            decision="answer",
-            kind=ReplyKind.ANSWER,
-            text=written.answer.text,
-            language=language,
-            citations=tuple(citation(passage) for passage in trail.found.passages[:CITED]),
             confidence=confidence,
         )
     return Answered(

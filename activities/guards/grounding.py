@@ -7,6 +7,7 @@ costs the customer's trust.
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 from activities.embedding.port import Embedder
@@ -65,20 +66,41 @@ async def check(
     """
     if not content_stems(answer) and not quantities(answer):
         return Grounding(grounded=False, reasons=("empty",))
+    known = [_known_by(passage.title, passage.heading, passage.text) for passage in passages]
     evidence = "\n".join(f"{passage.title}\n{passage.heading}\n{passage.text}" for passage in passages)
     reasons = []
     if not _numbers_stand(answer, evidence, question):
         reasons.append("number")
-    if not _names_stand(answer, evidence):
+    if not _names_stand(answer, frozenset().union(*(each.words for each in known))):
         reasons.append("name")
     if not _links_stand(answer, evidence):
         reasons.append("link")
     if not _phones_stand(answer, evidence, question):
         reasons.append("phone")
     # The costly one last: what is wrong already need not be proven.
-    if not reasons and not await _claims_stand(answer, question, passages, language, embedder):
+    if not reasons and not await _claims_stand(answer, question, passages, known, language, embedder):
         reasons.append("claim")
     return Grounding(grounded=not reasons, reasons=tuple(reasons))
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What can be compared of a passage: what it states, its parts word for word, its words in Latin letters."""
+
+    stated: tuple[Statement, ...]
+    verbatim: frozenset[str]
+    words: frozenset[str]
+
+
+# The same passages are written from again and again. Up to 50 KB each, once claims were compared with them.
+@lru_cache(maxsize=500)
+def _known_by(title: str, heading: str, text: str) -> _Known:
+    whole = f"{title}\n{heading}\n{text}"
+    return _Known(
+        stated=tuple(statements(title, heading, text)),
+        verbatim=frozenset(map(_plain, parts(whole))),
+        words=frozenset(map(romanised, words(whole))),
+    )
 
 
 def _numbers_stand(answer: str, evidence: str, question: str) -> bool:
@@ -100,13 +122,11 @@ def _is_identifier(quantity: Quantity) -> bool:
     return not quantity.unit and quantity.value.isdigit() and len(quantity.value) >= _IDENTIFIER_DIGITS
 
 
-def _names_stand(answer: str, evidence: str) -> bool:
-    names = [romanised(word) for name in _names(answer) for word in words(name)]
-    known = {romanised(word) for word in words(evidence)} if names else set()
-    return all(_known(name, known) for name in names)
+def _names_stand(answer: str, known: frozenset[str]) -> bool:
+    return all(_is_known(romanised(word), known) for name in _names(answer) for word in words(name))
 
 
-def _known(name: str, known: set[str]) -> bool:
+def _is_known(name: str, known: frozenset[str]) -> bool:
     """Whether the name stands there in some case: Алматы, Almaty and в Алмате are one name, Kaspi and Kaspersky two."""
     return name in known or any(
         abs(len(name) - len(other)) <= _INFLECTION
@@ -163,18 +183,22 @@ def _addresses(text: str) -> set[str]:
 
 
 async def _claims_stand(
-    answer: str, question: str, passages: Sequence[Passage], language: Language, embedder: Embedder | None
+    answer: str,
+    question: str,
+    passages: Sequence[Passage],
+    known: Sequence[_Known],
+    language: Language,
+    embedder: Embedder | None,
 ) -> bool:
     # A bare "Yes" says nothing beside a proven claim, and is the claim where it stands alone.
     claims = [
         (part, claim) for part, claim in claims_of(_without_identifiers(answer, question)) if claim.says_something
     ]
-    known = [_known_by(passage.title, passage.heading, passage.text) for passage in passages]
     unproven = [
         claim
         for part, claim in claims
-        if not any(_plain(part) in verbatim for _, verbatim in known)
-        and not any(proves(each, claim) for stated, _ in known for each in stated)
+        if not any(_plain(part) in each.verbatim for each in known)
+        and not any(proves(stated, claim) for each in known for stated in each.stated)
     ]
     if claims and not unproven:
         return True
@@ -182,14 +206,6 @@ async def _claims_stand(
     if not claims or embedder is None or any(passage.language is language for passage in passages):
         return False
     return await _proven_across(unproven, passages, embedder)
-
-
-# The same passages are written from again and again. Up to 50 KB each, once claims were compared with them.
-@lru_cache(maxsize=500)
-def _known_by(title: str, heading: str, text: str) -> tuple[tuple[Statement, ...], frozenset[str]]:
-    """What a passage states, and each part of it word for word."""
-    verbatim = frozenset(map(_plain, parts(f"{title}\n{heading}\n{text}")))
-    return tuple(statements(title, heading, text)), verbatim
 
 
 def _without_identifiers(answer: str, question: str) -> str:
@@ -212,7 +228,7 @@ async def _proven_across(claims: Sequence[Statement], passages: Sequence[Passage
         if (
             nearness < MIN_CROSS_SIMILARITY
             or not agrees(nearest, claim)
-            or not _names_stand(nearest.text, claim.text)
+            or not _names_stand(nearest.text, frozenset(map(romanised, words(claim.text))))
             or not await _words_stand(nearest, claim, embedder)
         ):
             return False

@@ -103,7 +103,9 @@ _CALENDAR = {
 """Without the English March and May, which are verbs as well."""
 _CALENDAR_WORD = re.compile("|".join(f"(?P<{name}>{forms})" for name, forms in _CALENDAR.items()), re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
-_NUMBER_PATTERN = re.compile(rf"(?<![\w.])(?:{_NUMBER})|(?<=[\w.])(?P<inner>\d+)")
+# That a digit comes is asked first: most places of a text are done with then.
+_NUMBER_PATTERN = re.compile(rf"(?=\d)(?:(?<![\w.])(?:{_NUMBER})|(?<=[\w.])(?P<inner>\d+))")
+_DATE_SIGN, _NO_DIGIT = re.compile("[./-]"), re.compile(r"\D")
 _ENUMERATION = re.compile(r"^[ \t]*(?:\d{1,2}[.)]|\[\d{1,2}\])[ \t]+|\[\d{1,2}\]", re.MULTILINE)
 
 
@@ -145,15 +147,17 @@ def _meant_by(word: str, kazakh: bool) -> tuple[str | None, bool]:
 
 
 def _canonical(match: re.Match[str]) -> str:
-    groups = match.groupdict()
-    if groups["date"]:
-        return re.sub(r"[./-]", ".", groups["date"])
-    if groups["time"]:
-        hours, minutes = groups["time"].split(":")
-        return f"{int(hours)}:{minutes}"
-    if groups["grouped"]:
-        return re.sub(r"\D", "", groups["grouped"]) + (groups["cents"] or "")
-    return (groups["plain"] or groups["inner"]).replace(",", ".")
+    # The last group that matched: cents are the only ones within another.
+    match match.lastgroup:
+        case "date":
+            return _DATE_SIGN.sub(".", match[0])
+        case "time":
+            hours, minutes = match[0].split(":")
+            return f"{int(hours)}:{minutes}"
+        case "grouped" | "cents":
+            return _NO_DIGIT.sub("", match["grouped"]) + (match["cents"] or "")
+        case _:
+            return match[0].replace(",", ".")
 
 
 def _unit_at(text: str, position: int) -> str:

@@ -132,7 +132,12 @@ def _read(text: str) -> list[tuple[str, Intent | None]]:
 
 @lru_cache(maxsize=512)  # of each sentence it is asked for its embedding first, then for its meaning
 def _settled(sentence: str) -> Intent | None:
-    return examples.load().settled(sentence)
+    return examples.load().settled(sentence, _denied(sentence))
+
+
+@lru_cache(maxsize=512)
+def _denied(sentence: str) -> frozenset[Intent]:
+    return examples.load().denied(sentence)
 
 
 def combined(found: Sequence[tuple[Intent, float]], language: Language) -> Understanding:
@@ -157,7 +162,7 @@ def verdict(sentence: str, probabilities: Matrix) -> tuple[Intent, float]:
         shares = {intent: share * (_ASKING_PENALTY if intent in _NOT_ASKING else 1) for intent, share in shares.items()}
         whole = sum(shares.values())
         shares = {intent: share / whole for intent, share in shares.items()}
-    shares |= dict.fromkeys(examples.load().denied(sentence), 0.0)
+    shares |= dict.fromkeys(_denied(sentence), 0.0)
     intent = max(shares, key=shares.__getitem__)
     if shares[intent] < _NEEDED.get(intent, 0.0):
         intent = Intent.QUESTION

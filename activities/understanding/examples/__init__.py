@@ -25,10 +25,9 @@ class Examples:
     cues: tuple[tuple[Intent, re.Pattern[str]], ...]
     denials: tuple[tuple[Intent, re.Pattern[str]], ...] = ()
 
-    def settled(self, sentence: str) -> Intent | None:
-        """The strongest intent whose cue matches, if any."""
+    def settled(self, sentence: str, denied: frozenset[Intent]) -> Intent | None:
+        """The strongest intent whose cue matches, if any, but for what is `denied`."""
         said = folded(sentence)
-        denied = self.denied(sentence)
         return next((intent for intent, cue in self.cues if intent not in denied and cue.search(said)), None)
 
     def denied(self, sentence: str) -> frozenset[Intent]:
