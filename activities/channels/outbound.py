@@ -24,7 +24,7 @@ from activities.channels.port import (
     TryLaterError,
     UnclearError,
 )
-from activities.channels.text import parts
+from activities.channels.text.cutting import parts
 from models.contracts.channels import Capabilities, Health, HealthState, Part
 from models.contracts.enums import SendStatus
 from models.contracts.lanes import DELIVER, LaneWork, Worked
@@ -216,7 +216,7 @@ def compose(due: Due, capabilities: Capabilities) -> Sequence[Part]:
     texts = parts(due.text, capabilities) if due.text.strip() else []
     files = [media for media in due.media if media.kind in capabilities.media]
     captions = [""] * len(files)
-    if files and due.text.strip():
+    if files and files[0].kind in capabilities.captions and due.text.strip():
         short = capabilities.model_copy(update={"text_limit": capabilities.caption_limit})
         if len(caption := parts(due.text, short)) == 1:
             captions[0], texts = caption[0], []

@@ -9,8 +9,8 @@ from fastapi.responses import PlainTextResponse
 from api.gateway import Gateway, InGateway
 from api.problems import ProblemError, documented
 from api.schemas.webhooks import WebhookMessageIn, WebhookReceipt
+from api.webhooks.challenge import answer
 from api.webhooks.channels import CHANNELS, KINDS
-from api.webhooks.signatures import known_word
 from models.contracts.channels import Provider
 from models.contracts.enums import ChannelKind
 from models.repositories import channel_accounts
@@ -66,14 +66,12 @@ async def receive(kind: str, account_id: str, request: Request, gateway: InGatew
 async def probe(kind: str, account_id: str, request: Request, gateway: InGateway) -> PlainTextResponse:
     """Answer a provider that asks, when its webhook is set up, whether it has come to the right place."""
     account, tenant, provider, _ = await _proof(gateway, kind, account_id)
-    given = request.query_params
     if provider is Provider.WHATSAPP_CLOUD and tenant is not None and account is not None:
         async with gateway.records.tenant(tenant) as tx:
             found = await channel_accounts.connection(tx, gateway.vault, account)
         word = "" if found is None or found.credentials is None else found.credentials["verify_token"]
-        subscribes = given.get("hub.mode") == "subscribe"
-        if word and subscribes and known_word(given.get("hub.verify_token", ""), [word.encode()]):
-            return PlainTextResponse(given.get("hub.challenge", ""))
+        if (challenge := answer(request.query_params, word)) is not None:
+            return PlainTextResponse(challenge)
     await gateway.gate.stranger(request)
     raise ProblemError(401, "This account is unknown, or the token is not its own.")
 

@@ -65,9 +65,8 @@ UNPROVED = (
 class ChatFlow:
     capabilities = CAPABILITIES
 
-    def __init__(self, api: Api, client: httpx.AsyncClient, files: Files) -> None:
+    def __init__(self, api: Api, files: Files) -> None:
         self._api = api
-        self._client = client
         self._files = files
 
     def read(self, payload: Mapping[str, Any]) -> Sequence[Arrived]:
@@ -104,7 +103,7 @@ class ChatFlow:
         return Health(state=HealthState.OK, advice=(UNPROVED,))
 
     def fetch(self, ref: str) -> AbstractAsyncContextManager[Fetched]:
-        return fetching(self._client, self._api.origin, ref)
+        return fetching(self._api.origin, ref)
 
     async def _send_file(self, jid: str, part: Part, media: Media) -> None:
         if media.kind not in METHODS:
@@ -146,4 +145,4 @@ def open_chatflow(
     files: Files,
     base_url: str,
 ) -> ChatFlow:
-    return ChatFlow(Api(client, base_url, credentials.token, settings.instance_id), client, files)
+    return ChatFlow(Api(client, base_url, credentials.token, settings.instance_id), files)

@@ -18,12 +18,13 @@ LARGEST_FILE = 64 * 1024 * 1024
 ANSWER_SECONDS = 30.0
 FILE_SECONDS = 300.0
 CHUNK = 65_536
+MAX_REDIRECTS = 3
 
 
 @asynccontextmanager
-async def fetching(client: httpx.AsyncClient, origin: httpx.URL, ref: str) -> AsyncIterator[Fetched]:
-    """The file `ref` while it is read, LARGEST_FILE bytes at most. `client` is used for what lies at ChatFlow itself,
-    which the operator trusts. Raises ChannelError."""
+async def fetching(origin: httpx.URL, ref: str) -> AsyncIterator[Fetched]:
+    """The file `ref` while it is read, LARGEST_FILE bytes at most. What lies at `origin`, which is ChatFlow's and set
+    by the operator, may be in a network of their own. Raises ChannelError."""
     if ref.startswith("data:"):
         yield _carried(ref)
         return
@@ -31,34 +32,33 @@ async def fetching(client: httpx.AsyncClient, origin: httpx.URL, ref: str) -> As
         address = httpx.URL(ref)
     except httpx.InvalidURL:
         raise RefusedError("foreign_address") from None
-    if (address.scheme, address.host, address.port) == (origin.scheme, origin.host, origin.port):
-        async with _fetched(client, address) as fetched:
-            yield fetched
-    else:
-        transport = GuardedTransport(limits=Limits(body_bytes=LARGEST_FILE, seconds=FILE_SECONDS))
-        async with httpx.AsyncClient(transport=transport) as guarded, _fetched(guarded, address) as fetched:
-            yield fetched
+    # Each step of a redirect is checked by the transport of its own address.
+    strangers = GuardedTransport(limits=Limits(body_bytes=LARGEST_FILE, seconds=FILE_SECONDS))
+    trusted = {f"{origin.scheme}://{origin.netloc.decode()}": httpx.AsyncHTTPTransport(trust_env=False)}
+    async with httpx.AsyncClient(
+        transport=strangers, mounts=trusted, follow_redirects=True, max_redirects=MAX_REDIRECTS, trust_env=False
+    ) as client:
+        request = client.build_request("GET", address, timeout=timeouts(ANSWER_SECONDS))
+        try:
+            async with exchange(ANSWER_SECONDS, acts=False):
+                response = await client.send(request, stream=True)
+        except UrlError:
+            raise RefusedError("foreign_address") from None
+        except EgressError:
+            raise TryLaterError("unreachable") from None
+        try:
+            yield _answered(response)
+        finally:
+            await response.aclose()
 
 
-@asynccontextmanager
-async def _fetched(client: httpx.AsyncClient, address: httpx.URL) -> AsyncIterator[Fetched]:
-    request = client.build_request("GET", address, timeout=timeouts(ANSWER_SECONDS))
-    try:
-        async with exchange(ANSWER_SECONDS, acts=False):
-            response = await client.send(request, stream=True, follow_redirects=True)
-    except UrlError:
-        raise RefusedError("foreign_address") from None
-    except EgressError:
-        raise TryLaterError("unreachable") from None
-    try:
-        if response.status_code in (403, 404, 410):
-            raise RefusedError("file_gone")
-        if not response.is_success:
-            raise TryLaterError(f"http_{response.status_code}")
-        size = response.headers.get("content-length", "")
-        yield Fetched(_bounded(response), int(size) if size.isdecimal() else None, response.headers.get("content-type"))
-    finally:
-        await response.aclose()
+def _answered(response: httpx.Response) -> Fetched:
+    if response.status_code in (403, 404, 410):
+        raise RefusedError("file_gone")
+    if not response.is_success:
+        raise TryLaterError(f"http_{response.status_code}")
+    size = response.headers.get("content-length", "")
+    return Fetched(_bounded(response), int(size) if size.isdecimal() else None, response.headers.get("content-type"))
 
 
 async def _bounded(response: httpx.Response) -> AsyncIterator[bytes]:

@@ -37,4 +37,10 @@ async def check(graph: Graph, settings: CloudSettings) -> Health:
         NAME_DECLINED: number.get("name_status") == "DECLINED",
         NO_TEMPLATE: settings.template is None,
     }
-    return Health(state=HealthState.OK, advice=tuple(sentence for sentence, holds in advice.items() if holds))
+    called = [text for name in ("verified_name", "display_phone_number") if isinstance(text := number.get(name), str)]
+    return Health(
+        state=HealthState.OK,
+        advice=tuple(sentence for sentence, holds in advice.items() if holds),
+        external_id=settings.phone_number_id,
+        name=" ".join(called) or None,
+    )
