@@ -12,10 +12,11 @@ from temporalio.client import Client
 from models.contracts.conversation import InboundMessage
 from models.contracts.ingest import HAND_OVER, HandedOver, HandOverInput
 from models.contracts.tenant_life import ExportInput
-from models.processes import deletion, erase, export, hand_over, mail
+from models.processes import deletion, erase, export, hand_over, lane, mail
 from models.repositories import (
     erasure,
     idempotency,
+    lanes,
     mails,
     messages,
     rate_limits,
@@ -25,6 +26,9 @@ from models.repositories import (
     tenant_exports,
 )
 from runtime.database import Database
+
+POLLED_WITHIN = timedelta(minutes=3)
+"""A poller says every minute that it is there."""
 
 log = structlog.get_logger(__name__)
 
@@ -53,6 +57,8 @@ class HandOver:
             await rate_limits.prune(system)
             await tenant_exports.forget_expired(system)
             whole = await tenant_deletion.unstarted(system, after=timedelta(seconds=given.after_seconds))
+            idle = await lanes.idle(system, after=timedelta(seconds=given.after_seconds), limit=given.limit)
+            idle += await lanes.unpolled(system, since=POLLED_WITHIN)
         for tenant_id, conversation_id, message_id in claimed:
             async with self._database.tenant(tenant_id) as tx:
                 found = await standings.start_input(tx, conversation_id)
@@ -70,6 +76,9 @@ class HandOver:
         for work in whole:
             await (export(self._client, work) if isinstance(work, ExportInput) else deletion(self._client, work))
             activity.heartbeat()
+        for unattended in idle:
+            await lane(self._client, unattended)
+            activity.heartbeat()
         if claimed or unsent:
             log.warning("stored messages handed over", count=len(claimed), mails=len(unsent))
-        return HandedOver(messages=len(claimed), mails=len(unsent))
+        return HandedOver(messages=len(claimed), mails=len(unsent), lanes=len(idle))

@@ -17,6 +17,7 @@ def api(
     from api.app import create_app
     from api.server import Server, configuration
     from cli.answering import answering
+    from cli.connecting import connecting
     from cli.search import searching
     from runtime import secrets, telemetry
 
@@ -25,7 +26,12 @@ def api(
     settings = settings.model_copy(update=given)
     telemetry.configure(settings)
     secrets.check(settings)
-    app = create_app(settings, open_searcher=searching(settings), open_answerer=answering(settings))
+    app = create_app(
+        settings,
+        open_searcher=searching(settings),
+        open_answerer=answering(settings),
+        open_connector=connecting(settings),
+    )
     server = Server(app, configuration(app, settings))
     try:
         server.run()

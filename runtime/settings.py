@@ -71,6 +71,9 @@ class Settings(BaseSettings):
         1000, ge=0, le=100_000, description="Conversations a worker keeps in memory, about 120 KB each."
     )
     worker_llm_slots: int = Field(8, ge=1, le=1000, description="Answers that one worker generates at a time.")
+    worker_lanes: int = Field(
+        2_000, ge=10, le=100_000, description="Lanes of channels that one worker works at a time; each waits mostly."
+    )
     drain_seconds: float = Field(30, ge=0, le=600, description="Grace for running work when a process stops.")
 
     public_url: str | None = Field(
@@ -141,6 +144,11 @@ class Settings(BaseSettings):
     reading_max_chars: int = Field(2_000_000, ge=1000, le=50_000_000, description="Longest text of one file.")
     body_max_bytes: int = Field(1_048_576, ge=1024, le=104_857_600, description="Largest request body.")
 
+    telegram_url: str = Field(
+        "https://api.telegram.org", description="Where the Bot API is: Telegram's, or a server of your own."
+    )
+    whatsapp_url: str = Field("https://graph.facebook.com", description="Where Meta's WhatsApp Cloud API is.")
+    chatflow_url: str = Field("https://app.chatflow.kz", description="Where ChatFlow's API is.")
     media_mib: int = Field(20, ge=1, le=1000, description="Largest file beside a message, in MiB.")
     media_tenant_mib: int = Field(
         10_240, ge=1, le=100_000_000, description="Files beside messages that a tenant may have, in MiB."
@@ -295,7 +303,17 @@ class Settings(BaseSettings):
             raise ValueError("must be a number per second, minute, hour or day, as 60/minute")
         return value
 
-    @field_validator("llm_url", "embedding_url", "embedding_next_url", "rerank_url", "media_s3_url", "transcribe_url")
+    @field_validator(
+        "llm_url",
+        "embedding_url",
+        "embedding_next_url",
+        "rerank_url",
+        "media_s3_url",
+        "transcribe_url",
+        "telegram_url",
+        "whatsapp_url",
+        "chatflow_url",
+    )
     @classmethod
     def _http_url(cls, value: str | None) -> str | None:
         if value is not None and not value.startswith(("http://", "https://")):

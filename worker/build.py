@@ -8,6 +8,11 @@ from datetime import timedelta
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from activities.channels.accounts import Accounts
+from activities.channels.choice import open_accounts
+from activities.channels.inbound import Receive
+from activities.channels.outbound import Deliver
+from activities.channels.polling import Poll
 from activities.crawling.crawl import CrawlLimits, CrawlSteps
 from activities.crawling.site import SCHEMES
 from activities.embedding.port import Embedder
@@ -22,6 +27,9 @@ from activities.learning.learn import Learn
 from activities.learning.review import Review, StartReviews
 from activities.mail.choice import mailer_for
 from activities.mail.send import SendMail
+from activities.media.fetch import FetchMedia
+from activities.media.fetch import Limits as MediaLimits
+from activities.media.sweep import Sweep
 from activities.privacy.erase import Erase
 from activities.privacy.retain import Retain
 from activities.privacy.tenant_deletion import TenantDeletion
@@ -32,6 +40,8 @@ from activities.reading.process import ProcessReader
 from activities.reranking.port import Reranker
 from activities.retrieval.retrieve import Retriever
 from activities.routes.build import Routes
+from activities.transcribing.choice import transcriber_for
+from activities.transcribing.port import Transcriber
 from activities.turn.consider import Consider
 from activities.turn.generate import Generate
 from activities.turn.prepare import Prepare
@@ -41,6 +51,7 @@ from activities.understanding.choice import classifier_for
 from activities.usage.counted import counted_embedders, counted_reranker
 from activities.usage.ledger import open_ledger
 from models.contracts.routing import (
+    CHANNELS_QUEUE,
     CONVERSATIONS_QUEUE,
     CRAWLS_QUEUE,
     KNOWLEDGE_QUEUE,
@@ -48,6 +59,7 @@ from models.contracts.routing import (
     OPERATIONS_QUEUE,
 )
 from models.contracts.usage import Purpose
+from models.pokes import Pokes
 from models.repositories import installation_keys
 from models.repositories.vault import Vault
 from runtime import models_file, secrets
@@ -57,6 +69,9 @@ from runtime.egress import Limits as EgressLimits
 from runtime.egress.addresses import networks
 from runtime.errors import OperatorError
 from runtime.home import Home
+from runtime.media.choice import media_store
+from runtime.media.links import Links
+from runtime.media.port import MediaStore
 from runtime.settings import Settings
 from worker.heartbeats import Heartbeats
 from worker.metrics import observing
@@ -68,6 +83,7 @@ from workflows.erasure import ErasureWorkflow
 from workflows.escalation import EscalationWorkflow
 from workflows.identity import IdentityCodeWorkflow
 from workflows.ingest import IngestWorkflow
+from workflows.lane import LaneWorkflow
 from workflows.mail import MailWorkflow
 from workflows.reconcile import ReconcileWorkflow
 from workflows.reindex import ReindexWorkflow
@@ -98,6 +114,10 @@ class Tools:
     reranker: Reranker | None
     routes: Routes
     vault: Vault
+    media: MediaStore
+    transcriber: Transcriber | None
+    accounts: Accounts
+    pokes: Pokes
 
 
 @asynccontextmanager
@@ -126,7 +146,16 @@ async def tools(settings: Settings, client: Client) -> AsyncIterator[Tools]:
                     "what is encrypted cannot be read"
                 )
             spaces = await Spaces.of(tx, embedder, following)
-        yield Tools(database, client, embedder, spaces, reranker, routes, Vault(roots))
+        vault = Vault(roots)
+        media = media_store(settings, Links.of(settings.origin, roots))
+        stack.push_async_callback(media.close)
+        transcriber = transcriber_for(settings)
+        if transcriber is not None:
+            stack.push_async_callback(transcriber.close)
+        accounts = await stack.enter_async_context(open_accounts(settings, database, vault, media))
+        pokes = Pokes(client)
+        stack.push_async_callback(pokes.close)
+        yield Tools(database, client, embedder, spaces, reranker, routes, vault, media, transcriber, accounts, pokes)
 
 
 async def workers(settings: Settings, tools: Tools) -> list[Worker]:
@@ -183,8 +212,9 @@ async def workers(settings: Settings, tools: Tools) -> list[Worker]:
     mailer = mailer_for(mail_url.get_secret_value() if mail_url else None, Home.at(settings.data_dir).mail)
     send_mail = SendMail(database, mailer, sender=settings.mail_from, origin=settings.origin)
     send_code = SendCode(database, tools.vault, mailer, sender=settings.mail_from)
-    erase, retain = Erase(database, client), Retain(database)
-    deletion = TenantDeletion(database, client)
+    sweep = Sweep(database, tools.media)
+    erase, retain = Erase(database, client, sweep), Retain(database, sweep)
+    deletion = TenantDeletion(database, client, sweep)
     parking, spending = Parking(Suspended(database)), Spending()
     found = [
         Worker(
@@ -193,7 +223,7 @@ async def workers(settings: Settings, tools: Tools) -> list[Worker]:
             workflows=[ConversationWorkflow, EscalationWorkflow],
             activities=[
                 prepare.prepare,
-                Recorder(database).record,
+                Recorder(database, tools.pokes).record,
                 ladder.plan,
                 ladder.climb,
                 Learn(database, tools.spaces).learn,
@@ -273,6 +303,35 @@ async def workers(settings: Settings, tools: Tools) -> list[Worker]:
             graceful_shutdown_timeout=grace,
         ),
     ]
+    receive = Receive(database, client, tools.accounts, tools.pokes, longest=settings.message_max_chars)
+    fetch = FetchMedia(
+        database,
+        client,
+        tools.accounts,
+        tools.media,
+        tools.transcriber,
+        MediaLimits(
+            file=settings.media_mib << 20, tenant=settings.media_tenant_mib << 20, text=settings.message_max_chars
+        ),
+    )
+    found.append(
+        Worker(
+            client,
+            task_queue=CHANNELS_QUEUE,
+            workflows=[LaneWorkflow],
+            activities=[
+                receive.receive,
+                Deliver(database, tools.accounts).deliver,
+                fetch.fetch_media,
+                Poll(database, tools.accounts, tools.pokes).poll,
+            ],
+            interceptors=[parking, Heartbeats()],
+            max_concurrent_activities=settings.worker_lanes,
+            max_cached_workflows=settings.worker_cached_workflows,
+            sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
+            graceful_shutdown_timeout=grace,
+        )
+    )
     # Polled without a model too: what was begun with one must end when the setting is taken back.
     generate = Generate(database, write)
     found.append(

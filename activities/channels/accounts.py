@@ -65,12 +65,13 @@ class Accounts:
         return Opened(
             owner=Owner(account_id, found.provider.kind),
             provider=found.provider,
-            channel=self._opened(
+            channel=self.of(
                 found.provider, settings, CREDENTIALS[found.provider].model_validate(found.credentials)
             ),
             settings=settings,
             health=found.health,
         )
 
-    def _opened(self, provider: Provider, settings: BaseModel, credentials: BaseModel) -> Channel:
+    def of(self, provider: Provider, settings: BaseModel, credentials: BaseModel) -> Channel:
+        """An adapter for an account that may not be stored yet."""
         return self._adapters[provider](settings, credentials, self._client, self._files, self._urls.get(provider, ""))

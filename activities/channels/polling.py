@@ -1,6 +1,7 @@
 """The lane `poll` of an account: its provider is asked for news, by one poller in the whole installation."""
 
 import asyncio
+import math
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -19,6 +20,7 @@ STRETCH_SECONDS = 600.0
 """How long one activity asks; then its process looks whether it is still wanted."""
 WAIT_SECONDS = 25.0
 """How long one question waits for news: below what proxies cut off."""
+NOTED_EVERY_SECONDS = 60.0
 DEAD_REST = timedelta(minutes=5)
 
 log = structlog.get_logger(__name__)
@@ -37,13 +39,17 @@ class Poll:
         """Ask for news, keep it, and ask again. Ends when the account is not to be asked any more. See Worked."""
         cursor: str | None = None
         until = time.monotonic() + STRETCH_SECONDS
-        well = False
+        well, noted = False, -math.inf
         try:
             while time.monotonic() < until and not activity.is_worker_shutdown():
                 # Looked at each time, so that an account that was disabled or has other credentials is noticed.
                 opened = await self._accounts.open(given.tenant_id, given.channel_account_id)
                 if opened is None or getattr(opened.settings, "receive", None) != "poll":
                     return Worked()
+                if time.monotonic() - noted > NOTED_EVERY_SECONDS:
+                    async with self._database.tenant(given.tenant_id) as tx:
+                        await channel_accounts.polled(tx, given.channel_account_id)
+                    noted = time.monotonic()
                 news = await _asked(opened, cursor)
                 if news is None:
                     break

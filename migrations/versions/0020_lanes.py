@@ -43,13 +43,14 @@ FUNCTIONS = {
         ORDER BY w.since LIMIT at_most
     $$
     """,
-    # Accounts that are asked for news, rather than told: each has one poller.
-    "polled_accounts()": """
-    CREATE FUNCTION polled_accounts()
+    # Accounts that should be asked for news, and have not been for a while.
+    "unpolled_accounts(interval)": """
+    CREATE FUNCTION unpolled_accounts(since interval)
         RETURNS TABLE (tenant_id uuid, channel_account_id uuid)
         LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
         SELECT a.tenant_id, a.id FROM channel_accounts a JOIN tenants t ON t.id = a.tenant_id
         WHERE a.settings->>'receive' = 'poll' AND NOT a.disabled AND NOT t.suspended
+            AND (a.polled_at IS NULL OR a.polled_at < now() - since)
     $$
     """,
 }
@@ -88,6 +89,7 @@ def _accounts() -> None:
         sa.Column("health_advice", ARRAY(sa.Text()), server_default=sa.text("'{}'"), nullable=False),
     )
     op.add_column("channel_accounts", sa.Column("checked_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("channel_accounts", sa.Column("polled_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("channel_accounts", sa.Column("sender", sa.BigInteger(), server_default="0", nullable=False))
     op.create_index("uq_channel_accounts_external_id", "channel_accounts", ["provider", "external_id"], unique=True)
     op.create_table(
@@ -232,6 +234,7 @@ def downgrade() -> None:
         "health_code",
         "health_advice",
         "checked_at",
+        "polled_at",
         "sender",
     ):
         op.drop_column("channel_accounts", column)

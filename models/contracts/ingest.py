@@ -99,6 +99,7 @@ class HandOverInput(Frozen):
 class HandedOver(Frozen):
     messages: int
     mails: int = 0
+    lanes: int = 0
 
 
 INGEST = Workflow("ingest", IngestInput, Ingested)

@@ -9,13 +9,14 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from models.contracts.channels import Attachment, FileState, MediaKind
-from models.contracts.enums import Direction, EventType, Language, MessageStatus
+from models.contracts.enums import EventType, Language, MessageStatus
 from models.repositories import events, media_garbage
 from models.tables import attachments, conversations, messages, tenants
 from runtime.database import TenantTx
 from runtime.ids import new_id
 
 TOGETHER = 2_000
+TRANSCRIBED = """'{"transcribed": true}'::jsonb"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,38 +47,42 @@ class NewFile:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A file that is to be fetched now. `attempts` counts this one; `language` is the conversation's."""
+    """A file that is to be fetched now. `attempts` counts this one, `size` is what its provider tells; `language` is the
+    conversation's."""
 
     id: UUID
     message_id: UUID
     conversation_id: UUID
     kind: MediaKind
     ref: str
-    name: str | None
-    mime: str | None
+    size: int | None
     seconds: float | None
     attempts: int
     language: Language | None
 
 
 # Claimed by one at a time, and counted before it is tried: a file that kills whoever fetches it is given up like others.
-CLAIM = sa.text(
-    """
+CLAIM = (
+    sa.text(
+        """
     UPDATE attachments a SET attempts = a.attempts + 1, due_at = now() + :lease, updated_at = now()
     FROM (
         SELECT f.id, c.language FROM attachments f
         JOIN conversations c ON c.tenant_id = f.tenant_id AND c.id = f.conversation_id
         WHERE f.tenant_id = :tenant AND f.channel_account_id = :account AND f.state = 'waiting'
             AND (f.due_at IS NULL OR f.due_at <= now())
-        ORDER BY f.id LIMIT :at_most FOR UPDATE OF f SKIP LOCKED
+        ORDER BY f.id LIMIT 1 FOR UPDATE OF f SKIP LOCKED
     ) due
     WHERE a.tenant_id = :tenant AND a.id = due.id
-    RETURNING a.id, a.message_id, a.conversation_id, a.kind, a.ref, a.name, a.mime, a.seconds, a.attempts, due.language
+    RETURNING a.id, a.message_id, a.conversation_id, a.kind, a.ref, a.size, a.seconds, a.attempts, due.language
     """
-).bindparams(
-    sa.bindparam("tenant", type_=sa.Uuid()),
-    sa.bindparam("account", type_=sa.Uuid()),
-    sa.bindparam("lease", type_=sa.Interval()),
+    )
+    .bindparams(
+        sa.bindparam("tenant", type_=sa.Uuid()),
+        sa.bindparam("account", type_=sa.Uuid()),
+        sa.bindparam("lease", type_=sa.Interval()),
+    )
+    .columns(kind=attachments.c.kind.type, language=conversations.c.language.type)
 )
 
 # A column of a message: its files, in order, as `files_of` reads them.
@@ -121,27 +126,12 @@ async def add(tx: TenantTx, conversation: UUID, message: UUID, given: Sequence[A
     )
 
 
-async def claim(tx: TenantTx, account: UUID, *, limit: int, lease: timedelta) -> list[Waiting]:
-    """The account's next files that are due, the oldest first. Nobody else gets them before the lease is over."""
-    rows = await tx.connection.execute(
-        CLAIM, {"tenant": tx.tenant_id, "account": account, "at_most": limit, "lease": lease}
-    )
-    found = [
-        Waiting(
-            id=row.id,
-            message_id=row.message_id,
-            conversation_id=row.conversation_id,
-            kind=MediaKind(row.kind),
-            ref=row.ref,
-            name=row.name,
-            mime=row.mime,
-            seconds=row.seconds,
-            attempts=row.attempts,
-            language=None if row.language is None else Language(row.language),
-        )
-        for row in rows
-    ]
-    return sorted(found, key=lambda each: each.id)
+async def claim(tx: TenantTx, account: UUID, *, lease: timedelta) -> Waiting | None:
+    """The account's next file that is due. Nobody else gets it before the lease is over."""
+    row = (
+        await tx.connection.execute(CLAIM, {"tenant": tx.tenant_id, "account": account, "lease": lease})
+    ).one_or_none()
+    return None if row is None else Waiting(**row._mapping)
 
 
 async def next_due(tx: TenantTx, account: UUID) -> datetime | None:
@@ -184,24 +174,20 @@ async def postpone(tx: TenantTx, file: UUID, until: datetime, *, counted: bool) 
     )
 
 
-async def hear(tx: TenantTx, message: UUID, text: str) -> bool:
-    """A voice message's words become its text, unless it has one; whether a turn is still to handle it."""
+async def hear(tx: TenantTx, message: UUID, text: str) -> None:
+    """A voice message's words become its text, unless it has one."""
+    heard = sa.func.coalesce(messages.c.extras, sa.text("'{}'::jsonb")).op("||")(sa.text(TRANSCRIBED))
     await tx.connection.execute(
         sa.update(messages)
         .where(messages.c.tenant_id == tx.tenant_id, messages.c.id == message, messages.c.text == "")
-        .values(
-            text=text,
-            extras=sa.func.coalesce(messages.c.extras, sa.text("'{}'::jsonb")).op("||")(
-                sa.text("""'{"transcribed": true}'::jsonb""")
-            ),
-        )
+        .values(text=text, extras=heard)
     )
+
+
+async def awaits_turn(tx: TenantTx, message: UUID) -> bool:
+    """Whether no turn has handled the customer's message yet."""
     status = await tx.connection.scalar(
-        sa.select(messages.c.status).where(
-            messages.c.tenant_id == tx.tenant_id,
-            messages.c.id == message,
-            messages.c.direction == Direction.INBOUND,
-        )
+        sa.select(messages.c.status).where(messages.c.tenant_id == tx.tenant_id, messages.c.id == message)
     )
     return status is MessageStatus.STORED
 

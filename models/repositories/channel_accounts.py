@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.dialects.postgresql import insert
 
 from models.contracts.channels import Health, HealthState, Provider
 from models.contracts.enums import ChannelKind
@@ -203,16 +203,18 @@ async def put_credentials(tx: TenantTx, vault: Vault, account_id: UUID, credenti
     )
 
 
-async def found_out(tx: TenantTx, account_id: UUID, *, settings: dict[str, Any], external_id: str | None) -> None:
-    """Add what the provider says of an account to its settings. Raises TakenError, after which the transaction is over."""
-    try:
-        await tx.connection.execute(
-            sa.update(channel_accounts)
-            .where(*_of(tx, account_id))
-            .values(settings=channel_accounts.c.settings.op("||")(sa.cast(settings, JSONB)), external_id=external_id)
-        )
-    except sa.exc.IntegrityError as error:
-        raise TakenError from error
+async def found_out(tx: TenantTx, account_id: UUID, *, external_id: str) -> None:
+    """Note the provider's own name of an account, which may be here only once."""
+    await tx.connection.execute(
+        sa.update(channel_accounts)
+        .where(*_of(tx, account_id), channel_accounts.c.external_id.is_distinct_from(external_id))
+        .values(external_id=external_id)
+    )
+
+
+async def polled(tx: TenantTx, account_id: UUID) -> None:
+    """Somebody asks the provider for news."""
+    await tx.connection.execute(sa.update(channel_accounts).where(*_of(tx, account_id)).values(polled_at=sa.func.now()))
 
 
 async def set_state(tx: TenantTx, account_id: UUID, health: Health) -> None:
@@ -223,7 +225,10 @@ async def set_state(tx: TenantTx, account_id: UUID, health: Health) -> None:
             *_of(tx, account_id),
             sa.or_(
                 channel_accounts.c.health != health.state,
-                channel_accounts.c.health_code.is_distinct_from(health.code),
+                sa.and_(
+                    sa.literal(health.state is not HealthState.OK),
+                    channel_accounts.c.health_code.is_distinct_from(health.code),
+                ),
             ),
         )
         .values(

@@ -8,13 +8,14 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from models.contracts.enums import Author, EventType, Language, ReplyKind
+from models.repositories.attachments import FILES, File, files_of
 from models.tables import event_counters, events, members, messages
 from runtime.database import TenantTx
 
 
 @dataclass(frozen=True, slots=True)
 class SaidMessage:
-    """The message that an event of type `message` is about."""
+    """The message that an event of type `message` or `attachment` is about."""
 
     id: UUID
     author: Author
@@ -26,6 +27,7 @@ class SaidMessage:
     citations: list[dict[str, Any]]
     confidence: float | None
     turn: int | None
+    files: tuple[File, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +67,13 @@ OF_TENANT = (
         messages.c.citations,
         messages.c.confidence,
         messages.c.turn,
+        FILES,
     )
     .select_from(
         events.outerjoin(
             messages,
             sa.and_(
-                events.c.type == EventType.MESSAGE,
+                events.c.type.in_((EventType.MESSAGE, EventType.ATTACHMENT)),
                 messages.c.tenant_id == events.c.tenant_id,
                 messages.c.id == MESSAGE_ID,
             ),
@@ -107,5 +110,6 @@ def _delivery(row: sa.RowMapping) -> Delivery:
             citations=row["citations"],
             confidence=row["confidence"],
             turn=row["turn"],
+            files=files_of(row["files"]),
         )
     return Delivery(row["seq"], row["conversation_id"], row["type"], row["data"], row["created_at"], message)

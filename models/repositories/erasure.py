@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 from models.contracts.privacy import ErasureInput, ErasureStatus, ToErase
 from models.repositories import learned, vocabulary
 from models.tables import (
+    attachments,
     conversations,
     customers,
     documents,
@@ -203,6 +204,8 @@ async def erase_conversation(tx: TenantTx, conversation: UUID) -> Counter[str]:
         "gap_questions": gap_questions,
         "identity_codes": identity_codes,
         "escalations": escalations,
+        # Their keys stay behind for the sweep (see media_garbage).
+        "files": attachments,
         "messages": messages,
     }
     for kind, table in of_conversation.items():

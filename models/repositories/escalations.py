@@ -7,7 +7,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from models.contracts.enums import EscalationReason, EscalationStatus, MessageStatus
-from models.repositories.messages import MESSAGE_COLUMNS, Message
+from models.repositories.messages import MESSAGE_COLUMNS, Message, message_of
 from models.tables import escalations, members, messages
 from runtime.database import TenantTx
 
@@ -99,4 +99,4 @@ async def last_messages(tx: TenantTx, conversation: UUID, limit: int) -> list[Me
         .order_by(messages.c.seq.desc())
         .limit(limit)
     )
-    return [Message(**row._mapping) for row in reversed(rows.all())]
+    return [message_of(row) for row in reversed(rows.all())]

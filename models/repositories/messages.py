@@ -15,7 +15,9 @@ from models.contracts.policy import Policy
 from models.contracts.privacy import CodeOutcome
 from models.contracts.settings import TenantSettings
 from models.contracts.turn import MOST_TOGETHER
+from models.repositories import attachments
 from models.repositories.assistants import CHOSEN, chosen_of
+from models.repositories.attachments import FILES, File, files_of
 from models.repositories.identity_codes import PERIOD
 from models.tables import messages
 from runtime.database import SystemTx, TenantTx
@@ -38,6 +40,7 @@ class Message:
     turn: int | None
     flooded: bool
     created_at: datetime
+    files: tuple[File, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,7 @@ UNHANDLED = sa.text(
     sa.bindparam("ids", type_=ARRAY(sa.Uuid())),
 )
 
-MESSAGE_COLUMNS = (
+MESSAGE_COLUMNS: tuple[sa.ColumnElement[Any], ...] = (
     messages.c.id,
     messages.c.seq,
     messages.c.conversation_id,
@@ -130,7 +133,13 @@ MESSAGE_COLUMNS = (
     messages.c.turn,
     messages.c.flooded,
     messages.c.created_at,
+    FILES,
 )
+
+
+def message_of(row: sa.Row[Any]) -> Message:
+    """A row of MESSAGE_COLUMNS."""
+    return Message(**{**row._mapping, "files": files_of(row.files)})
 
 
 async def add_draft(tx: TenantTx, conversation: UUID, member: UUID, text: str) -> UUID:
@@ -153,7 +162,8 @@ async def add_draft(tx: TenantTx, conversation: UUID, member: UUID, text: str) -
 
 
 async def drop_draft(tx: TenantTx, message: UUID) -> None:
-    """Forget a manager's text whose command was refused."""
+    """Forget a manager's text whose command was refused. Its files can be sent with another."""
+    await attachments.detach(tx, message)
     await tx.connection.execute(
         sa.delete(messages).where(
             messages.c.tenant_id == tx.tenant_id, messages.c.id == message, messages.c.status == MessageStatus.DRAFT
@@ -220,7 +230,7 @@ async def get_many(tx: TenantTx, ids: list[UUID]) -> dict[UUID, Message]:
     rows = await tx.connection.execute(
         sa.select(*MESSAGE_COLUMNS).where(messages.c.tenant_id == tx.tenant_id, messages.c.id.in_(ids))
     )
-    return {row.id: Message(**row._mapping) for row in rows}
+    return {row.id: message_of(row) for row in rows}
 
 
 async def page(tx: TenantTx, conversation: UUID, *, after: int = 0, limit: int = 50) -> list[Message]:
@@ -236,7 +246,7 @@ async def page(tx: TenantTx, conversation: UUID, *, after: int = 0, limit: int =
         .order_by(messages.c.seq)
         .limit(limit)
     )
-    return [Message(**row._mapping) for row in rows]
+    return [message_of(row) for row in rows]
 
 
 async def reply_of_turn(tx: TenantTx, message: UUID) -> tuple[bool, Message | None]:
@@ -261,7 +271,7 @@ async def reply_of_turn(tx: TenantTx, message: UUID) -> tuple[bool, Message | No
             )
         )
     ).one_or_none()
-    return True, None if reply is None else Message(**reply._mapping)
+    return True, None if reply is None else message_of(reply)
 
 
 async def asked_before(tx: TenantTx, conversation: UUID, *, limit: int) -> list[str]:

@@ -104,6 +104,8 @@ channel_accounts = tenant_table(
     Column("health_code", sa.Text),
     Column("health_advice", ARRAY(sa.Text), nullable=False, server_default=sa.text("'{}'")),
     instant("checked_at"),
+    # When its provider was asked for news last, to the minute.
+    instant("polled_at"),
     # Counts those who sent for the account, one after the other: who finds a later number than its own has been replaced.
     Column("sender", sa.BigInteger, nullable=False, server_default="0"),
     within_tenant("branch_id", "branches", ondelete="CASCADE"),

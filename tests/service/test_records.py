@@ -35,7 +35,7 @@ async def test_a_step_written_twice_is_there_once(database: Database, tenant: UU
     written = []
     for _ in range(2):
         async with database.tenant(tenant) as tx:
-            written.append(await records.apply(tx, conversation, "run", step, WORDS))
+            written.append((await records.apply(tx, conversation, "run", step, WORDS)).recorded)
     assert written[0] == written[1]
     assert written[0].message_id is not None
     async with database.tenant(tenant) as tx:
@@ -51,7 +51,7 @@ async def test_a_step_from_an_outdated_start_is_told_where_things_stand(database
         closed = Standing(version=5, turn=4, state=ConversationState.CLOSED)
         await records.apply(tx, conversation, "first", Record(standing=closed), None)
     async with database.tenant(tenant) as tx:
-        outcome = await records.apply(tx, conversation, "second", answer(message, 1), WORDS)
+        outcome = (await records.apply(tx, conversation, "second", answer(message, 1), WORDS)).recorded
         said = await messages.page(tx, conversation)
     assert outcome.message_id is None
     assert outcome.standing == Standing(version=5, turn=4), "open again, from where it was left"

@@ -74,6 +74,10 @@ async def registrations(tmp_path_factory: pytest.TempPathFactory) -> list[Regist
         reranker=None,
         routes=Routes(None),
         vault=nothing,
+        media=nothing,
+        accounts=nothing,
+        pokes=nothing,
+        transcriber=nothing,
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(build, "Worker", Registration)

@@ -100,9 +100,10 @@ async def working(client: Client, database: Database) -> AsyncIterator[None]:
     async def record(given: RecordInput) -> Recorded:
         words = Outgoing("Words of the bot.", [{"title": "Help", "uri": None, "quote": "Words"}])
         async with database.tenant(given.tenant_id) as tx:
-            return await records.apply(
+            applied = await records.apply(
                 tx, given.conversation_id, given.run, given.record, words if given.record.reply else None
             )
+        return applied.recorded
 
     @activity.defn(name=PLAN.name)
     async def plan(_: PlanInput) -> Plan:

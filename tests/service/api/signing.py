@@ -65,6 +65,6 @@ def message(text: str = HELLO, *, customer: str = "c-42", name: str | None = Non
 
 async def sender(tenant: Company, name: str = "shop") -> Sender:
     """The other side of a new account."""
-    made = await tenant.post("/v1/channel-accounts", {"kind": "api", "name": name})
+    made = await tenant.post("/v1/channel-accounts", {"provider": "api", "name": name})
     assert made.status_code == 201, made.text
     return Sender(tenant.http, made.json()["id"], made.json()["webhook_secret"])

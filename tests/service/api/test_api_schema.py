@@ -267,7 +267,7 @@ async def fill(tenant: Company, marker: str) -> None:
         await made("/v1/members", {"email": f"{name}@example.com", "name": name, "role": "agent"})
         await made("/v1/keys", {"name": name})
         await made("/v1/branches", {"slug": f"b-{number}", "name": name})
-        await made("/v1/channel-accounts", {"kind": "api", "name": name})
+        await made("/v1/channel-accounts", {"provider": "api", "name": name})
         await made("/v1/kb/sources", {"name": name, "documents": [{"name": name, "text": name}]})
         page = {"url": "https://example.com/", "mode": "page", "every_hours": 24}
         await made("/v1/kb/crawls", {"name": f"{name}-site", **page})

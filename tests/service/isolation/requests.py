@@ -53,7 +53,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "checkIdentityCode": {"code": "000000"},
     "confirmTotp": {"code": "000000"},
     "createBranch": {"slug": "mine", "name": "Mine"},
-    "createChannelAccount": {"kind": "api", "name": "Mine"},
+    "createChannelAccount": {"provider": "api", "name": "Mine"},
     "createKey": {"name": "mine"},
     "deleteTenant": {"slug": "wrong"},
     "checkPolicy": {"topics": []},

@@ -1,0 +1,43 @@
+"""Which adapter speaks with which provider, and where each provider is."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import httpx
+
+from activities.channels.accounts import Accounts, Open
+from activities.channels.chatflow.channel import open_chatflow
+from activities.channels.whatsapp_cloud.channel import open_whatsapp_cloud
+from models.contracts.channels import Provider
+from models.repositories.vault import Vault
+from runtime.database import Database
+from runtime.media.port import MediaStore
+from runtime.settings import Settings
+
+ADAPTERS: Mapping[Provider, Open] = {
+    Provider.WHATSAPP_CLOUD: open_whatsapp_cloud,
+    Provider.CHATFLOW: open_chatflow,
+}
+
+CONNECTIONS = 2_000
+"""Each poller holds one while it waits for news."""
+
+
+def urls(settings: Settings) -> Mapping[Provider, str]:
+    """The installation's, not a tenant's: tokens go there."""
+    return {
+        Provider.TELEGRAM: settings.telegram_url,
+        Provider.WHATSAPP_CLOUD: settings.whatsapp_url,
+        Provider.CHATFLOW: settings.chatflow_url,
+    }
+
+
+@asynccontextmanager
+async def open_accounts(
+    settings: Settings, database: Database, vault: Vault, files: MediaStore
+) -> AsyncIterator[Accounts]:
+    """The accounts of this installation, with one pool of connections for them all."""
+    limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=100, keepalive_expiry=30)
+    # A provider that moves must not be sent tokens unasked, nor a proxy of the environment.
+    async with httpx.AsyncClient(limits=limits, follow_redirects=False, trust_env=False) as client:
+        yield Accounts(database, vault, client, files, ADAPTERS, urls(settings))

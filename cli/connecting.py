@@ -1,0 +1,78 @@
+"""The gateway's means to reach channels' providers, put together above both rooms."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+import structlog
+from pydantic import BaseModel
+
+from activities.channels.accounts import Accounts
+from activities.channels.choice import open_accounts
+from activities.channels.port import AccountError, ChannelError, Hooked
+from api.connecting import OpenConnector
+from models.contracts.channels import Health, HealthState, Provider
+from models.repositories import channel_accounts
+from models.repositories.vault import Vault
+from runtime import secrets
+from runtime.database import Database
+from runtime.media.choice import media_store
+from runtime.media.links import Links
+from runtime.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+
+class Connecting:
+    """Looks at accounts as their lanes do. `origin`: where providers find this installation."""
+
+    def __init__(self, database: Database, vault: Vault, accounts: Accounts, origin: str) -> None:
+        self._database = database
+        self._vault = vault
+        self._accounts = accounts
+        self._origin = origin
+
+    async def look(self, provider: Provider, settings: BaseModel, credentials: BaseModel) -> Health:
+        return await self._accounts.of(provider, settings, credentials).check()
+
+    async def connect(self, tenant_id: UUID, account_id: UUID) -> Health:
+        try:
+            health = await self._connected(tenant_id, account_id)
+        except AccountError as error:
+            health = Health(state=HealthState.DEAD, code=error.code, advice=("Give the account its credentials.",))
+        except ChannelError as error:
+            health = Health(state=HealthState.AWAY, code=error.code)
+        async with self._database.tenant(tenant_id) as tx:
+            await channel_accounts.set_health(tx, account_id, health)
+            if health.external_id is not None:
+                await channel_accounts.found_out(tx, account_id, external_id=health.external_id)
+        return health
+
+    async def _connected(self, tenant_id: UUID, account_id: UUID) -> Health:
+        opened = await self._accounts.open(tenant_id, account_id)
+        if opened is None:
+            return Health(state=HealthState.UNCHECKED, code="disabled")
+        if isinstance(opened.channel, Hooked):
+            async with self._database.tenant(tenant_id) as tx:
+                words = await channel_accounts.secrets(tx, self._vault, account_id)
+            asked_for = getattr(opened.settings, "receive", None) == "webhook"
+            url = f"{self._origin}/v1/channels/{opened.owner.kind.value}/{account_id}" if asked_for else None
+            await opened.channel.hook(url, words[-1].decode() if words else "")
+        return await opened.channel.check()
+
+
+def connecting(settings: Settings) -> OpenConnector:
+    """A connector for this installation's providers."""
+
+    @asynccontextmanager
+    async def opened(database: Database) -> AsyncIterator[Connecting]:
+        roots = secrets.root_keys(settings)
+        vault = Vault(roots)
+        store = media_store(settings, Links.of(settings.origin, roots))
+        try:
+            async with open_accounts(settings, database, vault, store) as accounts:
+                yield Connecting(database, vault, accounts, settings.origin)
+        finally:
+            await store.close()
+
+    return opened
