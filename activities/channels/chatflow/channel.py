@@ -33,8 +33,9 @@ METHODS = {
     MediaKind.DOCUMENT: ("send-doc", "docurl"),
     MediaKind.AUDIO: ("send-audio", "audiourl"),
     MediaKind.VOICE: ("send-audio", "audiourl"),
+    MediaKind.STICKER: ("send-image", "imageurl"),
 }
-CAPTIONS = frozenset({MediaKind.IMAGE, MediaKind.VIDEO, MediaKind.DOCUMENT})
+CAPTIONS = frozenset(METHODS) - {MediaKind.AUDIO, MediaKind.VOICE}
 
 CAPABILITIES = Capabilities(
     markup=Markup.WHATSAPP,
@@ -106,8 +107,6 @@ class ChatFlow:
         return fetching(self._api.origin, ref)
 
     async def _send_file(self, jid: str, part: Part, media: Media) -> None:
-        if media.kind not in METHODS:
-            raise RefusedError("unsupported_type")
         method, name = METHODS[media.kind]
         fields = {"jid": jid, name: self._files.url(media.key)}
         text = _lines(part)
