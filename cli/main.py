@@ -16,6 +16,7 @@ from cli import (
     ask,
     assistant,
     audit,
+    channels,
     chat,
     codec,
     crawl,
@@ -65,6 +66,7 @@ app.add_typer(member.app, name="member")
 app.add_typer(apikey.app, name="apikey")
 app.add_typer(escalations.app, name="escalations")
 app.add_typer(policy.app, name="policy")
+app.add_typer(channels.app, name="channels")
 app.add_typer(kb.app, name="kb")
 kb.app.command()(gaps.gaps)
 kb.app.command()(gaps.health)

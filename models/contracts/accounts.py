@@ -1,8 +1,9 @@
 """What a channel account of a provider is set up with: settings that anybody may see, and credentials that are sealed."""
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, StrictInt, StringConstraints
+from pydantic import AfterValidator, Field, SecretStr, StrictInt, StringConstraints
 
 from models.contracts.channels import Provider
 from models.contracts.settings import Origin, Strict
@@ -14,6 +15,12 @@ Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 Host = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-z0-9.-]{1,253}$")]
 
 
+def _bot_token(value: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"[0-9]{1,20}:[A-Za-z0-9_-]{20,100}", value.get_secret_value()):
+        raise ValueError("must be a token as BotFather gives it: 123456:ABC…")
+    return value
+
+
 class TelegramSettings(Strict):
     """`bot_id` and `username` are what the provider calls the bot; they are found out when it is added."""
 
@@ -23,9 +30,7 @@ class TelegramSettings(Strict):
 
 
 class TelegramCredentials(Strict):
-    token: SecretStr = Field(
-        description="As BotFather gives it: 123456:ABC…", pattern=r"^[0-9]{1,20}:[A-Za-z0-9_-]{20,100}$"
-    )
+    token: Annotated[SecretStr, AfterValidator(_bot_token)] = Field(description="As BotFather gives it: 123456:ABC…")
 
 
 class CloudSettings(Strict):

@@ -1,0 +1,216 @@
+"""`mainstay channels`: the accounts that customers write to."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from cli.context import FAILED, AsJson, console, errors, print_json
+from cli.remote import remote
+from runtime.errors import OperatorError
+
+if TYPE_CHECKING:
+    from cli.http import Api
+
+PATH = "/v1/channel-accounts"
+COLORS = {"ok": "green", "away": "yellow", "dead": "red", "unchecked": "dim"}
+
+app = typer.Typer(no_args_is_help=True, help="Accounts that customers write to: bots, numbers, mailboxes, sites.")
+add = typer.Typer(no_args_is_help=True, help="Add an account, and see what it still lacks.")
+app.add_typer(add, name="add")
+
+Which = Annotated[str, typer.Argument(metavar="ACCOUNT", help="The account's id, or its name.")]
+Name = Annotated[str, typer.Option(help="What you call it.")]
+Branch = Annotated[str | None, typer.Option(help="Id of the branch that it belongs to. Default: the first one.")]
+Webhook = Annotated[
+    bool,
+    typer.Option(
+        "--webhook/--poll", help="Be told of messages, for which the provider must reach this server; or ask."
+    ),
+]
+
+
+@app.command("list")
+@remote
+def list_accounts(api: "Api", as_json: AsJson = False) -> None:
+    """Show all accounts and whether they live."""
+    found = list(api.pages(PATH))
+    if as_json:
+        print_json(found)
+        return
+    table = Table("name", "provider", "state", "id", box=None)
+    for account in found:
+        state = "disabled" if account["disabled"] else account["health"]
+        table.add_row(account["name"], account["provider"], f"[{COLORS.get(state, 'dim')}]{state}[/]", account["id"])
+    console.print(table)
+
+
+@app.command()
+@remote
+def show(api: "Api", which: Which, as_json: AsJson = False) -> None:
+    """Show one account: whether it lives, what it lacks, and what is on its way."""
+    found = api.get(f"{PATH}/{_id(api, which)}")
+    if as_json:
+        print_json(found)
+        return
+    _tell(found)
+    sends = ", ".join(f"{number} {status}" for status, number in found["sends"].items()) or "nothing yet"
+    console.print(f"messages: {sends}")
+
+
+@app.command()
+@remote
+def check(api: "Api", which: Which, as_json: AsJson = False) -> None:
+    """Ask the provider whether an account lives, and set up what it needs. Exits with 1 if it does not live."""
+    with console.status("Asking the provider"):
+        found = api.post(f"{PATH}/{_id(api, which)}/check", {})
+    if as_json:
+        print_json(found)
+    else:
+        _tell(found)
+    if found["health"] != "ok":
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+@remote
+def retry(api: "Api", which: Which, as_json: AsJson = False) -> None:
+    """Send again what failed, or what nobody knows the fate of: of the latter a customer may get a second copy."""
+    found = api.post(f"{PATH}/{_id(api, which)}/retry", {})
+    if as_json:
+        print_json(found)
+    else:
+        console.print(f"{found['queued']} messages are queued again.")
+
+
+@app.command()
+@remote
+def disable(api: "Api", which: Which) -> None:
+    """Take nothing in, and send nothing, until it is enabled again. What is queued waits."""
+    _tell(api.call("PATCH", f"{PATH}/{_id(api, which)}", json={"disabled": True}))
+
+
+@app.command()
+@remote
+def enable(api: "Api", which: Which) -> None:
+    """Work for a disabled account again."""
+    _tell(api.call("PATCH", f"{PATH}/{_id(api, which)}", json={"disabled": False}))
+
+
+@app.command()
+@remote
+def remove(api: "Api", which: Which) -> None:
+    """Remove an account that has no conversations; one that has can be disabled."""
+    api.delete(f"{PATH}/{_id(api, which)}")
+    console.print("Removed.")
+
+
+@add.command()
+@remote
+def telegram(
+    api: "Api",
+    token: Annotated[str, typer.Option(prompt="Token from BotFather", hide_input=True, help="As BotFather gives it.")],
+    name: Name = "telegram",
+    branch: Branch = None,
+    webhook: Webhook = False,
+    as_json: AsJson = False,
+) -> None:
+    """Add a Telegram bot. Without --webhook no public address is needed."""
+    settings = {"receive": "webhook" if webhook else "poll"}
+    _added(api, "telegram", name, branch, settings, {"token": token}, as_json=as_json)
+
+
+@add.command()
+@remote
+def whatsapp(
+    api: "Api",
+    phone_number_id: Annotated[str, typer.Option(help="Meta's id of the number.")],
+    access_token: Annotated[str, typer.Option(prompt=True, hide_input=True, help="Of a system user of yours at Meta.")],
+    app_secret: Annotated[str, typer.Option(prompt=True, hide_input=True, help="Of your app: it signs deliveries.")],
+    verify_token: Annotated[str, typer.Option(prompt=True, hide_input=True, help="A word of yours, told to Meta too.")],
+    template: Annotated[
+        str | None, typer.Option(help="Approved template to send where the 24-hour window is closed.")
+    ] = None,
+    template_language: Annotated[str, typer.Option(help="The template's language.")] = "en",
+    name: Name = "whatsapp",
+    branch: Branch = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add a WhatsApp number of Meta's Cloud API."""
+    settings = {"phone_number_id": phone_number_id, "template": template, "template_language": template_language}
+    credentials = {"access_token": access_token, "app_secret": app_secret, "verify_token": verify_token}
+    _added(api, "whatsapp_cloud", name, branch, settings, credentials, as_json=as_json)
+
+
+@add.command()
+@remote
+def chatflow(
+    api: "Api",
+    instance_id: Annotated[str, typer.Option(help="ChatFlow's id of the instance.")],
+    token: Annotated[str, typer.Option(prompt=True, hide_input=True, help="ChatFlow's token.")],
+    name: Name = "chatflow",
+    branch: Branch = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add a WhatsApp number through ChatFlow."""
+    _added(api, "chatflow", name, branch, {"instance_id": instance_id}, {"token": token}, as_json=as_json)
+
+
+@add.command()
+@remote
+def web(
+    api: "Api",
+    origins: Annotated[
+        list[str], typer.Option("--origin", help="Site that may open the widget, as https://shop.example; repeatable.")
+    ],
+    title: Annotated[str, typer.Option(help="What stands above the conversation.")] = "",
+    name: Name = "site",
+    branch: Branch = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add a site with the widget."""
+    _added(api, "web", name, branch, {"origins": origins, "title": title}, None, as_json=as_json)
+
+
+def _added(
+    api: "Api",
+    provider: str,
+    name: str,
+    branch: str | None,
+    settings: dict[str, Any],
+    credentials: dict[str, Any] | None,
+    *,
+    as_json: bool,
+) -> None:
+    body: dict[str, Any] = {"provider": provider, "name": name, "settings": settings}
+    if branch is not None:
+        body["branch_id"] = branch
+    if credentials is not None:
+        body["credentials"] = credentials
+    with console.status("Asking the provider"):
+        found = api.post(PATH, body)
+    if as_json:
+        print_json(found)
+        return
+    _tell(found)
+    if found["webhook_path"] is not None and provider != "telegram":
+        key = f"?key={found['webhook_secret']}" if provider == "chatflow" else ""
+        console.print(f"Have the provider deliver to: {api.url}{found['webhook_path']}{key}", soft_wrap=True)
+
+
+def _tell(account: dict[str, Any]) -> None:
+    """One line about the account, and what a person can do about it."""
+    state = "disabled" if account["disabled"] else account["health"]
+    code = f" ({account['health_code']})" if account["health_code"] else ""
+    console.print(f"{account['name']} ({account['provider']}): [{COLORS.get(state, 'dim')}]{state}[/]{code}")
+    for sentence in account["advice"]:
+        errors.print(f"  - {sentence}", markup=False)
+
+
+def _id(api: "Api", which: str) -> str:
+    """Raises OperatorError when there is no such account, or several."""
+    found = [each for each in api.pages(PATH) if which in (each["id"], each["name"])]
+    if len(found) != 1:
+        what = "no channel account" if not found else f"{len(found)} channel accounts"
+        raise OperatorError(f"there is {what} of the name or id {which}: see `mainstay channels list`")
+    return str(found[0]["id"])
