@@ -27,7 +27,6 @@ from api.identity.key_uses import KeyUses
 from api.identity.password_rules import Breached
 from api.identity.passwords import Passwords
 from api.identity.tokens import Tokens
-from api.limits import MIB
 from api.observe import Metrics, Observe
 from api.processes import Processes
 from api.readiness import Readiness
@@ -49,6 +48,7 @@ from api.routes import (
     keys,
     knowledge,
     learned,
+    media,
     members,
     people,
     policy,
@@ -76,6 +76,8 @@ from runtime.database import Database
 from runtime.egress import Egress
 from runtime.egress.addresses import networks
 from runtime.errors import OperatorError
+from runtime.media.choice import media_store
+from runtime.media.links import Links
 from runtime.notifications import Listener
 from runtime.secrets import check, root_keys
 from runtime.settings import Settings, load
@@ -131,10 +133,11 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
     problems.install(app)
-    app.add_middleware(BodyLimit, limit=settings.body_max_bytes, larger={uploads.PATH: settings.kb_request_mib * MIB})
+    app.add_middleware(BodyLimit, limit=lambda path: uploads.largest_form(path, settings) or settings.body_max_bytes)
     for module in (
         signing_in,
         conversations,
+        media,
         customers,
         events,
         escalations,
@@ -192,6 +195,9 @@ async def _opened(
         connector = None if open_connector is None else await stack.enter_async_context(open_connector(database))
         records = Records(database)
         limiter = Limiter(database)
+        links = Links.of(settings.origin, roots)
+        media = media_store(settings, links)
+        stack.push_async_callback(media.close)
         encryption = await stack.enter_async_context(encrypting(settings))
         client = await temporal.connect(settings, lazy=True, codec=encryption)
         processes = Processes(client, metrics.handovers)
@@ -225,6 +231,8 @@ async def _opened(
             limiter=limiter,
             gate=Gate(limiter, settings),
             origins=Origins(database),
+            media=media,
+            links=links,
             authenticator=authenticator,
             tokens=tokens,
             cookies=Cookies(settings),

@@ -24,7 +24,7 @@ from models.contracts.conversation import (
     Refusal,
 )
 from models.contracts.enums import Command, ConversationState, EscalationStatus
-from models.repositories import conversations, escalations, messages, standings, tenants
+from models.repositories import attachments, conversations, escalations, messages, standings, tenants
 from models.repositories.tenants import Caller
 from runtime.database import TenantTx
 
@@ -46,6 +46,7 @@ class Order:
     update_id: str
     member_id: UUID | None = None
     text: str | None = None
+    files: tuple[UUID, ...] = ()
     to: UUID | None = None
 
 
@@ -95,7 +96,15 @@ async def _given(
     if order.text is not None:
         check_length("text", order.text, gateway.settings.message_max_chars)
         draft = await messages.add_draft(tx, start.conversation_id, by.member_id, order.text)
+        await _attach(tx, start.conversation_id, draft, order.files)
     return CommandInput(by=by, escalation_id=escalation, message_id=draft, to=order.to)
+
+
+async def _attach(tx: TenantTx, conversation: UUID, draft: UUID, files: tuple[UUID, ...]) -> None:
+    try:
+        await attachments.attach(tx, conversation, draft, files)
+    except LookupError as error:
+        raise invalid("attachment_ids", f"{error} is no file of this conversation, or was sent already") from None
 
 
 async def _actor(tx: TenantTx, caller: Caller, member_id: UUID | None) -> Actor:

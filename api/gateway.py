@@ -28,6 +28,8 @@ from models.repositories.signing_keys import SigningKeys
 from models.repositories.vault import Vault
 from runtime.crypto.codec import EncryptionCodec
 from runtime.egress import Egress
+from runtime.media.links import Links
+from runtime.media.port import MediaStore
 from runtime.settings import Settings
 
 
@@ -44,6 +46,8 @@ class Gateway:
     limiter: Limiter
     gate: Gate
     origins: Origins
+    media: MediaStore
+    links: Links
     aside: Aside
     egress: Egress
     vault: Vault

@@ -82,7 +82,7 @@ async def deliver(gateway: Gateway, accepted: Accepted, wait: float) -> MessageR
         conversation_id=accepted.start.conversation_id,
         duplicate=not accepted.new,
         state=state,
-        reply=None if reply is None else MessageOut.of(reply),
+        reply=None if reply is None else MessageOut.of(reply, gateway.media.url),
     )
 
 

@@ -145,6 +145,9 @@ ROUTES: Mapping[str, Rule] = {
     "getConversation": _read(P.CONVERSATIONS_READ),
     "sendMessage": _write(P.CONVERSATIONS_WRITE),
     "listMessages": _read(P.CONVERSATIONS_READ),
+    "uploadAttachment": _write(P.CONVERSATIONS_WRITE),
+    # Whoever has the link: it is signed, and for an hour.
+    "getMedia": Rule(None, Traffic.READ),
     "escalateConversation": _write(P.ESCALATIONS_WORK),
     "closeConversation": _write(P.ESCALATIONS_WORK),
     "streamConversation": Rule(P.EVENTS_READ, Traffic.STREAM),

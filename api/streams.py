@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from api.gateway import Gateway
 from api.identity.auth import Proof
 from api.problems import ProblemError, invalid
+from api.schemas.base import AttachmentOut, FileUrl
 from api.wakeups import Subscription
 from models.repositories import deliveries
 from models.repositories.deliveries import Delivery
@@ -52,7 +53,7 @@ async def events(
         return (current.role, current.scopes) == (caller.role, caller.scopes)
 
     async for delivery in follow(gateway, caller.tenant_id, conversation, after, subscription, may_hear):
-        yield _event(delivery)
+        yield _event(delivery, gateway.media.url)
 
 
 async def follow(
@@ -84,7 +85,7 @@ async def follow(
             await subscription.wait(LOOK_SECONDS)
 
 
-def _event(delivery: Delivery) -> ServerSentEvent:
+def _event(delivery: Delivery, url: FileUrl) -> ServerSentEvent:
     data: dict[str, Any] = {
         "conversation_id": delivery.conversation_id,
         "created_at": delivery.created_at,
@@ -101,6 +102,7 @@ def _event(delivery: Delivery) -> ServerSentEvent:
             "citations": message.citations,
             "confidence": message.confidence,
             "turn": message.turn,
+            "attachments": [AttachmentOut.of(file, url).model_dump(mode="json") for file in message.files],
         }
     # Encoded here: the framework would walk the whole value in Python first.
     return ServerSentEvent(raw_data=DATA.dump_json(data).decode(), event=delivery.type.value, id=str(delivery.seq))

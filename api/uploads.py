@@ -1,17 +1,20 @@
 """Files in a multipart form. What is large of it lies on disk, and it is read once it is known who sends it."""
 
 import hashlib
+import re
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
 
+from api.limits import MIB
 from api.problems import invalid
 from api.schemas.uploads import MAX_FILES, MAX_TAGS, UploadIn
+from runtime.settings import Settings
 
-PATH = "/v1/kb/upload"
-"""The one path whose body may be larger, and may take longer, than others (see api.edge)."""
+KNOWLEDGE = "/v1/kb/upload"
+ATTACHMENT = re.compile(r"/v1/conversations/[^/]+/attachments")
 SLOWEST = 262_144
 """Bytes a second that a client must send at least, when all of a large body is to arrive in time."""
 
@@ -19,9 +22,22 @@ FIELD_BYTES = 4096
 READ_AT_ONCE = 1_048_576
 
 
-def arrival_seconds(body_seconds: float, largest: int) -> float:
+FORM_BYTES = 65_536
+"""What a form of one file may have besides the file."""
+
+
+def largest_form(path: str, settings: Settings) -> int | None:
+    """Bytes of the largest form that this path takes. None: it takes no files, and bodies are as others are."""
+    if path == KNOWLEDGE:
+        return settings.kb_request_mib * MIB
+    if ATTACHMENT.fullmatch(path):
+        return settings.media_mib * MIB + FORM_BYTES
+    return None
+
+
+def arrival_seconds(body_seconds: float, largest: int | None) -> float:
     """How long a form of at most `largest` bytes may take to arrive, where other bodies may take `body_seconds`."""
-    return body_seconds + largest / SLOWEST
+    return body_seconds if largest is None else body_seconds + largest / SLOWEST
 
 
 def is_form(request: Request) -> bool:
@@ -76,3 +92,17 @@ async def upload_of(request: Request) -> tuple[UploadIn, list[UploadFile]]:
     if len(files) < len(upload.files):
         raise invalid("files", "must be files: parts of the form with a file name")
     return upload, files
+
+
+async def file_of(request: Request) -> UploadFile:
+    """The form's one part, `file`. Raises ProblemError (422) naming what is wrong."""
+    parts = (await form_of(request)).multi_items()
+    for name, _ in parts:
+        if name != "file":
+            raise invalid(name, "unknown field")
+    if len(parts) != 1:
+        raise invalid("file", "must be given once" if parts else "required")
+    file = parts[0][1]
+    if isinstance(file, str):
+        raise invalid("file", "must be a file: a part of the form with a file name")
+    return file

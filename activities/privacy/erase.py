@@ -10,6 +10,7 @@ from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.media.sweep import Sweep
 from models.contracts.audit import AuditAction
 from models.contracts.privacy import (
     CLOSE_ERASURE,
@@ -38,9 +39,10 @@ PAUSE_SECONDS = 0.25
 class Erase:
     """Holds what the steps need."""
 
-    def __init__(self, database: Database, client: Client):
+    def __init__(self, database: Database, client: Client, sweep: Sweep):
         self._database = database
         self._client = client
+        self._sweep = sweep
 
     @activity.defn(name=FIND_TO_ERASE.name)
     async def find_to_erase(self, given: ErasureInput) -> ToErase:
@@ -62,6 +64,7 @@ class Erase:
                 removed = await erasure.erase_conversation(tx, each)
                 await erasure.enter(tx, given.erasure_id, removed)
             activity.heartbeat()
+        await self._sweep.all()
 
     @activity.defn(name=ERASE_CUSTOMER.name)
     async def erase_customer(self, given: ErasureInput) -> CustomerErased:

@@ -5,14 +5,18 @@ from datetime import timedelta
 import structlog
 from temporalio import activity
 
+from activities.media.sweep import Sweep
 from models.contracts.audit import AuditAction
 from models.contracts.privacy import NEXT_TENANTS, RETAIN, Retained, RetainInput, Tenants, TenantsInput
-from models.repositories import audit, retention, tenants, usage_history
+from models.repositories import attachments, audit, retention, tenants, usage_history
 from models.repositories.audit import SYSTEM
 from runtime.database import Database
 
 CALLS_ONE_BY_ONE = timedelta(days=90)
 """How long each call of a model has a row of its own; older ones are summed by the day."""
+
+UNSENT = timedelta(days=1)
+"""How long a file that was uploaded waits for the message that it is sent with."""
 
 log = structlog.get_logger(__name__)
 
@@ -20,8 +24,9 @@ log = structlog.get_logger(__name__)
 class Retain:
     """Holds what the steps need."""
 
-    def __init__(self, database: Database):
+    def __init__(self, database: Database, sweep: Sweep):
         self._database = database
+        self._sweep = sweep
 
     @activity.defn(name=NEXT_TENANTS.name)
     async def next_tenants(self, given: TenantsInput) -> Tenants:
@@ -32,7 +37,7 @@ class Retain:
     async def retain(self, given: RetainInput) -> Retained:
         """Erase old closed conversations one by one, then technical rows some thousand at a time."""
         conversations = await self._conversations(given)
-        technical = await self._sum_up_usage(given)
+        technical = await self._sum_up_usage(given) + await self._unsent_files(given)
         for table, life in retention.LIVES.items():
             while True:
                 async with self._database.tenant(given.tenant_id) as tx:
@@ -41,9 +46,20 @@ class Retain:
                 technical += gone
                 if gone < retention.ROWS_TOGETHER:
                     break
+        await self._sweep.all()
         if conversations or technical:
             log.info("retention", tenant_id=given.tenant_id, conversations=conversations, technical=technical)
         return Retained(conversations=conversations, technical=technical)
+
+    async def _unsent_files(self, given: RetainInput) -> int:
+        gone = 0
+        while True:
+            async with self._database.tenant(given.tenant_id) as tx:
+                forgotten = await attachments.forget_unsent(tx, given.now - UNSENT)
+            activity.heartbeat()
+            gone += forgotten
+            if forgotten < attachments.TOGETHER:
+                return gone
 
     async def _sum_up_usage(self, given: RetainInput) -> int:
         """A day at a time; how many rows that leaves out."""

@@ -9,6 +9,7 @@ from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.media.sweep import Sweep
 from models import schedules
 from models.contracts.routing import TENANT_ID
 from models.contracts.tenant_life import (
@@ -38,9 +39,10 @@ LOOKS = 3
 class TenantDeletion:
     """Holds what the steps need."""
 
-    def __init__(self, database: Database, client: Client):
+    def __init__(self, database: Database, client: Client, sweep: Sweep):
         self._database = database
         self._client = client
+        self._sweep = sweep
 
     @activity.defn(name=BEGIN_DELETION.name)
     async def begin_tenant_deletion(self, given: DeletionInput) -> DeletionTurn:
@@ -87,7 +89,8 @@ class TenantDeletion:
 
     @activity.defn(name=DELETE_ROWS.name)
     async def delete_tenant_rows(self, given: DeletionInput) -> Deleted:
-        """Table by table, a batch a transaction. Counted in the report too, which outlives a step that died."""
+        """Table by table, a batch a transaction, and the files. Rows are counted in the report too, which outlives a step
+        that died."""
         rows = 0
         for table in deleted_tables():
             while True:
@@ -97,6 +100,7 @@ class TenantDeletion:
                 activity.heartbeat()
                 if gone < ROWS_AT_A_TIME:
                     break
+        await self._sweep.all()
         return Deleted(rows=rows)
 
     @activity.defn(name=FINISH_DELETION.name)

@@ -7,18 +7,15 @@ from api.edge.origins import CrossOrigin
 from api.edge.room import Admission
 from api.edge.security_headers import SecurityHeaders
 from api.edge.time_limit import TimeLimit
-from api.limits import MIB
 from runtime.settings import Settings
 
 
 def behind_the_edge(app: ASGIApp, settings: Settings) -> ASGIApp:
     """`app`, seen through all of it. The outermost comes last."""
-    largest = settings.kb_request_mib * MIB
     app = TimeLimit(
         app,
-        body=settings.body_seconds,
+        body=lambda path: uploads.arrival_seconds(settings.body_seconds, uploads.largest_form(path, settings)),
         answer=settings.request_seconds,
-        longer={uploads.PATH: uploads.arrival_seconds(settings.body_seconds, largest)},
     )
     app = CrossOrigin(app, settings)
     app = Admission(

@@ -1,6 +1,6 @@
 """No body larger than the setting is ever held, whether it says how long it is or not."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -10,20 +10,19 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 class BodyLimit:
     """Pure ASGI: ends the request with 413 when its body is, or grows, too large.
 
-    `larger` has the paths with a limit of their own. The framework's own limit answers in plain text; ours raises where
-    the error handlers see it.
+    `limit` tells it of a path. The framework's own limit answers in plain text; ours raises where the error handlers see
+    it.
     """
 
-    def __init__(self, app: ASGIApp, limit: int, larger: Mapping[str, int]) -> None:
+    def __init__(self, app: ASGIApp, limit: Callable[[str], int]) -> None:
         self._app = app
         self._limit = limit
-        self._larger = larger
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        limit = self._larger.get(scope["path"], self._limit)
+        limit = self._limit(scope["path"])
         announced = Headers(scope=scope).get("content-length", "0")
         too_large = announced.isdecimal() and int(announced) > limit
         received = 0

@@ -22,6 +22,12 @@ def is_for_sites(scope: Scope) -> bool:
     return path.startswith("/widget/")
 
 
+def is_media(scope: Scope) -> bool:
+    """Files, which are fetched by links."""
+    path: str = scope["path"]
+    return path.startswith("/v1/media/")
+
+
 def is_health(scope: Scope) -> bool:
     path: str = scope["path"]
     return path in {"/metrics", "/health"} or path.startswith("/health/")

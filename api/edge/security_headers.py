@@ -3,7 +3,7 @@
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.edge.paths import is_api, is_for_sites
+from api.edge.paths import is_api, is_for_sites, is_media
 
 ALWAYS = {
     "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -47,6 +47,9 @@ class SecurityHeaders:
                 if is_for_sites(scope):
                     # What may frame the page, its policy says; this header can only say nobody.
                     del headers["X-Frame-Options"]
+                if is_media(scope):
+                    # Pages of other origins show it, those with the widget among them.
+                    headers["Cross-Origin-Resource-Policy"] = "cross-origin"
                 if is_api(scope):
                     headers["Cache-Control"] = "no-store"
                     if not headers.get("content-type", SHOWN[0]).startswith(SHOWN):

@@ -1,7 +1,7 @@
 """A request has so long to arrive, to be answered, and to be read. What takes longer is ended."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable
 from urllib.parse import parse_qs
 
 import structlog
@@ -21,16 +21,13 @@ LONGEST_WAIT = 60.0
 class TimeLimit:
     """Pure ASGI. Seconds for the body, from there to the response's first byte, and for each part of it to be taken.
 
-    `longer` has the paths whose bodies may take their own time. A stream may last: it is bounded by what its client takes.
+    `body` tells it of a path. A stream may last: it is bounded by what its client takes.
     """
 
-    def __init__(
-        self, app: ASGIApp, *, body: float, answer: float, longer: Mapping[str, float], taken: float = 60.0
-    ) -> None:
+    def __init__(self, app: ASGIApp, *, body: Callable[[str], float], answer: float, taken: float = 60.0) -> None:
         self._app = app
         self._body = body
         self._answer = answer
-        self._longer = longer
         self._taken = taken
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -39,7 +36,7 @@ class TimeLimit:
             return
         now = asyncio.get_running_loop().time
         answer = self._answer + _wait(scope["query_string"])
-        body = self._longer.get(scope["path"], self._body)
+        body = self._body(scope["path"])
         arrived = not _has_body(scope)
         started = False
 

@@ -121,7 +121,7 @@ async def list_messages(
         found = await messages.page(tx, conversation_id, after=query.cursor, limit=query.limit + 1)
         if not found and await conversations.get(tx, conversation_id) is None:
             raise not_found("conversation")
-    return paged([MessageOut.of(each) for each in found], query.limit, [each.seq for each in found])
+    return paged([MessageOut.of(each, gateway.media.url) for each in found], query.limit, [each.seq for each in found])
 
 
 COMMANDED = documented(400, 404, 409, 413)

@@ -59,8 +59,8 @@ async def get_escalation(escalation_id: UUID, gateway: InGateway, caller: Signed
     return EscalationDetail(
         **dict(EscalationOut.of(found)),
         conversation=ConversationOut.of(conversation),
-        trigger=next((MessageOut.of(message) for message in trigger.values()), None),
-        messages=[MessageOut.of(message) for message in last],
+        trigger=next((MessageOut.of(message, gateway.media.url) for message in trigger.values()), None),
+        messages=[MessageOut.of(message, gateway.media.url) for message in last],
     )
 
 
@@ -76,7 +76,13 @@ async def take(
 @router.post("/{escalation_id}/reply", operation_id="replyToEscalation", responses=COMMANDED)
 async def reply(escalation_id: UUID, body: ReplyIn, request: Request, gateway: InGateway, caller: Signed) -> CommandOut:
     """Write to the customer. A pending escalation is taken by it."""
-    order = Order(Command.REPLY, await update_id(request), member_id=body.member_id, text=body.text)
+    order = Order(
+        Command.REPLY,
+        await update_id(request),
+        member_id=body.member_id,
+        text=body.text or "",
+        files=tuple(body.attachment_ids),
+    )
     return await commands.on_escalation(gateway, caller, escalation_id, order)
 
 

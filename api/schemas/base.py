@@ -1,5 +1,6 @@
 """What requests and responses are made of."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Generic, TypeVar
 from uuid import UUID
@@ -16,7 +17,9 @@ from pydantic import (
 )
 
 from api.problems import NOT_BLANK
-from models.contracts.enums import Author, Language, ReplyKind
+from models.contracts.channels import ContactCard, FileState, MediaKind, Place
+from models.contracts.enums import Author, Language, ReplyKind, SendStatus
+from models.repositories.attachments import File
 from models.repositories.messages import Message
 
 
@@ -98,6 +101,54 @@ class Citation(Response):
     quote: str | None = None
 
 
+FileUrl = Callable[[str], str]
+"""From a key of the media store to a signed address: `gateway.media.url`."""
+
+
+class AttachmentOut(Response):
+    """A file beside a message."""
+
+    id: UUID
+    kind: MediaKind
+    name: str | None = Field(None, description="What its sender called it.")
+    mime: str | None = Field(None, description="Its media type: once it is stored, by its content.")
+    size: int | None = Field(None, description="Bytes.")
+    seconds: float | None = Field(None, description="Of a recording.")
+    state: FileState = Field(description="A file that a customer sent waits until it is fetched from its channel.")
+    reason: str | None = Field(None, description="Why it was refused, in a word such as `too_large`.")
+    url: str | None = Field(None, description="Where it can be fetched for an hour, without signing in.")
+
+    @classmethod
+    def of(cls, file: File, url: FileUrl) -> "AttachmentOut":
+        return cls(
+            id=file.id,
+            kind=file.kind,
+            name=file.name,
+            mime=file.mime,
+            size=file.size,
+            seconds=file.seconds,
+            state=file.state,
+            reason=file.reason,
+            url=None if file.key is None else url(file.key),
+        )
+
+
+class DeliveryOut(Response):
+    """How far a message has come on its way through a channel's provider."""
+
+    status: SendStatus
+    error: str | None = Field(None, description="A word for why it waits, failed, or cannot be known.")
+
+
+class ExtrasOut(Response):
+    """What a message has beside words and files."""
+
+    place: Place | None = None
+    contact: ContactCard | None = None
+    unsupported: str | None = Field(None, description="A kind of message that cannot be shown here.")
+    transcribed: bool = Field(False, description="The words were heard in a voice message, by a machine.")
+
+
 class MessageOut(Response):
     """One message of a conversation."""
 
@@ -112,9 +163,14 @@ class MessageOut(Response):
     confidence: float | None = Field(None, description="0..1, of an answer from knowledge.")
     flooded: bool = Field(False, description="Left unanswered: the customer wrote too much within a minute.")
     created_at: Instant
+    edited_at: Instant | None = Field(None, description="The customer has changed the words since.")
+    deleted_at: Instant | None = Field(None, description="The customer has taken the message back.")
+    extras: ExtrasOut | None = None
+    attachments: list[AttachmentOut] = []
+    delivery: DeliveryOut | None = Field(None, description="Of messages that a provider carries.")
 
     @classmethod
-    def of(cls, message: Message) -> "MessageOut":
+    def of(cls, message: Message, url: FileUrl) -> "MessageOut":
         return cls(
             id=message.id,
             conversation_id=message.conversation_id,
@@ -127,4 +183,9 @@ class MessageOut(Response):
             confidence=message.confidence,
             flooded=message.flooded,
             created_at=message.created_at,
+            edited_at=message.edited_at,
+            deleted_at=message.deleted_at,
+            extras=None if message.extras is None else ExtrasOut.model_validate(message.extras),
+            delivery=None if message.delivery is None else DeliveryOut.model_validate(message.delivery),
+            attachments=[AttachmentOut.of(file, url) for file in message.files],
         )

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
 from api.schemas.base import Instant, MessageOut, PageQuery, Person, Request, Response, Text
 from api.schemas.conversations import ConversationOut
@@ -18,9 +18,18 @@ class CommandIn(Request):
 
 
 class ReplyIn(CommandIn):
+    """Words, files (see `uploadAttachment`), or both."""
+
     model_config = ConfigDict(json_schema_extra={"examples": [{"text": "I have sent you a new link."}]})
 
-    text: Text
+    text: Text | None = None
+    attachment_ids: list[UUID] = Field(default=[], max_length=10)
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "ReplyIn":
+        if self.text is None and not self.attachment_ids:
+            raise ValueError("must have a text, or attachment_ids")
+        return self
 
 
 class ReassignIn(CommandIn):

@@ -1,11 +1,10 @@
 """What pages of sites are told and send: a visitor sees their own conversation, and of it what was said to them."""
 
-from typing import Any
 from uuid import UUID
 
 from pydantic import Field, model_validator
 
-from api.schemas.base import ExternalId, Instant, MessageOut, Name, Request, Response, Text
+from api.schemas.base import ExternalId, Instant, Name, Request, Response, Text
 from models.contracts.enums import Author, ConversationState, Language, ReplyKind
 from models.repositories.deliveries import SaidMessage
 from models.repositories.messages import Message
@@ -91,19 +90,15 @@ class VisitorMessageOut(Response):
     created_at: Instant
 
     @classmethod
-    def of(cls, message: Message) -> "VisitorMessageOut":
-        whole = MessageOut.of(message)
-        return cls(**whole.model_dump(include=cls.model_fields.keys() - {"citations"}), citations=_sources(message))
-
-    @classmethod
-    def said(cls, message: SaidMessage, created_at: Instant) -> "VisitorMessageOut":
+    def of(cls, message: Message | SaidMessage, created_at: Instant) -> "VisitorMessageOut":
         return cls(
             id=message.id,
             author=message.author,
             kind=message.kind,
             text=message.text,
             language=message.language,
-            citations=_sources(message),
+            # Titles and places; what else is noted of a passage is the tenant's own.
+            citations=[SourceOut.model_validate(each, extra="ignore") for each in message.citations],
             created_at=created_at,
         )
 
@@ -115,9 +110,3 @@ class VisitorMessages(Response):
     next: str | None
     state: ConversationState
     last_event_id: int
-
-
-def _sources(message: Message | SaidMessage) -> list[SourceOut]:
-    """Titles and places; what else is noted of a passage is the tenant's own."""
-    fields: list[dict[str, Any]] = message.citations
-    return [SourceOut(title=each.get("title"), uri=each.get("uri"), quote=each.get("quote")) for each in fields]

@@ -4,6 +4,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from models.tables import messages, send_ledger
 from runtime.database import TenantTx
 from runtime.ids import new_id
 
@@ -26,6 +27,20 @@ ENTER = sa.text(
     *(sa.bindparam(name, type_=sa.Uuid()) for name in ("tenant", "ledger", "conversation", "message")),
     sa.bindparam("key", type_=sa.Text()),
 )
+
+DELIVERY = (
+    sa.select(sa.func.jsonb_build_object("status", send_ledger.c.status, "error", send_ledger.c.error))
+    .where(
+        send_ledger.c.tenant_id == messages.c.tenant_id,
+        send_ledger.c.message_id == messages.c.id,
+        send_ledger.c.channel_account_id.is_not(None),
+    )
+    .correlate(messages)
+    .limit(1)
+    .scalar_subquery()
+    .label("delivery")
+)
+"""What became of a message on its way through a provider."""
 
 
 async def enter(tx: TenantTx, conversation: UUID, message: UUID, key: str) -> UUID | None:

@@ -19,6 +19,7 @@ from models.repositories import attachments
 from models.repositories.assistants import CHOSEN, chosen_of
 from models.repositories.attachments import FILES, File, files_of
 from models.repositories.identity_codes import PERIOD
+from models.repositories.ledger import DELIVERY
 from models.tables import messages
 from runtime.database import SystemTx, TenantTx
 from runtime.ids import new_id
@@ -40,7 +41,12 @@ class Message:
     turn: int | None
     flooded: bool
     created_at: datetime
+    edited_at: datetime | None
+    deleted_at: datetime | None
+    extras: dict[str, Any] | None
     files: tuple[File, ...]
+    delivery: dict[str, Any] | None
+    """`status` and `error` on the way to a provider's customer. None: nothing is sent, or events deliver it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +139,11 @@ MESSAGE_COLUMNS: tuple[sa.ColumnElement[Any], ...] = (
     messages.c.turn,
     messages.c.flooded,
     messages.c.created_at,
+    messages.c.edited_at,
+    messages.c.deleted_at,
+    messages.c.extras,
     FILES,
+    DELIVERY,
 )
 
 

@@ -25,10 +25,13 @@ class Refused:
     seconds: float
 
 
+HIT = sa.text("SELECT place, wait FROM hit_rate_limits(:keys, :amounts, :seconds)")
+
+
 async def hit(database: Database, windows: Sequence[Window]) -> Refused | None:
     """Charge all of `windows`, or none and say which one is full (the one that stays full longest)."""
     rows = await database.call(
-        sa.text("SELECT place, wait FROM hit_rate_limits(:keys, :amounts, :seconds)"),
+        HIT,
         {
             "keys": [window.key for window in windows],
             "amounts": [window.amount for window in windows],

@@ -178,10 +178,8 @@ async def search_and_space(
     found = rows.all()
     # One statement and not two: no switch to another space comes between.
     active = found[0].active if found else await spaces.active(tx)
-    return [Passage(**{name: getattr(row, name) for name in _SHOWN}) for row in found], active
+    return [Passage(**row._mapping) for row in found], active
 
-
-_SHOWN = tuple(Passage.model_fields)
 
 _chunk_counts: dict[UUID, tuple[float, int]] = {}
 """By tenant: until when the count is believed, and the count."""

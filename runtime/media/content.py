@@ -2,6 +2,7 @@
 
 import codecs
 import re
+import unicodedata
 
 INLINE = frozenset(
     {
@@ -58,6 +59,8 @@ OFFICE = {
     b"ppt/": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
 }
 PDF_MARK_WITHIN = 1_024
+LONGEST_NAME = 200
+"""Characters; of a longer name its end is kept, which has the ending."""
 
 _MARKUP = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:[!?/]|[a-z])", re.IGNORECASE)
 
@@ -73,6 +76,13 @@ def type_of(beginning: bytes) -> str:
     if b"%PDF-" in beginning[:PDF_MARK_WITHIN]:
         return "application/pdf"
     return _in_container(beginning) or _text(beginning)
+
+
+def shown_name(name: str) -> str:
+    """A file's name for people to read: no path, and nothing that is read in another way than it is written."""
+    last = name.replace("\\", "/").rpartition("/")[2]
+    kept = "".join(each for each in last if unicodedata.category(each) not in {"Cc", "Cf", "Cs"}).strip()
+    return kept[-LONGEST_NAME:] or "file"
 
 
 def _in_container(beginning: bytes) -> str | None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from pathlib import Path
 from typing import IO, TypeVar
 
@@ -35,7 +35,7 @@ class FolderStore:
             draft.unlink(missing_ok=True)
         return stored
 
-    async def read(self, key: str, *, first: int = 0, last: int | None = None) -> AsyncIterator[bytes]:
+    async def read(self, key: str, *, first: int = 0, last: int | None = None) -> AsyncGenerator[bytes]:
         path = self._path(key)
         file = await _doing(_open, path)
         left = None if last is None else last - first + 1

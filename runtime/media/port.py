@@ -1,7 +1,7 @@
 """The port of the media store. A key is `<tenant>/<id>`; nothing of what a file is called or about is in it."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -43,7 +43,7 @@ class MediaStore(Protocol):
         """Write a file of at most `limit` bytes: whole and for good when this returns, or not at all. Raises
         TooLargeError, and what `chunks` raises."""
 
-    def read(self, key: str, *, first: int = 0, last: int | None = None) -> AsyncIterator[bytes]:
+    def read(self, key: str, *, first: int = 0, last: int | None = None) -> AsyncGenerator[bytes]:
         """The bytes from the `first` to the `last`, both included (None: to the end). Raises MissingError."""
 
     async def delete(self, key: str) -> None:

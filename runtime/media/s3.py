@@ -2,7 +2,7 @@
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from datetime import UTC, datetime
 from typing import IO
 
@@ -38,7 +38,7 @@ class S3Store:
             await self._sent(request)
         return stored
 
-    async def read(self, key: str, *, first: int = 0, last: int | None = None) -> AsyncIterator[bytes]:
+    async def read(self, key: str, *, first: int = 0, last: int | None = None) -> AsyncGenerator[bytes]:
         wanted = {"range": f"bytes={first}-{'' if last is None else last}"} if first or last is not None else {}
         response = await self._sent(self._request("GET", key, more=wanted), stream=True)
         try:

@@ -1,0 +1,1 @@
+"""Files beside messages: brought into the media store, and out of it."""
