@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import structlog
-from prometheus_client import Counter
 from temporalio import activity
 from temporalio.client import Client
 from temporalio.service import RPCError
@@ -44,10 +43,6 @@ GIVE_UP_AFTER = 3
 HANDED_OVER_AT_A_TIME = 16
 
 log = structlog.get_logger(__name__)
-
-DELIVERIES = Counter(
-    "mainstay_channel_deliveries", "Deliveries of providers, by what came of them.", ["provider", "outcome"]
-)
 
 
 class Receive:
@@ -100,11 +95,11 @@ class Receive:
                 cause=type(error).__name__,
                 again=not given_up,
             )
-            DELIVERIES.labels(provider, "failed" if given_up else "again").inc()
+            _count(opened, "failed" if given_up else "again")
             async with self._database.tenant(tenant) as tx:
                 await inbox.failed(tx, delivery.id, type(error).__name__ if given_up else None)
             return ()
-        DELIVERIES.labels(provider, "read").inc()
+        _count(opened, "read")
         if any(isinstance(event, MessageArrived) and event.attachments for event in arrived):
             self._pokes.poke(tenant, opened.owner.account, Lane.MEDIA)
         if accepted:
@@ -151,3 +146,8 @@ class Receive:
                         return
 
         await asyncio.gather(*(one(messages) for messages in by_conversation.values()))
+
+
+def _count(opened: Opened, outcome: str) -> None:
+    counter = activity.metric_meter().create_counter("mainstay_channel_deliveries", "Deliveries of providers.")
+    counter.add(1, {"provider": opened.provider.value, "outcome": outcome})

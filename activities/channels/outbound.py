@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import structlog
-from prometheus_client import Counter
 from temporalio import activity
 
 from activities.channels.accounts import Accounts, Opened
@@ -46,12 +45,6 @@ CHAT_PATIENCE = 5.0
 """Seconds that a chat rests when its provider asks for patience and names no time."""
 
 log = structlog.get_logger(__name__)
-
-SENDS = Counter(
-    "mainstay_channel_sends",
-    "Parts of messages given to providers, by what came of it.",
-    ["provider", "outcome"],
-)
 
 
 class Deliver:
@@ -144,14 +137,14 @@ class _Run:
             try:
                 name = await self._channel.send(due.chat, pieces[place])
             except ChannelError as error:
-                SENDS.labels(self._opened.provider, type(error).__name__.removesuffix("Error").lower()).inc()
+                self._count(type(error).__name__.removesuffix("Error").lower())
                 await self._not_sent(due, error)
                 return
             except Exception as error:
                 log.exception("send broke", send_id=due.id, provider=self._opened.provider, cause=type(error).__name__)
                 await self._broken(due)
                 return
-            SENDS.labels(self._opened.provider, "sent").inc()
+            self._count("sent")
             async with self._database.tenant(self._tenant) as tx:
                 await sends.went(tx, due.id, name, last=place == len(pieces) - 1)
                 if not self._well:
@@ -160,6 +153,10 @@ class _Run:
         if not pieces:
             async with self._database.tenant(self._tenant) as tx:
                 await sends.finish(tx, due.id, SendStatus.FAILED, "empty")
+
+    def _count(self, outcome: str) -> None:
+        counter = activity.metric_meter().create_counter("mainstay_channel_sends", "Parts given to providers.")
+        counter.add(1, {"provider": self._opened.provider.value, "outcome": outcome})
 
     def _closed(self, due: Due) -> bool:
         """Whether the customer has been silent for so long that the provider lets nobody write to them freely."""

@@ -221,6 +221,7 @@ send_ledger = tenant_table(
         "sent_at",
         postgresql_where=sa.text("sent_at IS NOT NULL"),
     ),
+    sa.Index("ix_send_ledger_message", "tenant_id", "message_id"),
     # A provider tells by its own names what became of a message.
     sa.Index("ix_send_ledger_sent", "sent", postgresql_using="gin"),
 )
