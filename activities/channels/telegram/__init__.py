@@ -1,0 +1,1 @@
+"""Bots of Telegram by its Bot API (https://core.telegram.org/bots/api)."""
