@@ -6,9 +6,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tests.fakes.faults import Json
+from tests.fakes.outbox import Address
 from tests.fakes.telegram import requests as rq
 from tests.fakes.telegram.rooms import bot_member, person_member, room_to_read
-from tests.fakes.telegram.updates import ConflictError, Webhook
+from tests.fakes.telegram.updates import ConflictError
 from tests.fakes.telegram.world import Asked, RefusalError, World, bad
 
 DOWNLOAD_BYTES = 20 * 2**20
@@ -24,7 +25,7 @@ def get_me(world: World, asked: Asked, request: rq.Empty) -> Json:
 
 async def get_updates(world: World, asked: Asked, request: rq.GetUpdates) -> list[Json]:
     mailbox = asked.bot.mailbox
-    if mailbox.webhook is not None:
+    if mailbox.address is not None:
         raise RefusalError(409, WEBHOOK_ACTIVE)
     if request.allowed_updates is not None:
         mailbox.allowed = request.allowed_updates
@@ -35,19 +36,20 @@ async def get_updates(world: World, asked: Asked, request: rq.GetUpdates) -> lis
 
 
 def set_webhook(world: World, asked: Asked, request: rq.SetWebhook | rq.DeleteWebhook) -> bool:
-    mailbox, webhook = asked.bot.mailbox, None
+    mailbox, address = asked.bot.mailbox, None
     if isinstance(request, rq.SetWebhook):
-        webhook = _webhook(request)
+        address = _address(request)
+        mailbox.max_connections = request.max_connections
         if request.allowed_updates is not None:
             mailbox.allowed = request.allowed_updates
     if request.drop_pending_updates:
         mailbox.pending.clear()
-    mailbox.set_webhook(webhook)
+    mailbox.point(address)
     world.watch.changed()
     return True
 
 
-def _webhook(request: rq.SetWebhook) -> Webhook | None:
+def _address(request: rq.SetWebhook) -> Address | None:
     """An empty address takes the webhook away. Plain HTTP is taken to this machine alone, where tests listen."""
     if not request.url:
         return None
@@ -61,16 +63,17 @@ def _webhook(request: rq.SetWebhook) -> Webhook | None:
         raise bad("secret token is too long")
     if not re.fullmatch(r"[A-Za-z0-9_-]*", request.secret_token):
         raise bad("secret token contains unallowed characters")
-    return Webhook(request.url, request.secret_token or None, request.max_connections)
+    headers = {"X-Telegram-Bot-Api-Secret-Token": request.secret_token} if request.secret_token else {}
+    return Address(request.url, lambda _: headers)
 
 
 def get_webhook_info(world: World, asked: Asked, request: rq.Empty) -> Json:
     mailbox = asked.bot.mailbox
     info: Json = {"url": "", "has_custom_certificate": False, "pending_update_count": len(mailbox.pending)}
-    if mailbox.webhook is not None:
-        info |= {"url": mailbox.webhook.url, "max_connections": mailbox.webhook.max_connections}
-        if mailbox.webhook.last_error is not None:
-            info["last_error_date"], info["last_error_message"] = mailbox.webhook.last_error
+    if mailbox.address is not None:
+        info |= {"url": mailbox.address.url, "max_connections": mailbox.max_connections}
+        if mailbox.last_error is not None:
+            info["last_error_date"], info["last_error_message"] = mailbox.last_error
     return info | ({"allowed_updates": mailbox.allowed} if mailbox.allowed else {})
 
 

@@ -137,7 +137,7 @@ class FakeTelegram(Provider):
         query_id = str(4_000_000_000 + next(self._queries))
         sent.bot.queries[query_id] = time.monotonic()
         query = {"id": query_id, "from": who.user, "message": sent.message, "chat_instance": "1", "data": data}
-        sent.bot.mailbox.put("callback_query", query)
+        sent.bot.mailbox.tell("callback_query", query)
         return query_id
 
     def blocks(self, bot: Bot, who: Person) -> None:
@@ -151,14 +151,14 @@ class FakeTelegram(Provider):
     def _reach(self, bot: Bot, who: Person, before: str, after: str) -> None:
         changed = {"chat": self._room(bot, who).chat, "from": who.user, "date": now()}
         changed |= {"old_chat_member": member(bot.user, before), "new_chat_member": member(bot.user, after)}
-        bot.mailbox.put("my_chat_member", changed)
+        bot.mailbox.tell("my_chat_member", changed)
 
     def joins(self, bot: Bot, group: Group, by: Person, membership: Membership | None = None) -> None:
         """Somebody adds a bot to a group, changes what it may there, or (standing left or kicked) takes it out."""
         before = bot_member(group, bot) if bot.id in group.bots else member(bot.user, "left")
         group.bots[bot.id] = membership or Membership()
         changed = {"chat": group.chat, "from": by.user, "date": now(), "old_chat_member": before}
-        bot.mailbox.put("my_chat_member", {**changed, "new_chat_member": bot_member(group, bot)})
+        bot.mailbox.tell("my_chat_member", {**changed, "new_chat_member": bot_member(group, bot)})
 
     def enters(self, who: Person, group: Group, standing: Standing = "member") -> None:
         group.people[who.id] = (who, standing)
@@ -196,7 +196,7 @@ class FakeTelegram(Provider):
     def _tell(self, where: Bot | Group, kind: str, message: Json) -> None:
         bots = [where] if isinstance(where, Bot) else [bot for bot in self.bots.values() if _sees(bot, where, message)]
         for bot in bots:
-            bot.mailbox.put(kind, message)
+            bot.mailbox.tell(kind, message)
 
     # What a test waits for
 
@@ -233,7 +233,7 @@ class FakeTelegram(Provider):
 
     async def taken(self, bot: Bot, within: float = 10) -> None:
         """Wait until a bot took all of its updates: by its webhook, or by an offset behind them."""
-        await bot.mailbox.watch.until(lambda: not bot.mailbox.pending, within, "all updates taken")
+        await bot.mailbox.taken(within)
 
     # The wire
 
