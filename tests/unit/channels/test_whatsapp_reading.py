@@ -139,7 +139,9 @@ def test_kinds_that_are_newer_than_the_published_schema() -> None:
                 message("edit", {"original_message_id": ASKED, "message": text}),
                 message("edit", {"original_message_id": ASKED, "message": caption}),
                 message("revoke", {"original_message_id": ASKED}),
+                message("edit", {"original_message_id": ASKED, "message": {"type": ["text"]}}),
                 message("hologram", {"x": 1}),
+                message("Hologram V2!", {"x": 1}),
                 message("interactive", {"type": "nfm_reply", "nfm_reply": {"response_json": "{}"}}),
             ),
             NUMBER,
@@ -148,7 +150,9 @@ def test_kinds_that_are_newer_than_the_published_schema() -> None:
         MessageEdited(id=ASKED, chat=chat, text="new"),
         MessageEdited(id=ASKED, chat=chat, text="below"),
         MessageDeleted(id=ASKED, chat=chat),
+        arrived(unsupported="edit"),
         arrived(unsupported="hologram"),
+        arrived(unsupported="unknown"),
         arrived(unsupported="interactive"),
     ]
 
@@ -175,7 +179,7 @@ def test_a_number_that_changes_and_what_nobody_said() -> None:
 def test_a_batch_is_read_in_its_order_and_ours_alone() -> None:
     first, second = (message("text", {"body": body}) for body in ("1", "2"))
     other = delivery(message("text", {"body": "not ours"}), number="999999")
-    template = delivery(field="message_template_status_update")
+    template = delivery(message("text", {"body": "of long ago"}), field="history")
     batch = delivery(first) | {
         "entry": [*delivery(first)["entry"], *other["entry"], *template["entry"], *delivery(second)["entry"]]
     }

@@ -103,7 +103,12 @@ def test_a_few_short_choices_are_buttons_and_more_or_longer_ones_a_list() -> Non
 
 @pytest.mark.parametrize(
     ("text", "texts"),
-    [("x" * 1_025, ["a"]), ("Which?", ["same", "same"]), ("Which?", [str(n) for n in range(11)])],
+    [
+        ("x" * 1_025, ["a"]),
+        ("Which?", ["same", "same"]),
+        ("Which?", ["x" * 30, "x" * 31]),
+        ("Which?", [str(n) for n in range(11)]),
+    ],
 )
 def test_choices_that_no_button_holds_stand_beneath_the_text(text: str, texts: list[str]) -> None:
     body = written(Part(text=text, buttons=rows(*texts)))
