@@ -71,7 +71,7 @@ def _heard(delivery: Delivery) -> Heard | None:
     """What of an event is a visitor's to know. Who works on it and how is not: what is not named here stays inside."""
     match delivery.type:
         case EventType.MESSAGE if delivery.message is not None:
-            said = VisitorMessageOut.said(delivery.message, delivery.created_at)
+            said = VisitorMessageOut.of(delivery.message, delivery.created_at)
             return Heard(delivery.seq, "message", said.model_dump(mode="json"))
         case EventType.STATE:
             told = {name: delivery.data.get(name) for name in ("state", "handled")}

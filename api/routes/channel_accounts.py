@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, SecretStr, ValidationError
 
+from api import site_identity
 from api.audit import actor
 from api.connecting import Connector
 from api.gateway import Gateway, InGateway
@@ -167,13 +168,13 @@ async def rotate_channel_account(
     caller: Signed,
     body: ChannelAccountRotateIn | None = None,
 ) -> ChannelAccountWithSecret:
-    """Give an account a new webhook secret, or its first."""
+    """Give an account a new secret, or its first: what webhooks are signed with, or who is signed in on a site."""
     overlap = timedelta(minutes=(body or ChannelAccountRotateIn()).overlap_minutes)
     async with gateway.records.tenant(caller.tenant_id) as tx:
         before = await _locked(tx, account_id)
         shown = await _given_secret(tx, gateway, before.provider, account_id, overlap)
         if shown is None:
-            raise ProblemError(409, f"An account of the kind {before.kind} has no webhook secret of ours.")
+            raise ProblemError(409, f"An account of the kind {before.kind} has no secret of ours.")
         account = await _found(tx, account_id)
         await audit.record(
             tx,
@@ -207,7 +208,7 @@ async def _given_secret(
         return word if provider is Provider.CHATFLOW else None
     if provider not in SIGNED:
         return None
-    secret, shown = new_secret()
+    secret, shown = site_identity.new_secret() if provider is Provider.WEB else new_secret()
     await channel_accounts.rotate(tx, gateway.vault, account_id, secret, overlap=overlap)
     return shown
 

@@ -134,7 +134,9 @@ async def list_messages(
         if standing is None:
             raise not_found("conversation")
         found = await messages.page(tx, visit.conversation_id, after=query.cursor, limit=query.limit + 1)
-    page = paged([VisitorMessageOut.of(each) for each in found], query.limit, [each.seq for each in found])
+    page = paged(
+        [VisitorMessageOut.of(each, each.created_at) for each in found], query.limit, [each.seq for each in found]
+    )
     return VisitorMessages(items=page.items, next=page.next, state=standing.state, last_event_id=last_event_id)
 
 
@@ -165,4 +167,4 @@ async def stream_visit(
 
 
 # A plain route: what the framework does for every other one begins with a request.
-router.add_websocket_route("/ws", visits.socket, name="visitSocket")
+router.add_websocket_route(f"{router.prefix}/ws", visits.socket, name="visitSocket")

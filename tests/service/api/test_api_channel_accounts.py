@@ -79,7 +79,7 @@ async def test_the_default_account_gets_its_first_secret_by_rotation(acme: Compa
     default, web = await listed(acme)
     secret = (await acme.post(f"{PATH}/{default['id']}/rotate")).json()["webhook_secret"]
     assert (await Sender(acme.http, default["id"], secret).deliver(message())).status_code == 200
-    assert (await acme.post(f"{PATH}/{web['id']}/rotate")).json()["webhook_secret"].startswith("whsec_")
+    assert (await acme.post(f"{PATH}/{web['id']}/rotate")).json()["webhook_secret"].startswith("mis_")
 
 
 async def test_a_secret_is_shown_once_and_kept_sealed(acme: Company, database: Database) -> None:

@@ -1,0 +1,262 @@
+// What is on the screen: a button, and the dialog that it opens. It knows nothing of the gateway.
+import { link, rendered } from "./markdown.js";
+import { reveal } from "./reveal.js";
+
+/**
+ * An element with attributes and children. Texts become text nodes.
+ * @param {string} name @param {Record<string, string>} [attributes] @param {(Node | string)[]} children
+ */
+export function h(name, attributes = {}, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.append(...children);
+  return made;
+}
+
+/** @param {string} path */
+function icon(path) {
+  const NAMESPACE = "http://www.w3.org/2000/svg";
+  const svg = document.createElementNS(NAMESPACE, "svg");
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("aria-hidden", "true");
+  const drawn = svg.appendChild(document.createElementNS(NAMESPACE, "path"));
+  drawn.setAttribute("d", path);
+  drawn.setAttribute("fill", "currentColor");
+  return svg;
+}
+
+const BUBBLE = "M4 3h16a2 2 0 0 1 2 2v10a2 2 0 0 1-2 2H9l-5 4v-4a2 2 0 0 1-2-2V5a2 2 0 0 1 2-2z";
+
+export class View {
+  /**
+   * @param {ShadowRoot} root @param {import("./texts.js").Texts} texts @param {boolean} framed
+   * @param {{ send: (text: string) => void, retry: (id: string) => void, opened: (open: boolean) => void }} told
+   */
+  constructor(root, texts, framed, told) {
+    this.root = root;
+    this.texts = texts;
+    this.framed = framed;
+    this.told = told;
+    this.badge = h("span", { class: "badge", hidden: "" });
+    this.launcher = h("button", { class: "launcher", type: "button", "aria-label": texts.open, "aria-expanded": "false" });
+    this.launcher.append(icon(BUBBLE), this.badge);
+    this.title = h("h2", { id: "title" }, texts.title);
+    this.closer = h("button", { type: "button", "aria-label": texts.close }, "×");
+    this.state = h("p", { class: "state", role: "status", hidden: "" });
+    this.log = h("div", { class: "log", role: "log", "aria-live": "polite", "aria-labelledby": "title", tabindex: "0" });
+    this.dots = h("div", { class: "typing", role: "img", "aria-label": texts.typing }, h("i"), h("i"), h("i"));
+    this.alert = h("p", { class: "alert", role: "alert", hidden: "" });
+    this.person = h("button", { class: "person", type: "button" }, texts.person);
+    this.input = /** @type {HTMLTextAreaElement} */ (
+      h("textarea", { rows: "1", "aria-label": texts.message, placeholder: texts.placeholder, maxlength: "8000" })
+    );
+    const form = h("form", {}, this.input, h("button", { type: "submit" }, texts.send));
+    this.panel = h(
+      "section",
+      { class: "panel", role: "dialog", "aria-labelledby": "title", hidden: "" },
+      h("header", {}, this.title, ...(framed ? [] : [this.closer])),
+      this.state,
+      this.log,
+      this.person,
+      this.alert,
+      form,
+    );
+    if (!framed) this.panel.setAttribute("aria-modal", "true");
+    this.log.append(this.bubble("bot", rendered(texts.greeting)));
+    root.append(...(framed ? [] : [this.launcher]), this.panel);
+    this.launcher.addEventListener("click", () => (this.panel.hidden ? this.open() : this.close()));
+    this.closer.addEventListener("click", () => this.close());
+    this.person.addEventListener("click", () => told.send(texts.wantsPerson));
+    this.panel.addEventListener("keydown", (event) => this.pressed(event));
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.submit();
+    });
+    this.input.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+        event.preventDefault();
+        this.submit();
+      }
+    });
+  }
+
+  get isOpen() {
+    return !this.panel.hidden;
+  }
+
+  /** @param {boolean} [focus] not when a page is loaded: it has a focus of its own */
+  open(focus = true) {
+    this.panel.hidden = false;
+    this.launcher.setAttribute("aria-expanded", "true");
+    this.unread(false);
+    this.toEnd();
+    if (focus) this.input.focus();
+    this.told.opened(true);
+  }
+
+  close() {
+    if (this.framed) return;
+    this.panel.hidden = true;
+    this.launcher.setAttribute("aria-expanded", "false");
+    this.launcher.focus();
+    this.told.opened(false);
+  }
+
+  /** Escape closes; Tab goes round inside. @param {KeyboardEvent} event */
+  pressed(event) {
+    if (this.framed) return;
+    if (event.key === "Escape") {
+      event.stopPropagation();
+      this.close();
+    } else if (event.key === "Tab") {
+      const stops = [...this.panel.querySelectorAll("button, textarea, a[href], summary, [tabindex='0']")].filter(
+        (each) => /** @type {HTMLElement} */ (each).offsetParent !== null,
+      );
+      const [first, last] = [stops[0], stops[stops.length - 1]];
+      const at = this.root.activeElement;
+      if (at === (event.shiftKey ? first : last)) {
+        event.preventDefault();
+        /** @type {HTMLElement} */ (event.shiftKey ? last : first).focus();
+      }
+    }
+  }
+
+  submit() {
+    const text = this.input.value.trim();
+    if (!text) return;
+    this.input.value = "";
+    this.told.send(text);
+    this.input.focus();
+  }
+
+  /** @param {string} author @param {Node | string} content */
+  bubble(author, content) {
+    const who = author === "customer" ? this.texts.you : author === "manager" ? this.texts.manager : this.texts.bot;
+    return h("article", { class: `said ${author}` }, h("span", { class: "who" }, who), h("div", { class: "text" }, content));
+  }
+
+  /**
+   * @param {{ id: string, author: string, text: string, citations: any[] }} message
+   * @param {boolean} slowly word by word
+   */
+  async show(message, slowly) {
+    if (this.log.querySelector(`[data-id="${CSS.escape(message.id)}"]`)) return;
+    const mine = message.author === "customer";
+    const said = this.bubble(message.author, mine ? message.text : rendered(message.text));
+    said.dataset.id = message.id;
+    if (message.citations.length) said.append(this.sources(message.citations));
+    this.typing(false);
+    const follow = this.atEnd();
+    if (slowly && this.isOpen) {
+      this.log.setAttribute("aria-busy", "true");
+      this.log.append(said);
+      await reveal(said, () => follow && this.toEnd());
+      this.log.removeAttribute("aria-busy");
+    } else {
+      this.log.append(said);
+    }
+    if (follow) this.toEnd();
+  }
+
+  /** @param {{ title?: string | null, uri?: string | null }[]} citations */
+  sources(citations) {
+    const named = new Map(citations.map((each) => [each.uri || each.title, each]));
+    const list = h("ul");
+    for (const { title, uri } of named.values()) {
+      const label = title || uri;
+      if (label) list.append(h("li", {}, link(uri, label) || label));
+    }
+    return h("details", { class: "sources" }, h("summary", {}, `${this.texts.sources} (${list.childElementCount})`), list);
+  }
+
+  /** What was just written. @param {{ id: string, text: string, failed?: boolean }} item */
+  pending(item) {
+    const said = this.bubble("customer", item.text);
+    said.dataset.pending = item.id;
+    const note = h("div", { class: "note", "data-note": item.id }, this.texts.waiting);
+    this.log.append(said, note);
+    if (item.failed) this.refused(item.id);
+    this.toEnd();
+  }
+
+  /** It is stored. @param {string} pending @param {string} id @returns {boolean} whether it had not been shown before */
+  stored(pending, id) {
+    const said = /** @type {HTMLElement | null} */ (this.log.querySelector(`[data-pending="${CSS.escape(pending)}"]`));
+    this.log.querySelector(`[data-note="${CSS.escape(pending)}"]`)?.remove();
+    if (!said) return false;
+    const twice = this.log.querySelector(`[data-id="${CSS.escape(id)}"]`);
+    if (twice) said.remove();
+    else said.dataset.id = id;
+    said.removeAttribute("data-pending");
+    return !twice;
+  }
+
+  /** It was not taken. @param {string} pending */
+  refused(pending) {
+    const note = this.log.querySelector(`[data-note="${CSS.escape(pending)}"]`);
+    if (!note) return;
+    const again = h("button", { type: "button" }, this.texts.retry);
+    again.addEventListener("click", () => {
+      note.classList.remove("failed");
+      note.replaceChildren(this.texts.waiting);
+      this.told.retry(pending);
+    });
+    note.classList.add("failed");
+    note.replaceChildren(`${this.texts.failed}. `, again);
+  }
+
+  /** @param {boolean} on */
+  typing(on) {
+    if (on) {
+      this.log.append(this.dots);
+      this.toEnd();
+    } else {
+      this.dots.remove();
+    }
+  }
+
+  /** @param {string} state of the conversation */
+  stands(state) {
+    const text = state === "pending" ? this.texts.pending : state === "manager_active" ? this.texts.manager_active : "";
+    this.state.textContent = text;
+    this.state.hidden = !text;
+    this.person.hidden = Boolean(text);
+  }
+
+  /** @param {string} text empty: nothing is wrong */
+  warn(text) {
+    if (this.alert.textContent !== text) this.alert.textContent = text;
+    this.alert.hidden = !text;
+  }
+
+  /** @param {boolean} on */
+  unread(on) {
+    this.badge.hidden = !on;
+    this.launcher.setAttribute("aria-label", on ? `${this.texts.open}. ${this.texts.unread}` : this.texts.open);
+  }
+
+  /** Below all others. @param {string} pending */
+  last(pending) {
+    for (const name of ["pending", "note"]) {
+      const each = this.log.querySelector(`[data-${name}="${CSS.escape(pending)}"]`);
+      if (each) this.log.append(each);
+    }
+  }
+
+  /** Whether somebody else has spoken after a message. @param {string} id */
+  answered(id) {
+    return Boolean(this.log.querySelector(`[data-id="${CSS.escape(id)}"] ~ .said:not(.customer)`));
+  }
+
+  clear() {
+    for (const each of this.log.querySelectorAll("[data-id]")) each.remove();
+  }
+
+  atEnd() {
+    return this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 80;
+  }
+
+  toEnd() {
+    this.log.scrollTop = this.log.scrollHeight;
+  }
+}
