@@ -23,7 +23,7 @@ from models.repositories import attachments, conversations, media_garbage
 from models.repositories.attachments import File, NewFile
 from runtime.media.content import EXECUTABLE, INLINE, UNKNOWN, shown_name, type_of
 from runtime.media.links import Standing
-from runtime.media.port import MediaError, MissingError, Stored, TooLargeError
+from runtime.media.port import MediaError, MissingError, Stored
 
 router = APIRouter(tags=["media"], route_class=IdempotentRoute, responses=documented(404, 422, 503))
 
@@ -48,10 +48,13 @@ RANGE = re.compile(r"bytes=(?:(\d{1,18})-(\d{0,18})|-(\d{1,18}))")
 async def upload(conversation_id: UUID, request: Request, gateway: InGateway, caller: Signed) -> AttachmentOut:
     """Store a file that is then sent with a reply (`attachment_ids`). One that is not sent within a day is forgotten."""
     file = await uploads.file_of(request)
+    size, largest = file.size or 0, gateway.settings.media_mib
+    if not 0 < size <= largest * MIB:
+        raise invalid("file", f"must have at most {largest} MiB" if size else "is empty")
     async with gateway.records.tenant(caller.tenant_id) as tx:
         if await conversations.get(tx, conversation_id) is None:
             raise not_found("conversation")
-        if await attachments.held(tx) + (file.size or 0) > gateway.settings.media_tenant_mib * MIB:
+        if await attachments.held(tx) + size > gateway.settings.media_tenant_mib * MIB:
             detail = f"The files of a tenant may have {gateway.settings.media_tenant_mib} MiB, and with this they would have more."
             raise ProblemError(409, detail, kind="media-full")
         key = await media_garbage.reserve(tx)
@@ -71,13 +74,9 @@ async def upload(conversation_id: UUID, request: Request, gateway: InGateway, ca
 
 
 async def _put(gateway: Gateway, key: str, file: UploadFile) -> Stored:
-    """Raises ProblemError: 422 too large or empty, 503 the store is away."""
-    if not file.size:
-        raise invalid("file", "is empty")
+    """Raises ProblemError (503) while the store is away."""
     try:
         return await gateway.media.put(key, _chunks(file), limit=gateway.settings.media_mib * MIB)
-    except TooLargeError:
-        raise invalid("file", f"must have at most {gateway.settings.media_mib} MiB") from None
     except MediaError:
         raise unavailable("The file could not be stored now.") from None
 

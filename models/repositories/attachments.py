@@ -246,11 +246,14 @@ async def attach(tx: TenantTx, conversation: UUID, message: UUID, files: Sequenc
             raise LookupError(str(file))
 
 
-async def detach(tx: TenantTx, message: UUID) -> None:
-    """The message is not sent after all; its files can be sent with another."""
+async def detach(tx: TenantTx, draft: UUID) -> None:
+    """The draft will not be sent; its files can be with another message. Files of what was sent stay with it."""
+    unsent = sa.select(messages.c.id).where(
+        messages.c.tenant_id == tx.tenant_id, messages.c.id == draft, messages.c.status == MessageStatus.DRAFT
+    )
     await tx.connection.execute(
         sa.update(attachments)
-        .where(attachments.c.tenant_id == tx.tenant_id, attachments.c.message_id == message)
+        .where(attachments.c.tenant_id == tx.tenant_id, attachments.c.message_id.in_(unsent))
         .values(message_id=None, position=0)
     )
 
