@@ -57,7 +57,7 @@ class Graph:
                 f"{self._base}/{path}",
                 content=content,
                 headers={**headers, **self._headers()},
-                timeout=timeouts(ANSWER_SECONDS),
+                timeout=timeouts(FILE_SECONDS),
                 follow_redirects=False,
             )
         return _answer(response, acts=False)

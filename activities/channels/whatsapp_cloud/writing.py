@@ -20,6 +20,7 @@ NATIVE = {
     MediaKind.STICKER: (frozenset({"image/webp"}), 100 * 1024),
 }
 
+NAME_LIMIT = 240
 BODY_LIMIT, BUTTONS, ROWS, BUTTON_LIMIT, ROW_LIMIT, DESCRIPTION_LIMIT = 1_024, 3, 10, 20, 24, 72
 OPENS_LIST = "⋯"
 """On the button that opens a list: there is no word of ours in the customer's language here."""
@@ -81,7 +82,7 @@ def _file(media: Media, media_id: str, caption: str) -> dict[str, Any]:
             raise RefusedError("no_caption")
         content["caption"] = caption
     if kind is MediaKind.DOCUMENT:
-        content["filename"] = media.name
+        content["filename"] = media.name[-NAME_LIMIT:]
     if kind is MediaKind.VOICE:
         return {"type": "audio", "audio": content | {"voice": True}}
     return {"type": kind.value, kind.value: content}
@@ -104,7 +105,8 @@ def _contact(card: ContactCard) -> dict[str, Any]:
 
 def _interactive(text: str, buttons: Sequence[Button]) -> dict[str, Any] | None:
     """Buttons, or a list where there are too many or they are too long; None when neither can hold them."""
-    if len(text) > BODY_LIMIT or len({button.text for button in buttons}) < len(buttons):
+    distinct = len({each.text for each in buttons}) == len({each.data for each in buttons}) == len(buttons)
+    if len(text) > BODY_LIMIT or not distinct:
         return None
     if len(buttons) <= BUTTONS and all(len(button.text) <= BUTTON_LIMIT for button in buttons):
         replies = [{"type": "reply", "reply": {"id": button.data, "title": button.text}} for button in buttons]

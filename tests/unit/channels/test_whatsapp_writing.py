@@ -122,6 +122,11 @@ def test_every_text_with_any_choices_fits_the_schema(text: str, choices: list[st
     assert text in shown
 
 
+def test_choices_that_say_the_same_to_us_are_no_buttons() -> None:
+    twice = (Button(text="Yes", data="d"), Button(text="No", data="d"))
+    assert written(Part(text="Which?", buttons=(twice,)))["type"] == "text"
+
+
 def test_templates_and_marks() -> None:
     for body in (
         writing.template(CHAT, "hello_again", "kk"),
