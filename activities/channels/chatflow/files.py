@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 
 import httpx
 
+from activities.channels.download import pieces
 from activities.channels.exchange import exchange, timeouts
 from activities.channels.port import Fetched, RefusedError, TryLaterError
 from runtime.egress import EgressError, GuardedTransport, Limits, TooLongError, UrlError
@@ -58,18 +59,13 @@ def _answered(response: httpx.Response) -> Fetched:
     if not response.is_success:
         raise TryLaterError(f"http_{response.status_code}")
     size = response.headers.get("content-length", "")
-    return Fetched(_bounded(response), int(size) if size.isdecimal() else None, response.headers.get("content-type"))
+    return Fetched(_pieces(response), int(size) if size.isdecimal() else None, response.headers.get("content-type"))
 
 
-async def _bounded(response: httpx.Response) -> AsyncIterator[bytes]:
-    total = 0
+async def _pieces(response: httpx.Response) -> AsyncIterator[bytes]:
     try:
-        async with exchange(FILE_SECONDS, acts=False):
-            async for chunk in response.aiter_bytes():
-                total += len(chunk)
-                if total > LARGEST_FILE:
-                    raise RefusedError("too_large")
-                yield chunk
+        async for piece in pieces(response, limit=LARGEST_FILE, seconds=FILE_SECONDS):
+            yield piece
     except TooLongError:
         raise RefusedError("too_large") from None
     except EgressError:

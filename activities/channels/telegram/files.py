@@ -3,9 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import httpx
-
-from activities.channels.exchange import exchange
+from activities.channels.download import pieces
 from activities.channels.port import Fetched, RefusedError, TryLaterError
 from activities.channels.telegram.api import FILE_SECONDS, Api
 
@@ -27,14 +25,4 @@ async def fetching(api: Api, ref: str) -> AsyncIterator[Fetched]:
         if not response.is_success:
             # Paths hold for an hour: the next attempt gets a new one.
             raise TryLaterError(f"http_{response.status_code}")
-        yield Fetched(_bounded(response), size, None)
-
-
-async def _bounded(response: httpx.Response) -> AsyncIterator[bytes]:
-    total = 0
-    async with exchange(FILE_SECONDS, acts=False):
-        async for chunk in response.aiter_bytes():
-            total += len(chunk)
-            if total > LARGEST_DOWNLOAD:
-                raise RefusedError("too_large")
-            yield chunk
+        yield Fetched(pieces(response, limit=LARGEST_DOWNLOAD, seconds=FILE_SECONDS), size, None)

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 import httpx
 
-from activities.channels.exchange import exchange
+from activities.channels.download import pieces
 from activities.channels.port import AccountError, Fetched, RefusedError, TryLaterError
 from activities.channels.whatsapp_cloud.graph import FILE_SECONDS, Graph
 from activities.channels.whatsapp_cloud.writing import LARGEST_FILE
@@ -33,7 +33,8 @@ async def fetching(graph: Graph, number: str, ref: str) -> AsyncIterator[Fetched
         size, mime = _number(found.get("file_size")), found.get("mime_type")
         if size is not None and size > LARGEST_FILE:
             raise RefusedError("too_large")
-        yield Fetched(_bounded(response), size, mime if isinstance(mime, str) else None)
+        chunks = pieces(response, limit=LARGEST_FILE, seconds=FILE_SECONDS)
+        yield Fetched(chunks, size, mime if isinstance(mime, str) else None)
 
 
 def _trusted(url: object, origin: httpx.URL) -> httpx.URL:
@@ -48,16 +49,6 @@ def _trusted(url: object, origin: httpx.URL) -> httpx.URL:
     if address.scheme == "https" and address.port is None and known:
         return address
     raise RefusedError("foreign_address")
-
-
-async def _bounded(response: httpx.Response) -> AsyncIterator[bytes]:
-    total = 0
-    async with exchange(FILE_SECONDS, acts=False):
-        async for chunk in response.aiter_bytes():
-            total += len(chunk)
-            if total > LARGEST_FILE:
-                raise RefusedError("too_large")
-            yield chunk
 
 
 def _number(value: object) -> int | None:
