@@ -17,8 +17,11 @@ class Connector(Protocol):
     async def look(self, provider: Provider, settings: BaseModel, credentials: BaseModel) -> Health:
         """What the provider says of an account that is not stored yet."""
 
-    async def connect(self, tenant_id: UUID, account_id: UUID) -> Health:
-        """Check a stored account, tell its provider where to deliver, and note what was found."""
+    async def connect(self, tenant_id: UUID, account_id: UUID, *, take_over: bool = False) -> Health:
+        """Check a stored account, tell its provider where to deliver, and note what was found.
+
+        `take_over`: have it deliver to nobody else any more.
+        """
 
 
 OpenConnector = Callable[[Database], AbstractAsyncContextManager[Connector]]

@@ -60,10 +60,17 @@ def show(api: "Api", which: Which, as_json: AsJson = False) -> None:
 
 @app.command()
 @remote
-def check(api: "Api", which: Which, as_json: AsJson = False) -> None:
+def check(
+    api: "Api",
+    which: Which,
+    take_over: Annotated[
+        bool, typer.Option("--take-over", help="Have the provider deliver to no other program any more.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Ask the provider whether an account lives, and set up what it needs. Exits with 1 if it does not live."""
     with console.status("Asking the provider"):
-        found = api.post(f"{PATH}/{_id(api, which)}/check", {})
+        found = api.post(f"{PATH}/{_id(api, which)}/check", {"take_over": take_over})
     if as_json:
         print_json(found)
     else:

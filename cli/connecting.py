@@ -7,7 +7,7 @@ from uuid import UUID
 import structlog
 from pydantic import BaseModel
 
-from activities.channels.accounts import Accounts
+from activities.channels.accounts import Accounts, Opened
 from activities.channels.choice import open_accounts
 from activities.channels.port import AccountError, ChannelError, Hooked
 from api.connecting import OpenConnector
@@ -35,9 +35,12 @@ class Connecting:
     async def look(self, provider: Provider, settings: BaseModel, credentials: BaseModel) -> Health:
         return await self._accounts.of(provider, settings, credentials).check()
 
-    async def connect(self, tenant_id: UUID, account_id: UUID) -> Health:
+    async def connect(self, tenant_id: UUID, account_id: UUID, *, take_over: bool = False) -> Health:
+        provider = None
         try:
-            health = await self._connected(tenant_id, account_id)
+            opened = await self._accounts.open(tenant_id, account_id)
+            provider = None if opened is None else opened.provider
+            health = await self._connected(tenant_id, account_id, opened, take_over=take_over)
         except AccountError as error:
             health = Health(state=HealthState.DEAD, code=error.code, advice=("Give the account its credentials.",))
         except ChannelError as error:
@@ -45,20 +48,28 @@ class Connecting:
         async with self._database.tenant(tenant_id) as tx:
             await channel_accounts.set_health(tx, account_id, health)
             if health.external_id is not None:
-                await channel_accounts.found_out(tx, account_id, external_id=health.external_id)
+                facts = _facts(health) if provider is Provider.TELEGRAM else {}
+                await channel_accounts.found_out(tx, account_id, external_id=health.external_id, facts=facts)
         return health
 
-    async def _connected(self, tenant_id: UUID, account_id: UUID) -> Health:
-        opened = await self._accounts.open(tenant_id, account_id)
+    async def _connected(self, tenant_id: UUID, account_id: UUID, opened: Opened | None, *, take_over: bool) -> Health:
         if opened is None:
             return Health(state=HealthState.UNCHECKED, code="disabled")
         if isinstance(opened.channel, Hooked):
-            async with self._database.tenant(tenant_id) as tx:
-                words = await channel_accounts.secrets(tx, self._vault, account_id)
-            asked_for = getattr(opened.settings, "receive", None) == "webhook"
-            url = f"{self._origin}/v1/channels/{opened.owner.kind.value}/{account_id}" if asked_for else None
-            await opened.channel.hook(url, words[-1].decode() if words else "")
+            if getattr(opened.settings, "receive", None) == "webhook":
+                async with self._database.tenant(tenant_id) as tx:
+                    words = await channel_accounts.secrets(tx, self._vault, account_id)
+                url = f"{self._origin}/v1/channels/{opened.owner.kind.value}/{account_id}"
+                await opened.channel.hook(url, words[-1].decode() if words else "")
+            elif take_over:
+                await opened.channel.hook(None, "")
         return await opened.channel.check()
+
+
+def _facts(health: Health) -> dict[str, object]:
+    """What a bot is called: in groups it is told by that."""
+    assert health.external_id is not None, "Telegram tells it"
+    return {"bot_id": int(health.external_id), "username": (health.name or "").removeprefix("@") or None}
 
 
 def connecting(settings: Settings) -> OpenConnector:

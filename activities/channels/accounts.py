@@ -65,9 +65,7 @@ class Accounts:
         return Opened(
             owner=Owner(account_id, found.provider.kind),
             provider=found.provider,
-            channel=self.of(
-                found.provider, settings, CREDENTIALS[found.provider].model_validate(found.credentials)
-            ),
+            channel=self.of(found.provider, settings, CREDENTIALS[found.provider].model_validate(found.credentials)),
             settings=settings,
             health=found.health,
         )

@@ -7,6 +7,7 @@ import httpx
 
 from activities.channels.accounts import Accounts, Open
 from activities.channels.chatflow.channel import open_chatflow
+from activities.channels.telegram.channel import open_telegram
 from activities.channels.whatsapp_cloud.channel import open_whatsapp_cloud
 from models.contracts.channels import Provider
 from models.repositories.vault import Vault
@@ -15,6 +16,7 @@ from runtime.media.port import MediaStore
 from runtime.settings import Settings
 
 ADAPTERS: Mapping[Provider, Open] = {
+    Provider.TELEGRAM: open_telegram,
     Provider.WHATSAPP_CLOUD: open_whatsapp_cloud,
     Provider.CHATFLOW: open_chatflow,
 }

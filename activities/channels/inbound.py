@@ -15,7 +15,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from activities.channels.accounts import Accounts, Opened
-from activities.channels.port import AccountError
+from activities.channels.port import AccountError, InGroups
 from models import processes
 from models.contracts.channels import (
     Arrived,
@@ -80,7 +80,7 @@ class Receive:
         """What the delivery says, written down. The messages that are new."""
         provider = opened.provider
         try:
-            arrived = opened.channel.read(delivery.payload)
+            arrived = _for_us(opened, delivery)
             async with self._database.tenant(tenant) as tx:
                 accepted = [each for event in arrived if (each := await self._take(tx, opened, event)) is not None]
                 await inbox.done(tx, delivery.id)
@@ -146,6 +146,15 @@ class Receive:
                         return
 
         await asyncio.gather(*(one(messages) for messages in by_conversation.values()))
+
+
+def _for_us(opened: Opened, delivery: Waiting) -> Sequence[Arrived]:
+    """What the delivery says, without what people in a group say to each other."""
+    channel = opened.channel
+    arrived = channel.read(delivery.payload)
+    if not isinstance(channel, InGroups) or channel.addressed(delivery.payload):
+        return arrived
+    return [event for event in arrived if not isinstance(event, MessageArrived | MessageEdited)]
 
 
 def _count(opened: Opened, outcome: str) -> None:

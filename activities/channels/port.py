@@ -103,6 +103,14 @@ class Hooked(Protocol):
         """Deliver to `url`, showing `secret`; None: nowhere, we ask. Raises ChannelError."""
 
 
+@runtime_checkable
+class InGroups(Protocol):
+    """An account that may be a member of groups, where people talk with each other."""
+
+    def addressed(self, payload: Mapping[str, Any]) -> bool:
+        """Whether what a delivery says is for us. Pure."""
+
+
 class Channel(Protocol):
     """One account of one provider, opened by its adapter."""
 

@@ -17,6 +17,7 @@ from api.identity.auth import Signed
 from api.problems import ProblemError, documented, invalid, not_found, unavailable
 from api.schemas.base import Page, paged
 from api.schemas.channel_accounts import (
+    ChannelAccountCheckIn,
     ChannelAccountIn,
     ChannelAccountOut,
     ChannelAccountPatch,
@@ -77,7 +78,8 @@ async def create_channel_account(
     external_id = None
     if credentials is not None:
         health = await _connector(gateway).look(body.provider, settings, credentials)
-        if health.state is HealthState.DEAD:
+        # What the provider knows can be put right later; what it does not know is no account.
+        if health.state is HealthState.DEAD and health.external_id is None:
             raise invalid("credentials", " ".join(health.advice) or f"the provider refuses them ({health.code})")
         external_id = health.external_id
     shown = None
@@ -108,7 +110,9 @@ async def create_channel_account(
 
 
 @router.post("/{account_id}/check", operation_id="checkChannelAccount", responses=documented(404, 409))
-async def check_channel_account(account_id: UUID, gateway: InGateway, caller: Signed) -> ChannelAccountOut:
+async def check_channel_account(
+    account_id: UUID, gateway: InGateway, caller: Signed, body: ChannelAccountCheckIn | None = None
+) -> ChannelAccountOut:
     """Ask the provider whether the account lives, set up what it needs, and say what is missing."""
     async with gateway.records.tenant(caller.tenant_id) as tx:
         account = await channel_accounts.get(tx, account_id)
@@ -116,7 +120,7 @@ async def check_channel_account(account_id: UUID, gateway: InGateway, caller: Si
         raise not_found("channel account")
     if account.provider not in CREDENTIALS:
         raise ProblemError(409, f"An account of the kind {account.kind} has no provider that could be asked.")
-    await _connect(gateway, caller.tenant_id, account_id)
+    await _connect(gateway, caller.tenant_id, account_id, take_over=body is not None and body.take_over)
     async with gateway.records.tenant(caller.tenant_id) as tx:
         return ChannelAccountOut.of(await _found(tx, account_id))
 
@@ -154,7 +158,8 @@ async def update_channel_account(
             tx, actor(request, caller), AuditAction.CHANNEL_ACCOUNT_CHANGED, account_id, disabled=account.disabled
         )
     if account.provider in CREDENTIALS:
-        await _connect(gateway, caller.tenant_id, account_id)
+        stops = before.settings.get("receive") == "webhook" and account.settings.get("receive") == "poll"
+        await _connect(gateway, caller.tenant_id, account_id, take_over=stops)
         async with gateway.records.tenant(caller.tenant_id) as tx:
             account = await _found(tx, account_id)
     return ChannelAccountOut.of(account)
@@ -213,8 +218,8 @@ async def _given_secret(
     return shown
 
 
-async def _connect(gateway: Gateway, tenant_id: UUID, account_id: UUID) -> None:
-    await _connector(gateway).connect(tenant_id, account_id)
+async def _connect(gateway: Gateway, tenant_id: UUID, account_id: UUID, *, take_over: bool = False) -> None:
+    await _connector(gateway).connect(tenant_id, account_id, take_over=take_over)
     for lane in (Lane.OUT, Lane.POLL):
         gateway.pokes.poke(tenant_id, account_id, lane)
 

@@ -42,6 +42,13 @@ class ChannelAccountPatch(Request):
     credentials: dict[str, Any] | None = Field(None, description="In place of those it has.")
 
 
+class ChannelAccountCheckIn(Request):
+    take_over: StrictBool = Field(
+        False,
+        description="Have the provider deliver to nobody else any more: another program may have used the account.",
+    )
+
+
 class ChannelAccountRotateIn(Request):
     overlap_minutes: StrictInt = Field(60, ge=0, le=10_080, description="How long the secret until now stays good.")
 

@@ -19,7 +19,7 @@ from models.repositories import inbox
 
 async def of_telegram(gateway: Gateway, tenant: UUID, account: UUID, _: Headers, body: bytes) -> WebhookReceipt:
     """One update. Its number is the bot's."""
-    return await _kept(gateway, tenant, account, body, lambda given: f"update/{given.get('update_id')}")
+    return await _kept(gateway, tenant, account, body, lambda given: str(given.get("update_id")))
 
 
 async def of_whatsapp_cloud(gateway: Gateway, tenant: UUID, account: UUID, _: Headers, body: bytes) -> WebhookReceipt:

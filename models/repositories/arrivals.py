@@ -9,9 +9,9 @@ from sqlalchemy.dialects.postgresql import insert
 
 from models.contracts.channels import Chat, ChatKind, MessageArrived, MessageDeleted, MessageEdited, Person
 from models.contracts.enums import Author, ChannelKind, EventType
-from models.repositories import events, intake, sends
+from models.repositories import attachments, events, intake, sends
 from models.repositories.intake import Accepted
-from models.tables import attachments, conversations, customers, messages, send_ledger
+from models.tables import conversations, customers, messages, send_ledger
 from runtime.database import TenantTx
 from runtime.ids import new_id
 
@@ -88,22 +88,7 @@ async def store(tx: TenantTx, owner: Owner, message: MessageArrived, *, text: st
                 .where(messages.c.tenant_id == tx.tenant_id, messages.c.id == accepted.message_id)
                 .values(extras=extras)
             )
-        if message.attachments:
-            await tx.connection.execute(
-                sa.insert(attachments),
-                [
-                    {
-                        "tenant_id": tx.tenant_id,
-                        "id": new_id(),
-                        "conversation_id": conversation,
-                        "message_id": accepted.message_id,
-                        "channel_account_id": owner.account,
-                        "position": position,
-                        **attachment.model_dump(),
-                    }
-                    for position, attachment in enumerate(message.attachments)
-                ],
-            )
+        await attachments.add(tx, conversation, accepted.message_id, owner.account, message.attachments)
     return accepted
 
 

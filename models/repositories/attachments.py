@@ -103,12 +103,10 @@ def files_of(column: list[dict[str, Any]] | None) -> tuple[File, ...]:
     )
 
 
-async def add(tx: TenantTx, conversation: UUID, message: UUID, given: Sequence[Attachment]) -> None:
+async def add(tx: TenantTx, conversation: UUID, message: UUID, account: UUID, given: Sequence[Attachment]) -> None:
     """Files that a provider tells of, to be fetched: wake the account's lane `media` when this is committed."""
     if not given:
         return
-    account = await _account(tx, conversation)
-    assert account is not None, "the message is of a conversation"
     await tx.connection.execute(
         sa.insert(attachments),
         [

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from models.contracts.channels import Health, HealthState, Provider
 from models.contracts.enums import ChannelKind
@@ -203,12 +203,12 @@ async def put_credentials(tx: TenantTx, vault: Vault, account_id: UUID, credenti
     )
 
 
-async def found_out(tx: TenantTx, account_id: UUID, *, external_id: str) -> None:
-    """Note the provider's own name of an account, which may be here only once."""
+async def found_out(tx: TenantTx, account_id: UUID, *, external_id: str, facts: dict[str, Any]) -> None:
+    """Note what the provider calls an account, which may be here only once, and add `facts` to its settings."""
     await tx.connection.execute(
         sa.update(channel_accounts)
-        .where(*_of(tx, account_id), channel_accounts.c.external_id.is_distinct_from(external_id))
-        .values(external_id=external_id)
+        .where(*_of(tx, account_id))
+        .values(external_id=external_id, settings=channel_accounts.c.settings.op("||")(sa.cast(facts, JSONB)))
     )
 
 

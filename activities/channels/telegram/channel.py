@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 
 from activities.channels.port import Fetched, Files, News, RefusedError, TryLaterError, UnclearError
-from activities.channels.telegram import checking, reading, writing
+from activities.channels.telegram import addressing, checking, reading, writing
 from activities.channels.telegram.api import ANSWER_SECONDS, Api
 from activities.channels.telegram.errors import BAD_MARKUP, MESSAGE_GONE, NOT_MODIFIED, PHOTO_REFUSED
 from activities.channels.telegram.files import fetching
@@ -43,6 +43,9 @@ class Telegram:
 
     def read(self, payload: Mapping[str, Any]) -> Sequence[Arrived]:
         return reading.read(payload)
+
+    def addressed(self, payload: Mapping[str, Any]) -> bool:
+        return addressing.addressed(payload, self._settings)
 
     async def send(self, chat: Chat, part: Part) -> str:
         match await self._sent(writing.request(chat, part), part):

@@ -1,31 +1,21 @@
 """An Update of the Bot API as events. Pure."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, TypeVar
+from typing import Any
 
-from pydantic import AwareDatetime, BaseModel, Field, StrictBool, StrictInt, StrictStr, ValidationError
-
-from activities.channels.fields import Id, Maybe, Text
-from models.contracts.base import Frozen
+from activities.channels.telegram.wire import Contact, File, Head, Point, Press, Reach, Venue, parsed, understood
 from models.contracts.channels import (
     Arrived,
     Attachment,
     ButtonPressed,
-    Chat,
-    ChatKind,
     ChatMoved,
     ContactCard,
     MediaKind,
     MessageArrived,
     MessageEdited,
-    Person,
     Place,
     ReachChanged,
 )
-
-Wire = TypeVar("Wire", bound=BaseModel)
-
-Number = Annotated[StrictInt, Field(ge=-(2**63), lt=2**63)]
 
 ALLOWED_UPDATES = ("message", "edited_message", "callback_query", "my_chat_member")
 """The kinds of updates that are read here; Telegram is asked for no others."""
@@ -62,128 +52,6 @@ SERVICE = frozenset(
 """What a message tells that nobody says: what was done in the chat. What is in neither list is something new."""
 
 
-class User(Frozen):
-    id: Number
-    is_bot: StrictBool = False
-    first_name: Maybe[Text] = None
-    last_name: Maybe[Text] = None
-    language_code: Maybe[Text] = None
-
-    @property
-    def person(self) -> Person:
-        name = " ".join(part for part in (self.first_name, self.last_name) if part)
-        return Person(id=str(self.id), name=name or None, language=self.language_code)
-
-
-class Room(Frozen):
-    id: Number
-    type: StrictStr
-    title: Maybe[Text] = None
-
-    def chat(self, topic: int | None = None) -> Chat:
-        kind = ChatKind.PRIVATE if self.type == "private" else ChatKind.GROUP
-        return Chat(id=str(self.id), kind=kind, topic=None if topic is None else str(topic))
-
-
-class Topical(Frozen):
-    """A message as far as it says where it stands."""
-
-    message_id: Number
-    chat: Room
-    message_thread_id: Maybe[Number] = None
-    is_topic_message: StrictBool = False
-
-    @property
-    def where(self) -> Chat:
-        """Replies in groups without topics make threads, too; those are no topics."""
-        return self.chat.chat(self.message_thread_id if self.is_topic_message else None)
-
-
-class Replied(Frozen):
-    message_id: Number
-
-
-class Head(Topical):
-    date: AwareDatetime
-    sender: Maybe[User] = Field(None, alias="from")
-    sender_chat: Maybe[Room] = None
-    is_automatic_forward: StrictBool = False
-    reply_to_message: Maybe[Replied] = None
-    media_group_id: Maybe[Id] = None
-    text: Maybe[Text] = None
-    caption: Maybe[Text] = None
-
-    @property
-    def writer(self) -> Person | None:
-        """Who wrote. Anonymous administrators and channels write as a chat. None: a bot, or nobody."""
-        if self.sender_chat is not None:
-            return Person(id=str(self.sender_chat.id), name=self.sender_chat.title)
-        return None if self.sender is None or self.sender.is_bot else self.sender.person
-
-    @property
-    def replied(self) -> str | None:
-        """A message in a topic that answers none is told as an answer to the one that made the topic."""
-        answered = None if self.reply_to_message is None else self.reply_to_message.message_id
-        if answered is None or (self.is_topic_message and answered == self.message_thread_id):
-            return None
-        return str(answered)
-
-
-class File(Frozen):
-    file_id: Id
-    file_name: Maybe[Text] = None
-    mime_type: Maybe[Text] = None
-    file_size: Maybe[Annotated[Number, Field(ge=0)]] = None
-    duration: Maybe[Annotated[float, Field(ge=0)]] = None
-    width: Maybe[Number] = None
-    height: Maybe[Number] = None
-
-    def attachment(self, kind: MediaKind, mime: str | None) -> Attachment:
-        return Attachment(
-            kind=kind,
-            ref=self.file_id,
-            name=self.file_name,
-            mime=self.mime_type or mime,
-            size=self.file_size,
-            seconds=self.duration,
-        )
-
-
-class Point(Frozen):
-    latitude: Annotated[float, Field(ge=-90, le=90)]
-    longitude: Annotated[float, Field(ge=-180, le=180)]
-
-
-class Venue(Frozen):
-    location: Point
-    title: Maybe[Text] = None
-    address: Maybe[Text] = None
-
-
-class Contact(Frozen):
-    phone_number: Text
-    first_name: Text
-    last_name: Maybe[Text] = None
-
-
-class Press(Frozen):
-    id: Id
-    sender: User = Field(alias="from")
-    message: Topical
-    data: Text
-
-
-class Standing(Frozen):
-    status: StrictStr
-    is_member: StrictBool = False
-
-
-class Reach(Frozen):
-    chat: Room
-    sender: User = Field(alias="from")
-    new_chat_member: Standing
-
-
 def read(payload: Mapping[str, Any]) -> Sequence[Arrived]:
     """Everything that concerns us: all messages in groups, too (see addressed). Raises ValueError when it is no Update,
     or one of our kinds that cannot be understood."""
@@ -191,13 +59,13 @@ def read(payload: Mapping[str, Any]) -> Sequence[Arrived]:
         raise ValueError("not an Update of the Bot API")  # noqa: TRY004 - the port's error
     match payload:
         case {"message": dict(raw)}:
-            return _message(_understood(Head, raw), raw)
+            return _message(understood(Head, raw), raw)
         case {"edited_message": dict(raw)}:
-            return _edited(_understood(Head, raw))
+            return _edited(understood(Head, raw))
         case {"callback_query": dict(raw)}:
             return _pressed(raw)
         case {"my_chat_member": dict(raw)}:
-            return _reach(_understood(Reach, raw))
+            return _reach(understood(Reach, raw))
         case _:
             return ()
 
@@ -239,7 +107,7 @@ def _pressed(raw: Mapping[str, Any]) -> Sequence[Arrived]:
     """Buttons of games, and of messages sent by way of other bots, are none of ours."""
     if "message" not in raw or "data" not in raw:
         return ()
-    press = _understood(Press, raw)
+    press = understood(Press, raw)
     chat, message_id = press.message.where, str(press.message.message_id)
     return (ButtonPressed(id=press.id, chat=chat, sender=press.sender.person, data=press.data, message_id=message_id),)
 
@@ -262,15 +130,15 @@ def _said(head: Head, raw: Mapping[str, Any]) -> dict[str, Any] | None:
         return caption | ({"unsupported": "photo"} if photo is None else {"attachments": (photo,)})
     for name, (kind, mime) in FILES.items():
         if name in raw:
-            file = _parsed(File, raw[name])
+            file = parsed(File, raw[name])
             if file is None:
                 return caption | {"unsupported": name}
             return caption | {"attachments": (file.attachment(kind, _sticker(raw[name]) or mime),)}
-    if venue := _parsed(Venue, raw.get("venue")):
+    if venue := parsed(Venue, raw.get("venue")):
         return {"place": Place(**dict(venue.location), title=venue.title, address=venue.address)}
-    if point := _parsed(Point, raw.get("location")):
+    if point := parsed(Point, raw.get("location")):
         return {"place": Place(**dict(point))}
-    if contact := _parsed(Contact, raw.get("contact")):
+    if contact := parsed(Contact, raw.get("contact")):
         name = " ".join(part for part in (contact.first_name, contact.last_name) if part)
         return {"contact": ContactCard(name=name, phones=(contact.phone_number,))}
     if not SERVICE.isdisjoint(raw):
@@ -280,7 +148,7 @@ def _said(head: Head, raw: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def _photo(sizes: object) -> Attachment | None:
     """The largest of a photo's sizes. Telegram's photos are JPEG."""
-    known = [size for raw in (sizes if isinstance(sizes, list) else ()) if (size := _parsed(File, raw)) is not None]
+    known = [size for raw in (sizes if isinstance(sizes, list) else ()) if (size := parsed(File, raw)) is not None]
     largest = max(known, key=lambda size: (size.width or 0) * (size.height or 0), default=None)
     return None if largest is None else largest.attachment(MediaKind.IMAGE, "image/jpeg")
 
@@ -293,17 +161,3 @@ def _sticker(raw: object) -> str | None:
             return "video/webm"
         case _:
             return None
-
-
-def _understood(model: type[Wire], raw: Mapping[str, Any]) -> Wire:
-    found = _parsed(model, raw)
-    if found is None:
-        raise ValueError(f"{model.__name__.lower()}: not as the Bot API writes it")
-    return found
-
-
-def _parsed(model: type[Wire], raw: object) -> Wire | None:
-    try:
-        return model.model_validate(raw)
-    except ValidationError:
-        return None

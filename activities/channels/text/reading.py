@@ -159,7 +159,7 @@ def _untold(link: str, said: str) -> str:
 
 def _with_next(items: Iterable[Item]) -> Iterator[tuple[Item, Item | None]]:
     listed = list(items)
-    return zip(listed, [*listed[1:], None], strict=True)
+    return zip(listed, [*listed, None][1:], strict=True)
 
 
 def _link(span: Span) -> Mark | None:

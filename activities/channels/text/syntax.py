@@ -103,14 +103,18 @@ def _escape(state: StateInline, silent: bool) -> bool:
 
 
 def _emphasis(state: StateInline, silent: bool) -> bool:
-    """Stars and underscores around words. Within a word only `**` counts, and only at its end: languages with endings
-    put them to a bold name, and `x**2 + y**2` is no markup."""
+    """Stars and underscores around words. Within a word only `**` counts, and only at its end before a letter:
+    languages with endings put them to a bold name, and `x**2 + y**2` is no markup."""
     marker = state.src[state.pos]
     if silent or marker not in "*_":
         return False
     run = state.scanDelims(state.pos, False)
     end = state.pos + run.length
-    closes = run.can_close or (marker == "*" and run.length == 2 and state.scanDelims(state.pos, True).can_close)
+    closes = run.can_close or (
+        marker * run.length == "**"
+        and state.src[end : end + 1].isalpha()
+        and state.scanDelims(state.pos, True).can_close
+    )
     counts = not _in_address(state.src, state.pos, end)
     for _ in range(run.length):
         state.push("text", "", 0).content = marker
