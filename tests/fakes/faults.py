@@ -15,7 +15,7 @@ Kind = Literal["too_many", "broken", "html", "failed", "slow", "drop_before", "d
 
 @dataclass(frozen=True)
 class Fault:
-    """`status` of broken and html; `retry_after` in seconds, None: the provider names no time; `message` of failed.
+    """`retry_after` in seconds, None: the provider names no time. `message` is of failed, `code` of too_many.
 
     A slow call acts at once and answers `seconds` later, or when `until` is set: it is the answer that is late.
     """
@@ -24,13 +24,14 @@ class Fault:
     status: int = 200
     retry_after: int | None = None
     message: str = ""
+    code: int = 0
     seconds: float = 0
     until: asyncio.Event | None = None
 
 
-def too_many(retry_after: int | None = 1) -> Fault:
-    """429, and nothing was done."""
-    return Fault("too_many", retry_after=retry_after)
+def too_many(retry_after: int | None = 1, *, status: int = 429, code: int = 130_429) -> Fault:
+    """Too many requests, and nothing was done. `code` is Meta's: 80007 or 130429 for the number, 131056 for a pair."""
+    return Fault("too_many", status, retry_after, code=code)
 
 
 def broken(status: int = 502) -> Fault:

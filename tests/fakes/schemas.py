@@ -35,6 +35,10 @@ def _validator(name: str, pointer: tuple[str, ...]) -> jsonschema_rs.Validator |
     return jsonschema_rs.Draft202012Validator({**found, **shared})
 
 
+def present(name: str) -> bool:
+    return _document(name) is not None
+
+
 def complaint(name: str, pointer: tuple[str, ...], value: object) -> str | None:
     """Where and why a value does not fit the schema at `pointer` of a document; None when it fits, or there is none."""
     validator = _validator(name, pointer)

@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import Self
 
+import httpx
 import uvicorn
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -13,6 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from tests.fakes.faults import Call, Fault, Faults, Watch
+from tests.fakes.outbox import Outbox
 
 
 class _Protocol(HttpToolsProtocol):
@@ -45,6 +47,7 @@ class Provider(ABC):
         self.wrong: list[str] = []
         self.faults = Faults()
         self.watch = Watch()
+        self.outboxes: list[Outbox] = []
         self._failures: list[Exception] = []
 
     @abstractmethod
@@ -122,11 +125,14 @@ class Provider(ABC):
             lambda: _Protocol(config, self._state, {}), "127.0.0.1", 0
         )
         self.url = f"http://127.0.0.1:{self._listening.sockets[0].getsockname()[1]}"
+        self.client = httpx.AsyncClient(timeout=10, trust_env=False)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await asyncio.gather(*(outbox.stop() for outbox in self.outboxes))
+        await self.client.aclose()
         self._listening.close()
         for connection in list(self._state.connections):
             connection.transport.abort()

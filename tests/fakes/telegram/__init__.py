@@ -27,6 +27,7 @@ is HTML or none. It has no channels, no inline mode and no payments. A press of 
 
 from tests.fakes.telegram.fake import FakeTelegram
 from tests.fakes.telegram.limits import Limits
-from tests.fakes.telegram.world import Bot, Group, Membership, Person, Sent, Upload
+from tests.fakes.telegram.world import Bot, Group, Membership, Person, Sent
+from tests.fakes.upload import Upload
 
 __all__ = ["Bot", "FakeTelegram", "Group", "Limits", "Membership", "Person", "Sent", "Upload"]

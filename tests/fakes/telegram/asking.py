@@ -109,10 +109,9 @@ def get_file(world: World, asked: Asked, request: rq.GetFile) -> Json:
     if request.file_id not in world.files.by_id:
         raise bad("wrong file_id or the file is temporarily unavailable")
     upload = world.files.by_id[request.file_id][1]
-    size = len(upload.data) if upload.size is None else upload.size
-    if size > DOWNLOAD_BYTES:
+    if upload.told_size > DOWNLOAD_BYTES:
         raise bad("file is too big")
-    told = {"file_id": request.file_id, "file_unique_id": f"u{request.file_id}", "file_size": size}
+    told = {"file_id": request.file_id, "file_unique_id": f"u{request.file_id}", "file_size": upload.told_size}
     return told | {"file_path": world.files.path(request.file_id)}
 
 

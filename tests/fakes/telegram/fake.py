@@ -1,14 +1,11 @@
 """The fake as tests hold it: its wire, its people, and how to wait for what bots do."""
 
-import asyncio
 import itertools
 import json
 import time
 from collections.abc import Iterable
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-import httpx
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -32,11 +29,11 @@ from tests.fakes.telegram.world import (
     Sent,
     Standing,
     Topic,
-    Upload,
     World,
     marks,
     now,
 )
+from tests.fakes.upload import Upload
 from tests.fakes.wire import Provider
 
 DO = {**SENDING, **CHANGING, **ASKING}
@@ -52,17 +49,6 @@ class FakeTelegram(Provider):
         self._bot_ids, self._people_ids = itertools.count(700_001), itertools.count(5_000_001)
         self._group_ids, self._queries = itertools.count(1), itertools.count(1)
 
-    async def __aenter__(self) -> Self:
-        self._client = httpx.AsyncClient(timeout=10, trust_env=False)
-        return await super().__aenter__()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await asyncio.gather(*(bot.mailbox.stop() for bot in self.bots.values()))
-        await self._client.aclose()
-        await super().__aexit__(kind, error, trace)
-
     # Who there is
 
     def add_bot(
@@ -71,7 +57,8 @@ class FakeTelegram(Provider):
         """What BotFather makes."""
         bot_id = int(token.partition(":")[0]) if token else next(self._bot_ids)
         token = token or f"{bot_id}:AA{bot_id:033d}"
-        bot = Bot(token, bot_id, username or f"shop{bot_id}_bot", name, privacy, Mailbox(self._client))
+        bot = Bot(token, bot_id, username or f"shop{bot_id}_bot", name, privacy, Mailbox(self.client))
+        self.outboxes.append(bot.mailbox)
         self.bots[token] = bot
         return bot
 

@@ -15,12 +15,12 @@ from tests.fakes.telegram.world import (
     RefusalError,
     Room,
     Sent,
-    Upload,
     World,
     bad,
     marks,
     now,
 )
+from tests.fakes.upload import Upload
 
 PICTURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF", b"BM")
 TEXT_UNITS = 4_096

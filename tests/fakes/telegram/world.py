@@ -11,6 +11,7 @@ from tests.fakes.faults import Json, Watch
 from tests.fakes.telegram.limits import Limits
 from tests.fakes.telegram.markup import units
 from tests.fakes.telegram.updates import Mailbox
+from tests.fakes.upload import Upload
 
 Standing = Literal["administrator", "member", "left", "kicked"]
 FILE_KINDS = ("photo", "voice", "audio", "video", "video_note", "animation", "document", "sticker")
@@ -30,16 +31,6 @@ class RefusalError(Exception):
 
 def bad(why: str, **parameters: int) -> RefusalError:
     return RefusalError(400, f"Bad Request: {why}", **parameters)
-
-
-@dataclass(frozen=True)
-class Upload:
-    """A file that somebody sends. `size` is what Telegram tells of it, where that is not its length."""
-
-    data: bytes
-    name: str = "file"
-    mime: str = "application/octet-stream"
-    size: int | None = None
 
 
 @dataclass(frozen=True)
@@ -179,8 +170,7 @@ class Files:
         number = next(self._numbers)
         file_id = f"AgAC{kind}{number}"
         self.by_id[file_id] = (kind, upload)
-        size = len(upload.data) if upload.size is None else upload.size
-        told: Json = {"file_id": file_id, "file_unique_id": f"u{number}", "file_size": size}
+        told: Json = {"file_id": file_id, "file_unique_id": f"u{number}", "file_size": upload.told_size}
         if kind in ("photo", "video", "animation", "sticker"):
             told |= {"width": 640, "height": 480}
         if kind in ("voice", "audio", "video", "video_note", "animation"):

@@ -1,0 +1,59 @@
+"""A transcriber of OpenAI's protocol as a real server: refuses every request that is none, and fails on demand."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+KEY = "a-key"
+FIELDS = {"file", "model", "language", "prompt", "response_format", "temperature"}
+ENDINGS = {"flac", "mp3", "mp4", "mpeg", "mpga", "m4a", "ogg", "wav", "webm"}
+
+
+@dataclass
+class FakeTranscriber:
+    """`words` are what it hears in everything; `status` what it answers instead, if it is not 200."""
+
+    url: str = ""
+    words: str = "Where is my order?"
+    status: int = 200
+    heard: list[bytes] = field(default_factory=list)
+    languages: list[str | None] = field(default_factory=list)
+
+    async def answer(self, request: Request) -> Response:
+        if request.headers.get("authorization") != f"Bearer {KEY}":
+            return JSONResponse({"error": {"message": "no key"}}, 401)
+        form = await request.form()
+        file, model = form.get("file"), form.get("model")
+        if not isinstance(file, UploadFile) or not isinstance(model, str) or not form.keys() <= FIELDS:
+            return JSONResponse({"error": {"message": "invalid request"}}, 400)
+        if (file.filename or "").rpartition(".")[2] not in ENDINGS:
+            return JSONResponse({"error": {"message": "unsupported format"}}, 400)
+        language = form.get("language")
+        self.languages.append(language if isinstance(language, str) else None)
+        self.heard.append(await file.read())
+        if self.status != 200:
+            return Response(b"{}", self.status)
+        return JSONResponse({"text": self.words})
+
+
+@asynccontextmanager
+async def serving() -> AsyncIterator[FakeTranscriber]:
+    fake = FakeTranscriber()
+    app = Starlette(routes=[Route("/v1/audio/transcriptions", fake.answer, methods=["POST"])])
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", timeout_graceful_shutdown=0))
+    task = asyncio.create_task(server.serve())
+    while not server.started:
+        assert not task.done(), "the transcriber did not start"
+        await asyncio.sleep(0.01)
+    fake.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/v1"
+    yield fake
+    server.should_exit = True
+    await task
