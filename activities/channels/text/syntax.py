@@ -28,8 +28,8 @@ _QUOTE = re.compile(r">[ \t]+\S")
 _ITEM = re.compile(r"(?![-* \t]+\Z)(?:[-*]|\d{1,9}[.)])[ \t]+\S")
 _ESCAPED = "*_~`[]"
 _TRAILING = re.compile(r"[^\s\w/]*(?:\s|\Z)")
-_NEVER_FIRST = ".,:;!?)]}»”…"
-"""Nothing that is emphasised begins with these: `(*)` and `*.*` are no markup."""
+_NEVER_FIRST, _NEVER_LAST = ".,:;!?)]}»”…", "([{«“"
+"""Nothing that is emphasised begins or ends with these: `(*)` and `*.*` are no markup."""
 
 BlockRule = Callable[[StateBlock, int, int, bool], bool]
 
@@ -116,6 +116,8 @@ def _emphasis(state: StateInline, silent: bool) -> bool:
         and state.scanDelims(state.pos, True).can_close
     )
     counts = not _in_address(state.src, state.pos, end)
+    opens = run.can_open and state.src[end : end + 1] not in _NEVER_FIRST
+    closes = closes and state.src[state.pos - 1] not in _NEVER_LAST
     for _ in range(run.length):
         state.push("text", "", 0).content = marker
         state.delimiters.append(
@@ -124,7 +126,7 @@ def _emphasis(state: StateInline, silent: bool) -> bool:
                 length=run.length,
                 token=len(state.tokens) - 1,
                 end=-1,
-                open=counts and run.can_open and state.src[end : end + 1] not in _NEVER_FIRST,
+                open=counts and opens,
                 close=counts and closes,
             )
         )
