@@ -65,17 +65,17 @@ class Waiting:
 CLAIM = (
     sa.text(
         """
-    UPDATE attachments a SET attempts = a.attempts + 1, due_at = now() + :lease, updated_at = now()
-    FROM (
-        SELECT f.id, c.language FROM attachments f
-        JOIN conversations c ON c.tenant_id = f.tenant_id AND c.id = f.conversation_id
-        WHERE f.tenant_id = :tenant AND f.channel_account_id = :account AND f.state = 'waiting'
-            AND (f.due_at IS NULL OR f.due_at <= now())
-        ORDER BY f.id LIMIT 1 FOR UPDATE OF f SKIP LOCKED
-    ) due
-    WHERE a.tenant_id = :tenant AND a.id = due.id
-    RETURNING a.id, a.message_id, a.conversation_id, a.kind, a.ref, a.size, a.seconds, a.attempts, due.language
-    """
+        WITH due AS MATERIALIZED (
+            SELECT f.id, c.language FROM attachments f
+            JOIN conversations c ON c.tenant_id = f.tenant_id AND c.id = f.conversation_id
+            WHERE f.tenant_id = :tenant AND f.channel_account_id = :account AND f.state = 'waiting'
+                AND (f.due_at IS NULL OR f.due_at <= now())
+            ORDER BY f.id LIMIT 1 FOR UPDATE OF f SKIP LOCKED
+        )
+        UPDATE attachments a SET attempts = a.attempts + 1, due_at = now() + :lease, updated_at = now()
+        FROM due WHERE a.tenant_id = :tenant AND a.id = due.id
+        RETURNING a.id, a.message_id, a.conversation_id, a.kind, a.ref, a.size, a.seconds, a.attempts, due.language
+        """
     )
     .bindparams(
         sa.bindparam("tenant", type_=sa.Uuid()),

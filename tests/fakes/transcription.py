@@ -30,15 +30,14 @@ class FakeTranscriber:
     async def answer(self, request: Request) -> Response:
         if request.headers.get("authorization") != f"Bearer {KEY}":
             return JSONResponse({"error": {"message": "no key"}}, 401)
-        form = await request.form()
-        file, model = form.get("file"), form.get("model")
-        if not isinstance(file, UploadFile) or not isinstance(model, str) or not form.keys() <= FIELDS:
-            return JSONResponse({"error": {"message": "invalid request"}}, 400)
-        if (file.filename or "").rpartition(".")[2] not in ENDINGS:
-            return JSONResponse({"error": {"message": "unsupported format"}}, 400)
-        language = form.get("language")
-        self.languages.append(language if isinstance(language, str) else None)
-        self.heard.append(await file.read())
+        async with request.form() as form:
+            file, model, language = form.get("file"), form.get("model"), form.get("language")
+            if not isinstance(file, UploadFile) or not isinstance(model, str) or not form.keys() <= FIELDS:
+                return JSONResponse({"error": {"message": "invalid request"}}, 400)
+            if (file.filename or "").rpartition(".")[2] not in ENDINGS:
+                return JSONResponse({"error": {"message": "unsupported format"}}, 400)
+            self.languages.append(language if isinstance(language, str) else None)
+            self.heard.append(await file.read())
         if self.status != 200:
             return Response(b"{}", self.status)
         return JSONResponse({"text": self.words})

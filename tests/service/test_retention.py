@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 from temporalio.testing import ActivityEnvironment
 
+from activities.media.sweep import Sweep
 from activities.privacy.retain import Retain
 from models.contracts.audit import AuditAction
 from models.contracts.enums import ChannelKind, EscalationReason, EscalationStatus
@@ -20,7 +21,9 @@ from models.tables import conversations as table
 from runtime.database import Database
 from runtime.embedded import Servers
 from runtime.ids import new_id
-from tests.service.api.house import settings_of
+from runtime.media.folder import FolderStore
+from runtime.media.links import Links
+from tests.service.api.house import TEST_HOME, settings_of
 from worker import schedules
 
 NOW = datetime.now(UTC)
@@ -61,9 +64,13 @@ async def left(database: Database, tenant: UUID) -> set[UUID]:
         return set(await tx.connection.scalars(sa.select(table.c.id)))
 
 
+def retention_of(database: Database) -> Retain:
+    return Retain(database, Sweep(database, FolderStore(TEST_HOME / "media", Links("", []))))
+
+
 async def retain(database: Database, tenant: UUID) -> Retained:
     given = RetainInput(tenant_id=tenant, now=NOW)
-    done: Retained = await ActivityEnvironment().run(Retain(database).retain, given)
+    done: Retained = await ActivityEnvironment().run(retention_of(database).retain, given)
     return done
 
 
@@ -195,7 +202,7 @@ async def test_another_tenant_is_not_touched(database: Database, tenant: UUID) -
 
 
 async def test_every_tenant_comes_up_once(database: Database, tenant: UUID) -> None:
-    step = Retain(database)
+    step = retention_of(database)
     seen: list[UUID] = []
     after: UUID | None = None
     while True:

@@ -1,0 +1,335 @@
+"""Files that customers send: fetched from a real adapter over real HTTP, kept while they are wanted and not longer."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+import sqlalchemy as sa
+from temporalio.client import Client
+from temporalio.service import RPCError
+from temporalio.testing import ActivityEnvironment
+
+from activities.channels.accounts import Accounts
+from activities.channels.choice import ADAPTERS
+from activities.media.fetch import GIVE_UP_AFTER, FetchMedia, Limits
+from activities.media.sweep import Sweep
+from activities.privacy.retain import UNSENT
+from activities.transcribing.openai import OpenAITranscriber
+from models.contracts.channels import Attachment, Chat, FileState, MediaKind, MessageArrived, Person, Provider
+from models.contracts.enums import ChannelKind, EventType, Role
+from models.contracts.lanes import LaneWork, Worked
+from models.contracts.routing import conversation_id
+from models.payload_keys import connected
+from models.repositories import (
+    arrivals,
+    attachments,
+    channel_accounts,
+    deliveries,
+    erasure,
+    media_garbage,
+    messages,
+    tenants,
+)
+from models.repositories.arrivals import Owner
+from models.repositories.attachments import File, NewFile
+from models.repositories.intake import Accepted
+from models.repositories.vault import Vault
+from models.tables import attachments as table
+from runtime.crypto.roots import RootKeys
+from runtime.database import Database
+from runtime.embedded import Servers
+from runtime.media.folder import FolderStore
+from runtime.media.links import Links
+from tests.fakes import site, transcription
+from tests.fakes.site import Page, Site
+from tests.fakes.transcription import FakeTranscriber
+from tests.service.api.house import ROOT_KEYS, settings_of
+
+NUMBER = "123456789"
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
+OGG = b"OggS\x00\x02" + bytes(22) + b"OpusHead"
+LIMITS = Limits(file=10_000, tenant=50_000, text=100)
+
+
+@dataclass
+class Shop:
+    """A tenant with a number of WhatsApp's, whose provider is a server here."""
+
+    tenant: UUID
+    owner: Owner
+    database: Database
+    client: Client
+    meta: Site
+    store: FolderStore
+    folder: Path
+    accounts: Accounts
+    transcriber: FakeTranscriber
+
+    async def arrives(self, *files: Attachment, chat: str = "77001112233") -> Accepted:
+        message = MessageArrived(
+            id=str(uuid4()), chat=Chat(id=chat), sender=Person(id=chat), sent_at=datetime.now(UTC), attachments=files
+        )
+        async with self.database.tenant(self.tenant) as tx:
+            return await arrivals.store(tx, self.owner, message, text="")
+
+    def has(self, ref: str, content: bytes, **changed: Any) -> None:
+        """The provider has a file."""
+        told = {"url": f"{self.meta.url}/files/{ref}", "mime_type": "image/jpeg", "file_size": len(content)}
+        self.meta.pages[f"/v23.0/{ref}?phone_number_id={NUMBER}"] = Page(json.dumps(told).encode(), "application/json")
+        self.meta.pages[f"/files/{ref}"] = Page(content, **changed)
+
+    async def fetch(self, *, hears: bool = False, store: FolderStore | None = None) -> Worked:
+        """What the lane does."""
+        listens = OpenAITranscriber(base_url=self.transcriber.url, model="whisper-1", api_key=transcription.KEY)
+        step = FetchMedia(
+            self.database, self.client, self.accounts, store or self.store, listens if hears else None, LIMITS
+        )
+        given = LaneWork(tenant_id=self.tenant, channel_account_id=self.owner.account)
+        try:
+            done: Worked = await ActivityEnvironment().run(step.fetch_media, given)
+            return done
+        finally:
+            await listens.close()
+
+    async def sweep(self) -> int:
+        gone: int = await ActivityEnvironment().run(Sweep(self.database, self.store).all)
+        return gone
+
+    async def files_of(self, accepted: Accepted) -> tuple[File, ...]:
+        async with self.database.tenant(self.tenant) as tx:
+            return await attachments.of_message(tx, accepted.message_id)
+
+    async def change(self, **values: object) -> None:
+        """Of every file of the tenant."""
+        async with self.database.tenant(self.tenant) as tx:
+            await tx.connection.execute(sa.update(table).where(table.c.tenant_id == tx.tenant_id).values(**values))
+
+    async def told(self) -> list[deliveries.Delivery]:
+        async with self.database.tenant(self.tenant) as tx:
+            return [each for each in await deliveries.after(tx, 0) if each.type is EventType.ATTACHMENT]
+
+    async def handed_over(self, accepted: Accepted) -> bool:
+        process = conversation_id(self.tenant, accepted.start.conversation_id)
+        try:
+            await self.client.get_workflow_handle(process).describe()
+        except RPCError:
+            return False
+        return True
+
+    def kept(self) -> set[str]:
+        """Keys of all files that lie in the store."""
+        return {str(path.relative_to(self.folder)) for path in self.folder.rglob("*") if path.is_file()}
+
+
+def image(ref: str, **told: Any) -> Attachment:
+    return Attachment(kind=MediaKind.IMAGE, ref=ref, mime="image/jpeg", **told)
+
+
+def voice(ref: str, seconds: float = 3) -> Attachment:
+    return Attachment(kind=MediaKind.VOICE, ref=ref, seconds=seconds)
+
+
+@pytest.fixture(scope="module")
+async def client(servers: Servers) -> AsyncIterator[Client]:
+    async with connected(settings_of(servers)) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+async def meta() -> AsyncIterator[Site]:
+    async with site.serving() as meta:
+        yield meta
+
+
+@pytest.fixture
+async def shop(database: Database, tenant: UUID, client: Client, meta: Site, tmp_path: Path) -> AsyncIterator[Shop]:
+    vault = Vault(RootKeys.parse(ROOT_KEYS))
+    settings = {"phone_number_id": NUMBER}
+    credentials = {"access_token": "t", "app_secret": "s", "verify_token": "v"}
+    async with database.tenant(tenant) as tx:
+        account = await channel_accounts.create(
+            tx, provider=Provider.WHATSAPP_CLOUD, name="Shop", branch_id=None, settings=settings
+        )
+        await channel_accounts.put_credentials(tx, vault, account, credentials)
+    folder = tmp_path / "media"
+    store = FolderStore(folder, Links("http://x", [b"k"]))
+    async with httpx.AsyncClient(trust_env=False) as http, transcription.serving() as transcriber:
+        accounts = Accounts(database, vault, http, store, ADAPTERS, {Provider.WHATSAPP_CLOUD: meta.url})
+        owner = Owner(account, ChannelKind.WHATSAPP)
+        yield Shop(tenant, owner, database, client, meta, store, folder, accounts, transcriber)
+
+
+async def test_files_are_fetched_and_told_of_or_refused_with_a_word(shop: Shop) -> None:
+    shop.has("photo", PNG)
+    shop.has("program", b"MZ\x90\x00" + bytes(10))
+    shop.has("larger", bytes(LIMITS.file + 1))
+    accepted = await shop.arrives(
+        image("photo", name="a.jpg"), image("program"), image("larger"), image("huge", size=10_001)
+    )
+    assert await shop.fetch() == Worked()
+    photo, *refused = await shop.files_of(accepted)
+    assert (photo.state, photo.name, photo.mime, photo.size) == (FileState.STORED, "a.jpg", "image/png", len(PNG))
+    assert [(each.state, each.reason) for each in refused] == [
+        (FileState.REFUSED, "executable"),
+        (FileState.REFUSED, "too_large"),
+        (FileState.REFUSED, "too_large"),
+    ]
+    assert photo.key is not None
+    assert b"".join([part async for part in shop.store.read(photo.key)]) == PNG
+    told = await shop.told()
+    assert sorted(each.data["state"] for each in told) == ["refused", "refused", "refused", "stored"]
+    assert all(each.message is not None and each.message.files[0].key == photo.key for each in told)
+    assert not any("huge" in path for path in shop.meta.asked), "what is said to be too large is not even asked for"
+    # What was written of the program goes with the next sweep; what is wanted stays.
+    assert len(shop.kept()) == 2
+    await shop.sweep()
+    assert shop.kept() == {photo.key}
+
+
+async def test_what_cannot_be_had_now_is_fetched_later_and_given_up_in_the_end(shop: Shop, tmp_path: Path) -> None:
+    shop.has("photo", PNG, status=503)
+    accepted = await shop.arrives(image("photo"))
+    begun = datetime.now(UTC)
+    again = (await shop.fetch()).again_at
+    assert again is not None
+    assert timedelta(seconds=9) < again - begun < timedelta(seconds=30)
+    asked = len(shop.meta.asked)
+    assert (await shop.fetch()).again_at == again
+    assert len(shop.meta.asked) == asked, "it was not due yet"
+
+    # Our own store is away: that is not held against the file.
+    shop.has("photo", PNG)
+    broken = tmp_path / "broken"
+    broken.write_bytes(b"")
+    await shop.change(due_at=None, attempts=GIVE_UP_AFTER - 1)
+    for _ in range(2):
+        await shop.change(due_at=None)
+        await shop.fetch(store=FolderStore(broken, Links("", [b"k"])))
+    await shop.change(due_at=None)
+    assert await shop.fetch() == Worked()
+    assert [each.state for each in await shop.files_of(accepted)] == [FileState.STORED]
+
+    late = await shop.arrives(image("photo"))
+    async with shop.database.tenant(shop.tenant) as tx:
+        await tx.connection.execute(
+            sa.update(table).where(table.c.message_id == late.message_id).values(attempts=GIVE_UP_AFTER)
+        )
+    assert await shop.fetch() == Worked()
+    assert [each.reason for each in await shop.files_of(late)] == ["unavailable"]
+
+
+async def test_an_account_that_is_refused_waits_and_loses_nothing(shop: Shop) -> None:
+    shop.has("photo", PNG, status=401)
+    accepted = await shop.arrives(image("photo"))
+    worked = await shop.fetch()
+    assert worked.away
+    assert worked.again_at is not None
+    shop.has("photo", PNG)
+    await shop.change(due_at=None)
+    assert await shop.fetch() == Worked()
+    assert [each.state for each in await shop.files_of(accepted)] == [FileState.STORED]
+
+
+async def test_no_file_is_fetched_by_two_and_a_tenants_room_is_bounded(shop: Shop) -> None:
+    names = [f"photo-{number}" for number in range(7)]
+    for name in [*names, "one-more"]:
+        shop.has(name, PNG + bytes(7_000))
+    accepted = await shop.arrives(*(image(name) for name in names))
+    await asyncio.gather(*(shop.fetch() for _ in range(3)))
+    times = shop.meta.times()
+    assert {times[f"/files/{name}"] for name in names} == {1}
+    assert {each.state for each in await shop.files_of(accepted)} == {FileState.STORED}
+    more = await shop.arrives(image("one-more", size=7_000))
+    assert await shop.fetch() == Worked()
+    assert [each.reason for each in await shop.files_of(more)] == ["no_room"]
+
+
+async def test_a_short_voice_message_is_written_down_and_then_handed_over(shop: Shop) -> None:
+    shop.has("voice", OGG)
+    heard = await shop.arrives(voice("voice"), chat="1")
+    long = await shop.arrives(voice("voice", seconds=121), chat="2")
+    assert await shop.fetch(hears=True) == Worked()
+    assert (shop.transcriber.heard, shop.transcriber.languages) == ([OGG], [None])
+    async with shop.database.tenant(shop.tenant) as tx:
+        found = await messages.get_many(tx, [heard.message_id, long.message_id])
+        extras = await tx.connection.scalar(
+            sa.text("SELECT extras FROM messages WHERE id = :id"), {"id": heard.message_id}
+        )
+    assert (found[heard.message_id].text, found[long.message_id].text) == (shop.transcriber.words, "")
+    assert extras == {"transcribed": True}
+    assert (await shop.handed_over(heard), await shop.handed_over(long)) == (True, False)
+
+    shop.transcriber.status = 500
+    unheard = await shop.arrives(voice("voice"), chat="3")
+    assert await shop.fetch(hears=True) == Worked()
+    async with shop.database.tenant(shop.tenant) as tx:
+        assert (await messages.get_many(tx, [unheard.message_id]))[unheard.message_id].text == ""
+    assert [each.state for each in await shop.files_of(unheard)] == [FileState.STORED]
+    assert await shop.handed_over(unheard)
+
+
+async def test_a_file_lies_there_as_long_as_a_row_wants_it_and_no_longer(shop: Shop) -> None:
+    """Whatever deletes the row: an erasure, the end of a draft's day, a cascade; or whoever wrote it was killed."""
+    shop.has("photo", PNG)
+    erased, stays = await shop.arrives(image("photo"), chat="1"), await shop.arrives(image("photo"), chat="2")
+    await shop.fetch()
+    (kept,) = await shop.files_of(stays)
+    conversation = stays.start.conversation_id
+
+    async def written() -> NewFile:
+        """As a process does that is killed right after it."""
+        async with shop.database.tenant(shop.tenant) as tx:
+            key = await media_garbage.reserve(tx)
+        await shop.store.put(key, _once(PNG), limit=1_000)
+        return NewFile(key=key, mime="image/png", size=len(PNG), sha256="")
+
+    unsent, draft, orphan = await written(), await written(), await written()
+    async with shop.database.tenant(shop.tenant) as tx:
+        await attachments.upload(tx, conversation, MediaKind.IMAGE, "unsent.png", unsent)
+        member = await tenants.add_member(tx, name="Aigerim", role=Role.AGENT)
+        message = await messages.add_draft(tx, conversation, member.id, "")
+        uploaded = await attachments.upload(tx, conversation, MediaKind.IMAGE, "draft.png", draft)
+        assert uploaded is not None
+        await attachments.attach(tx, conversation, message, [uploaded])
+    await shop.sweep()
+    assert len(shop.kept()) == 5, "nothing of it is due"
+
+    async with shop.database.tenant(shop.tenant) as tx:
+        removed = await erasure.erase_conversation(tx, erased.start.conversation_id)
+        assert removed["files"] == 1
+        # A refused reply gives its file back, to be sent with another.
+        await messages.drop_draft(tx, message)
+        assert await attachments.forget_unsent(tx, datetime.now(UTC) - UNSENT) == 0
+    await shop.sweep()
+    assert len(shop.kept()) == 4
+    async with shop.database.tenant(shop.tenant) as tx:
+        assert await attachments.forget_unsent(tx, datetime.now(UTC) + timedelta(seconds=1)) == 2
+    await shop.sweep()
+    assert shop.kept() == {kept.key, orphan.key}
+
+    async with shop.database.tenant(shop.tenant) as tx:
+        await tx.connection.execute(
+            sa.text("UPDATE media_garbage SET due_at = now() WHERE id = CAST(:id AS uuid)"),
+            {"id": orphan.key.partition("/")[2]},
+        )
+    await shop.sweep()
+    assert shop.kept() == {kept.key}
+    async with shop.database.tenant(shop.tenant) as tx:
+        await tx.connection.execute(sa.text("DELETE FROM channel_inbox"))
+        await tx.connection.execute(
+            sa.text("DELETE FROM conversations WHERE id = :id").bindparams(sa.bindparam("id", type_=sa.Uuid())),
+            {"id": conversation},
+        )
+    await shop.sweep()
+    assert shop.kept() == set()
+
+
+async def _once(content: bytes) -> AsyncIterator[bytes]:
+    yield content
