@@ -39,8 +39,8 @@ class Protocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         was_in_head, heads = self._in_head, self._heads
         super().data_received(data)
-        if not self._in_head or self.transport.is_closing():
-            return
+        if not self._in_head or self.transport.is_closing() or self.transport.get_protocol() is not self:
+            return  # the last: it has become a WebSocket, and no other request follows
         self._expect_head()
         # What came with the end of another request's body, or behind a whole head, is not counted: it is one read.
         if was_in_head and heads == self._heads:

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from api.server import Protocol
 from models.contracts.settings import TenantSettings
 from models.repositories import tenants
 from models.repositories.signing_keys import SigningKeys
@@ -331,6 +332,18 @@ async def test_the_same_comes_over_a_websocket(acme: Company) -> None:
     for token in ("", "x", visitor.opened["resume"], acme.keys["owner"]):
         with pytest.raises(InvalidStatus):
             await socket(visitor, site.origin, token)
+
+
+async def test_a_connection_that_became_a_websocket_waits_for_no_other_request(
+    acme: Company, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(Protocol, "head_seconds", 0.1)
+    site = await site_of(acme)
+    visitor = await site.visited()
+    async with await socket(visitor, site.origin) as connection:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(connection.wait_closed(), 0.3)
+    assert [record for record in caplog.records if record.name == "asyncio"] == []
 
 
 # --- Limits

@@ -67,7 +67,7 @@ header :focus-visible { outline-color: currentColor; }
 .said { max-width: 86%; align-self: flex-start; padding: 9px 13px; border-radius: 14px; background: var(--raised); overflow-wrap: anywhere; }
 .said.customer { align-self: flex-end; background: var(--accent); color: var(--on-accent); white-space: pre-wrap; }
 .said .who { display: block; font-size: 12px; color: var(--soft); }
-.said.customer .who { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+.said.customer .who { position: absolute; color: inherit; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 .said p, .said ul, .said ol { margin: 0 0 8px; }
 .said ul, .said ol { padding-inline-start: 22px; }
 .said > .text > :last-child { margin-bottom: 0; }

@@ -1,0 +1,91 @@
+"""A real headless Chromium, and a company's site with the widget beside a whole system."""
+
+import os
+import shutil
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, Page, async_playwright
+
+from runtime.embedded import Servers
+from tests.fakes.site import Page as Document
+from tests.fakes.site import Site, serving
+from tests.service.api.house import Company
+from tests.service.whole import SAMPLE, eventually, job_is_done, servers_of_its_own, system
+
+SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
+ROOT_ARGUMENTS = ["--no-sandbox"] if os.geteuid() == 0 else []
+
+
+@dataclass
+class Shop:
+    """A company that has put the widget on its page. `account` is the site's, `secret` proves who is signed in."""
+
+    company: Company
+    site: Site
+    account: str
+    secret: str
+
+    @property
+    def gateway(self) -> str:
+        return str(self.company.http.base_url).rstrip("/")
+
+    def page(self, path: str, markup: str) -> str:
+        """Put a page on the site whose policy allows the gateway's script and connections, and nothing inline."""
+        socket = self.gateway.replace("http", "ws", 1)
+        policy = f"default-src 'none'; script-src {self.gateway}; connect-src {self.gateway} {socket}; frame-src {self.gateway}"
+        body = f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Shop</title></head>{markup}</html>'
+        self.site.pages[path] = Document(body.encode(), headers={"Content-Security-Policy": policy}, etag=False)
+        return self.site.url + path
+
+    def snippet(self, **attributes: str) -> str:
+        more = "".join(f' data-{name}="{value}"' for name, value in attributes.items())
+        script = f'<script src="{self.gateway}/widget/v1/widget.js" data-account="{self.account}"{more} async></script>'
+        return f'<body><h1>Altyn Home</h1><a href="#x">A link of the page</a>{script}</body>'
+
+
+@pytest.fixture(scope="module")
+async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Servers]:
+    async with servers_of_its_own(tmp_path_factory.mktemp("browser")) as servers:
+        yield servers
+
+
+@pytest.fixture(scope="module")
+async def shop(servers: Servers) -> AsyncIterator[Shop]:
+    """The sample company with one of its pages; passages are quoted, no model writes."""
+    async with system(servers, learns=False) as altyn, serving() as site:
+        page = {"name": "returns", "text": (SAMPLE / "en" / "returns.md").read_text(), "language": "en"}
+        staged = await altyn.post("/v1/kb/sources", {"name": "help", "documents": [page]})
+        await eventually(lambda: job_is_done(altyn, staged.json()["job_id"]))
+        given = {"origins": [site.url], "title": "Altyn Home", "color": "#0b6e4f"}
+        made = await altyn.post("/v1/channel-accounts", {"provider": "web", "name": "shop", "settings": given})
+        assert made.status_code == 201, made.text
+        yield Shop(altyn, site, made.json()["id"], made.json()["webhook_secret"])
+
+
+@pytest.fixture(scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
+        assert not os.environ.get("CI"), "CI has a browser: see .ci/run"
+        pytest.skip("no Chromium here")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=found, args=ROOT_ARGUMENTS)
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+async def page(browser: Browser) -> AsyncIterator[Page]:
+    """Somebody's browser, which has been nowhere before. What a page reports as an error fails the test."""
+    context = await browser.new_context(viewport={"width": 1000, "height": 760}, locale="en-GB")
+    context.set_default_timeout(15_000)
+    page = await context.new_page()
+    faults: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("console", lambda message: faults.append(message.text) if "Content Security" in message.text else None)
+    yield page
+    await context.close()
+    assert faults == []
