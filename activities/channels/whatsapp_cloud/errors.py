@@ -57,7 +57,7 @@ REFUSED = {
 WORDS = LATER | ACCOUNT | UNREACHABLE | REFUSED | {PAIR_LIMIT: "chat_limit"}
 
 NO_SUCH_OBJECT = 33
-"""A subcode of 100: the number, or the file, that the request's address names."""
+"""A subcode of 100, not always told: of the number, or the file, that the request's address names."""
 PAIR_SECONDS = 6.0
 """How often the same person may be written to, in the long run."""
 
@@ -79,7 +79,7 @@ def failure(status: int, error: dict[str, object], retry_after: float | None, *,
         return TryLaterError(said, after=retry_after or PAIR_SECONDS, chat=True)
     if code in LATER:
         return TryLaterError(said, after=retry_after)
-    if code == 100 and error.get("error_subcode") == NO_SUCH_OBJECT:
+    if code == 100 and (error.get("error_subcode") == NO_SUCH_OBJECT or error.get("type") == "GraphMethodException"):
         return AccountError("number_unknown")
     if code in ACCOUNT or _permission(code):
         return AccountError(said)

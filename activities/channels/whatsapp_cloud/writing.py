@@ -9,16 +9,37 @@ from models.contracts.channels import Button, Chat, ContactCard, Media, MediaKin
 CAPTIONS = frozenset({MediaKind.IMAGE, MediaKind.VIDEO, MediaKind.DOCUMENT})
 
 MEBIBYTE = 1024 * 1024
-LARGEST_FILE = 100 * MEBIBYTE
-# What Meta takes as the kind itself; whatever else goes as a document, and is shown by its name.
+OFFICE = "application/vnd.openxmlformats-officedocument"
+IMAGES = frozenset({"image/jpeg", "image/png"})
 AUDIO = frozenset({"audio/aac", "audio/amr", "audio/mp4", "audio/mpeg", "audio/ogg"})
-NATIVE = {
-    MediaKind.IMAGE: (frozenset({"image/jpeg", "image/png"}), 5 * MEBIBYTE),
-    MediaKind.VOICE: (frozenset({"audio/ogg"}), 16 * MEBIBYTE),
-    MediaKind.AUDIO: (AUDIO, 16 * MEBIBYTE),
-    MediaKind.VIDEO: (frozenset({"video/mp4", "video/3gpp"}), 16 * MEBIBYTE),
-    MediaKind.STICKER: (frozenset({"image/webp"}), 100 * 1024),
+VIDEOS = frozenset({"video/mp4", "video/3gpp"})
+STICKERS = frozenset({"image/webp"})
+DOCUMENTS = frozenset(
+    {
+        *("text/plain", "application/pdf", "application/msword"),
+        *("application/vnd.ms-excel", "application/vnd.ms-powerpoint"),
+        *(
+            f"{OFFICE}.{kind}"
+            for kind in ("wordprocessingml.document", "spreadsheetml.sheet", "presentationml.presentation")
+        ),
+    }
+)
+LIMITS = {
+    **dict.fromkeys(IMAGES, 5 * MEBIBYTE),
+    **dict.fromkeys(AUDIO | VIDEOS, 16 * MEBIBYTE),
+    **dict.fromkeys(STICKERS, 500 * 1024),
+    **dict.fromkeys(DOCUMENTS, 100 * MEBIBYTE),
 }
+"""The types that Meta takes, each up to how many bytes. It refuses all others."""
+LARGEST_FILE = max(LIMITS.values())
+NATIVE = {
+    MediaKind.IMAGE: IMAGES,
+    MediaKind.VOICE: frozenset({"audio/ogg"}),
+    MediaKind.AUDIO: AUDIO,
+    MediaKind.VIDEO: VIDEOS,
+    MediaKind.STICKER: STICKERS,
+}
+"""What it shows as the kind itself; whatever else goes as a document, and is shown by its name."""
 
 NAME_LIMIT = 240
 BODY_LIMIT, BUTTONS, ROWS, BUTTON_LIMIT, ROW_LIMIT, DESCRIPTION_LIMIT = 1_024, 3, 10, 20, 24, 72
@@ -46,10 +67,12 @@ def read_mark(message_id: str, *, typing: bool) -> dict[str, Any]:
 
 def sent_as(media: Media) -> MediaKind:
     """The kind that Meta takes the file as. Raises RefusedError."""
-    if media.size > LARGEST_FILE:
+    mime = media.mime.partition(";")[0].strip().lower()
+    if mime not in LIMITS:
+        raise RefusedError("unsupported_type")
+    if media.size > LIMITS[mime]:
         raise RefusedError("too_large")
-    mimes, limit = NATIVE.get(media.kind, (frozenset(), 0))
-    return media.kind if _plain(media.mime) in mimes and media.size <= limit else MediaKind.DOCUMENT
+    return media.kind if mime in NATIVE.get(media.kind, ()) else MediaKind.DOCUMENT
 
 
 def _addressed(chat: Chat) -> dict[str, Any]:
@@ -127,7 +150,3 @@ def _row(button: Button) -> dict[str, str]:
 def _with_choices(text: str, buttons: Sequence[Button]) -> str:
     """Choices as lines, for a customer to answer in words: nothing is lost where there is no place for buttons."""
     return "\n".join(filter(None, (text, *(f"• {button.text}" for button in buttons))))
-
-
-def _plain(mime: str) -> str:
-    return mime.partition(";")[0].strip().lower()
