@@ -303,7 +303,14 @@ async def workers(settings: Settings, tools: Tools) -> list[Worker]:
             graceful_shutdown_timeout=grace,
         ),
     ]
-    receive = Receive(database, client, tools.accounts, tools.pokes, longest=settings.message_max_chars)
+    receive = Receive(
+        database,
+        client,
+        tools.accounts,
+        tools.pokes,
+        longest=settings.message_max_chars,
+        listens=tools.transcriber is not None,
+    )
     fetch = FetchMedia(
         database,
         client,

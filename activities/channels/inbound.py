@@ -16,6 +16,7 @@ from temporalio.service import RPCError
 
 from activities.channels.accounts import Accounts, Opened
 from activities.channels.port import AccountError, InGroups
+from activities.transcribing.port import is_short
 from models import processes
 from models.contracts.channels import (
     Arrived,
@@ -46,14 +47,18 @@ log = structlog.get_logger(__name__)
 
 
 class Receive:
-    """Holds what the step needs. `longest`: characters of a message; what is beyond is cut off."""
+    """Holds what the step needs. `longest`: characters of a message; what is beyond is cut off. `listens`: whether voice
+    messages are written down."""
 
-    def __init__(self, database: Database, client: Client, accounts: Accounts, pokes: Pokes, *, longest: int) -> None:
+    def __init__(
+        self, database: Database, client: Client, accounts: Accounts, pokes: Pokes, *, longest: int, listens: bool
+    ) -> None:
         self._database = database
         self._client = client
         self._accounts = accounts
         self._pokes = pokes
         self._longest = longest
+        self._listens = listens
 
     @activity.defn(name=RECEIVE.name)
     async def receive(self, given: LaneWork) -> Worked:
@@ -77,7 +82,7 @@ class Receive:
         return Worked(again_at=datetime.now(UTC))
 
     async def _read(self, tenant: UUID, opened: Opened, delivery: Waiting) -> Sequence[Accepted]:
-        """What the delivery says, written down. The messages that are new."""
+        """What the delivery says, written down. The messages that are to be handed over."""
         provider = opened.provider
         try:
             arrived = _for_us(opened, delivery)
@@ -102,7 +107,7 @@ class Receive:
         _count(opened, "read")
         if any(isinstance(event, MessageArrived) and event.attachments for event in arrived):
             self._pokes.poke(tenant, opened.owner.account, Lane.MEDIA)
-        if accepted:
+        if any(isinstance(event, MessageArrived) for event in arrived):
             # What was held until the customer writes may go now.
             self._pokes.poke(tenant, opened.owner.account, Lane.OUT)
         return accepted
@@ -111,7 +116,9 @@ class Receive:
         owner = opened.owner
         match event:
             case MessageArrived():
-                return await arrivals.store(tx, owner, event, text=event.text[: self._longest])
+                accepted = await arrivals.store(tx, owner, event, text=event.text[: self._longest])
+                # Whoever writes down what is said in it hands it over: see activities.media.fetch.
+                return None if self._listens and _is_spoken(event) else accepted
             case MessageEdited():
                 await arrivals.edited(tx, owner, event.model_copy(update={"text": event.text[: self._longest]}))
             case MessageDeleted():
@@ -160,3 +167,7 @@ def _for_us(opened: Opened, delivery: Waiting) -> Sequence[Arrived]:
 def _count(opened: Opened, outcome: str) -> None:
     counter = activity.metric_meter().create_counter("mainstay_channel_deliveries", "Deliveries of providers.")
     counter.add(1, {"provider": opened.provider.value, "outcome": outcome})
+
+
+def _is_spoken(message: MessageArrived) -> bool:
+    return not message.text and any(is_short(each.kind, each.seconds) for each in message.attachments)

@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import structlog
-from prometheus_client import Counter
 from temporalio import activity
 from temporalio.client import Client
 from temporalio.service import RPCError
@@ -44,8 +43,6 @@ DEAD_PAUSE = timedelta(minutes=5)
 """When the provider refuses the account."""
 
 log = structlog.get_logger(__name__)
-
-FILES = Counter("mainstay_channel_files", "Files that customers sent, by what came of them.", ["provider", "outcome"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +107,7 @@ class FetchMedia:
                     raise
                 log.warning("file not fetched", attachment_id=file.id, cause=type(error).__name__)
                 outcome = await self._postpone(tenant, file, pause(file.attempts), counted=True)
-            FILES.labels(opened.provider, outcome).inc()
+            _count(opened, outcome)
             if self._transcriber is not None and is_short(file.kind, file.seconds) and outcome != "again":
                 await self._hand_over(tenant, file)
         return True
@@ -198,3 +195,8 @@ class FetchMedia:
 def pause(attempts: int) -> timedelta:
     """How long to wait after the `attempts`-th (from 1)."""
     return min(LONGEST_PAUSE, FIRST_PAUSE * (1 << min(attempts - 1, 20)))
+
+
+def _count(opened: Opened, outcome: str) -> None:
+    counter = activity.metric_meter().create_counter("mainstay_channel_files", "Files that customers sent.")
+    counter.add(1, {"provider": opened.provider.value, "outcome": outcome})
