@@ -125,7 +125,7 @@ class Provider(ABC):
             lambda: _Protocol(config, self._state, {}), "127.0.0.1", 0
         )
         self.url = f"http://127.0.0.1:{self._listening.sockets[0].getsockname()[1]}"
-        self.client = httpx.AsyncClient(timeout=10, trust_env=False)
+        self.client = httpx.AsyncClient(timeout=10, trust_env=False, verify=False)
         return self
 
     async def __aexit__(
