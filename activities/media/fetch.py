@@ -17,7 +17,7 @@ from temporalio.service import RPCError
 from activities.channels.accounts import Accounts, Opened
 from activities.channels.port import AccountError, RefusedError, TryLaterError, UnclearError
 from activities.provider.errors import ProviderError
-from activities.transcribing.port import Transcriber, is_short
+from activities.transcribing.port import LONGEST_BYTES, Transcriber, is_short
 from models import processes
 from models.contracts.conversation import InboundMessage
 from models.contracts.lanes import FETCH_MEDIA, LaneWork, Worked
@@ -145,7 +145,7 @@ class FetchMedia:
         mime = type_of(stored.beginning)
         if mime == EXECUTABLE:
             return await self._refuse(tenant, file, "executable", key=key)
-        words = await self._words(file, key, mime)
+        words = await self._words(file, key, mime, stored.size)
         new = NewFile(key=key, mime=mime, size=stored.size, sha256=stored.sha256)
         async with self._database.tenant(tenant) as tx:
             if words:
@@ -153,9 +153,9 @@ class FetchMedia:
             await attachments.keep(tx, file.id, new)
         return "stored"
 
-    async def _words(self, file: Waiting, key: str, mime: str) -> str:
+    async def _words(self, file: Waiting, key: str, mime: str, size: int) -> str:
         """What is said in a short voice message; nothing when nobody can tell."""
-        if self._transcriber is None or not is_short(file.kind, file.seconds):
+        if self._transcriber is None or not is_short(file.kind, file.seconds) or size > LONGEST_BYTES:
             return ""
         try:
             words = await self._transcriber.transcribe(self._store.read(key), mime, file.language)

@@ -8,6 +8,8 @@ from models.contracts.enums import Language
 
 LONGEST_SECONDS = 120
 """A longer message is a recording, and stays one."""
+LONGEST_BYTES = 1_048_576
+"""The same where its provider tells no length: speech takes two to four kilobytes a second."""
 
 
 class Transcriber(Protocol):
@@ -20,5 +22,5 @@ class Transcriber(Protocol):
 
 
 def is_short(kind: MediaKind, seconds: float | None) -> bool:
-    """Whether it is a voice message that is to be read like a written one."""
-    return kind is MediaKind.VOICE and seconds is not None and seconds <= LONGEST_SECONDS
+    """Whether it is a voice message that is to be read like a written one, as far as its provider tells."""
+    return kind is MediaKind.VOICE and (seconds is None or seconds <= LONGEST_SECONDS)

@@ -132,7 +132,7 @@ def image(ref: str, **told: Any) -> Attachment:
     return Attachment(kind=MediaKind.IMAGE, ref=ref, mime="image/jpeg", **told)
 
 
-def voice(ref: str, seconds: float = 3) -> Attachment:
+def voice(ref: str, seconds: float | None = 3) -> Attachment:
     return Attachment(kind=MediaKind.VOICE, ref=ref, seconds=seconds)
 
 
@@ -253,7 +253,7 @@ async def test_no_file_is_fetched_by_two_and_a_tenants_room_is_bounded(shop: Sho
 
 async def test_a_short_voice_message_is_written_down_and_then_handed_over(shop: Shop) -> None:
     shop.has("voice", OGG)
-    heard = await shop.arrives(voice("voice"), chat="1")
+    heard = await shop.arrives(voice("voice", seconds=None), chat="1")
     long = await shop.arrives(voice("voice", seconds=121), chat="2")
     assert await shop.fetch(hears=True) == Worked()
     assert (shop.transcriber.heard, shop.transcriber.languages) == ([OGG], [None])
