@@ -11,7 +11,7 @@ from playwright.async_api import Page, Route, expect
 
 from tests.browser.accessibility import faults
 from tests.browser.conftest import SCREENSHOTS, Shop
-from tests.service.whole import eventually, messages_of
+from tests.service.whole import messages_of
 
 QUESTION = "How many days do I have to return something?"
 

@@ -14,10 +14,11 @@ ID = "01890000-0000-7000-8000-000000000000"
 ANY_NAME = "anything"
 
 
-# Refused before the body's fields are looked at: an API key does nothing for a person, and a webhook must be signed.
+# Refused before the body's fields are looked at: an API key does nothing for a person, a webhook must be signed, a
+# visitor have a token.
 EARLIER = {
     "changePassword", "updateMe", "beginTotp", "confirmTotp", "removeTotp", "renewRecoveryCodes", "logout",
-    "logoutEverywhere", "receiveWebhook",
+    "logoutEverywhere", "receiveWebhook", "sendVisitorMessage",
 }  # fmt: skip
 
 

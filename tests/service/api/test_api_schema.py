@@ -41,10 +41,10 @@ CHECKS = [
 ]
 KEY_OF = {Role.USER: "user", Role.AGENT: "aigerim", Role.ADMIN: "admin", Role.OWNER: "owner"}
 # Streams never end; what they do is in test_api_events.
-ENDLESS = {"streamTenant", "streamConversation"}
+ENDLESS = {"streamTenant", "streamConversation", "streamVisit"}
 UNLIMITED = {
     f"rate_limit_{traffic}": "1000000/minute"
-    for traffic in ("sign_in", "strangers", "webhook", "read", "write", "model", "bulk")
+    for traffic in ("sign_in", "strangers", "webhook", "visits", "visitor", "read", "write", "model", "bulk")
 }
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 

@@ -89,7 +89,7 @@ ENDS_US = {"logout", "logoutEverywhere"}
 # Requests that are no JSON; their routes take no ids.
 FORMS = {"uploadDocuments"}
 # Streams never end: tested by their first answer only.
-STREAMS = {"streamConversation", "streamTenant"}
+STREAMS = {"streamConversation", "streamTenant", "streamVisit"}
 
 
 @dataclass(frozen=True)
