@@ -32,6 +32,7 @@ MEANINGS: tuple[tuple[str, Callable[[], ChannelError]], ...] = (
         r"not (exists?|registered|found|on whatsapp)|does ?n.t exist|(invalid|wrong|unknown) (jid|number|phone)",
         partial(RefusedError, "not_on_whatsapp", unreachable=True),
     ),
+    (r"fetch|download", partial(RefusedError, "file_refused")),
     (r"too many|\brate\b|\blimit", partial(TryLaterError, "too_many_messages")),
     (
         r"try again|timed? ?out|temporar|unavailable|\binternal\b|server error",

@@ -70,13 +70,15 @@ class House:
         return [event for payload in made for event in self.channel.read(payload)]
 
 
+@pytest.fixture(scope="module")
+async def shelf(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Shelf]:
+    async with open_shelf(tmp_path_factory.mktemp("media")) as shelf:
+        yield shelf
+
+
 @pytest.fixture
-async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
-    async with (
-        FakeCloud() as cloud,
-        httpx.AsyncClient(trust_env=False) as client,
-        open_shelf(tmp_path_factory.mktemp("media")) as shelf,
-    ):
+async def house(shelf: Shelf) -> AsyncIterator[House]:
+    async with FakeCloud() as cloud, httpx.AsyncClient(trust_env=False) as client:
         number, aida = cloud.add_number(), cloud.person("Aida")
         house = House(cloud, client, number, aida, None, shelf)  # type: ignore[arg-type]  # it opens itself below
         house.channel = house.opened()
