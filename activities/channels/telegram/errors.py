@@ -39,7 +39,7 @@ MEANINGS: tuple[tuple[str, str, bool], ...] = (
     (r"can't send messages to bots", "is_a_bot", True),
     (r"chat not found|user not found|peer_id_invalid|chat_id_invalid|chat_id is empty", "chat_not_found", True),
     (r"photo_|image_process_failed|wrong type of the web page content|too big for a photo", PHOTO_REFUSED, False),
-    (r"file is too big|request entity too large", "too_large", False),
+    (r"file is too big", "too_large", False),
     (r"wrong file_id|wrong remote file|temporarily unavailable|file must be non-empty", "file_refused", False),
     (r"too long", "too_long", False),
     (r"text is empty|must be non-empty", "empty", False),
@@ -66,6 +66,8 @@ def failure(status: int, answer: Mapping[str, Any] | None, *, group: bool, acts:
         return UnclearError("no_answer")
     if status == 429:
         return TryLaterError("too_many_messages", after=_seconds(after), chat=group)
+    if status == 413:
+        return RefusedError("too_large")
     if answer is None or status >= 500:
         return TryLaterError(f"http_{status}")
     if isinstance(moved, int):
