@@ -10,6 +10,7 @@ from typing import Any
 from activities.routes.build import Routes
 from activities.routes.policy import Circuit, Condition, Key
 from cli.answering import answering
+from cli.connecting import connecting
 from cli.search import searching
 from models.payload_keys import connected
 from runtime.database import Database
@@ -42,7 +43,9 @@ async def system(servers: Servers, *, learns: bool = True, **changes: Any) -> As
         held = await stack.enter_async_context(tools(settings, client))
         for worker in await workers(settings, held):
             await stack.enter_async_context(worker)
-        url, _ = await stack.enter_async_context(serving(settings, searching(settings), answering(settings)))
+        url, _ = await stack.enter_async_context(
+            serving(settings, searching(settings), answering(settings), connecting(settings))
+        )
         database = Database(servers.database_url)
         stack.push_async_callback(database.close)
         tenant = await stack.enter_async_context(company(database, url))

@@ -18,6 +18,7 @@ from temporalio.worker import Worker
 from activities.routes.build import Routes
 from api.answering import OpenAnswerer
 from api.app import create_app
+from api.connecting import OpenConnector
 from api.search import OpenSearcher
 from api.server import Server, configuration
 from models.contracts.enums import Intent, Language, Role
@@ -65,10 +66,13 @@ def settings_of(servers: Servers, **changes: Any) -> Settings:
 
 @asynccontextmanager
 async def serving(
-    settings: Settings, open_searcher: OpenSearcher | None = None, open_answerer: OpenAnswerer | None = None
+    settings: Settings,
+    open_searcher: OpenSearcher | None = None,
+    open_answerer: OpenAnswerer | None = None,
+    open_connector: OpenConnector | None = None,
 ) -> AsyncIterator[tuple[str, Server]]:
     """The gateway on a free port; its URL, and the server to stop it by."""
-    app = create_app(settings, open_searcher=open_searcher, open_answerer=open_answerer)
+    app = create_app(settings, open_searcher=open_searcher, open_answerer=open_answerer, open_connector=open_connector)
     server = Server(app, configuration(app, settings))
     task = asyncio.create_task(server.serve())
     while not server.started:

@@ -1,0 +1,156 @@
+"""A conversation through Telegram, from end to end: the whole system, and a Telegram that judges every request."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from runtime.embedded import Servers, ports
+from tests.fakes.faults import drop_after
+from tests.fakes.telegram import Bot, FakeTelegram
+from tests.service.api.house import Company
+from tests.service.whole import eventually, messages_of, open_escalation, system
+
+DELIVERY = "How much is delivery to Astana?"
+PERSON = "Please let me talk to a real person"
+
+
+@pytest.fixture(scope="module")
+async def telegram() -> AsyncIterator[FakeTelegram]:
+    async with FakeTelegram() as telegram:
+        yield telegram
+        assert telegram.wrong == []
+
+
+@pytest.fixture(scope="module")
+async def shop(servers: Servers, telegram: FakeTelegram) -> AsyncIterator[Company]:
+    port = ports.pick(set())
+    async with system(servers, telegram_url=telegram.url, port=port, public_url=f"http://127.0.0.1:{port}") as shop:
+        quick = {"quiet_seconds": {"telegram": 0.0}}
+        changed = await shop.http.put("/v1/tenant/settings", json=quick, headers={"If-Match": "*"})
+        changed.raise_for_status()
+        yield shop
+
+
+async def added(shop: Company, bot: Bot, **settings: Any) -> dict[str, Any]:
+    made = await shop.post(
+        "/v1/channel-accounts",
+        {
+            "provider": "telegram",
+            "name": bot.username,
+            "settings": settings,
+            "credentials": {"token": bot.token},
+        },
+    )
+    assert made.status_code == 201, made.text
+    account: dict[str, Any] = made.json()
+    return account
+
+
+async def conversation_with(shop: Company, chat: int) -> str:
+    found: list[dict[str, Any]] = []
+
+    async def opened() -> bool:
+        listed = (await shop.get("/v1/conversations?limit=200")).json()["items"]
+        found[:] = [each for each in listed if each["customer"]["external_id"] == f"telegram:{chat}"]
+        return bool(found)
+
+    await eventually(opened)
+    assert len(found) == 1
+    return str(found[0]["id"])
+
+
+async def test_question_person_reply_and_resolution(shop: Company, telegram: FakeTelegram) -> None:
+    bot, aida = telegram.add_bot(), telegram.person("Aida")
+    account = await added(shop, bot)
+    assert (account["health"], account["settings"]["username"]) == ("ok", bot.username)
+    telegram.says(bot, aida, DELIVERY)
+    [answer] = await telegram.sent(aida)
+    assert "1,490" in answer.text
+    telegram.says(bot, aida, PERSON)
+    await telegram.sent(aida, count=2)
+    conversation = await conversation_with(shop, aida.id)
+    escalation = (await open_escalation(shop, conversation))["id"]
+    (await shop.post(f"/v1/escalations/{escalation}/take")).raise_for_status()
+    (
+        await shop.post(f"/v1/escalations/{escalation}/reply", {"text": "It is **free** today & tomorrow."})
+    ).raise_for_status()
+    [*_, reply] = await telegram.sent(aida, count=3)
+    assert reply.text == "It is free today & tomorrow."
+    (await shop.post(f"/v1/escalations/{escalation}/resolve")).raise_for_status()
+    said = await messages_of(shop, conversation)
+    assert [each["author"] for each in said] == ["customer", "bot", "customer", "bot", "manager"]
+    assert {each["delivery"]["status"] for each in said if each["author"] != "customer"} == {"sent"}
+
+
+async def test_a_webhook_that_comes_five_times_and_at_once_has_one_effect(
+    shop: Company, telegram: FakeTelegram
+) -> None:
+    bot, person = telegram.add_bot(), telegram.person()
+    account = await added(shop, bot, receive="webhook")
+    assert account["health"] == "ok", account
+    bot.mailbox.held = True
+    telegram.says(bot, person, DELIVERY)
+    await bot.mailbox.deliver(bot.mailbox.made, times=5, at_once=5)
+    await telegram.sent(person)
+    telegram.says(bot, person, "Thank you!")
+    await bot.mailbox.deliver(bot.mailbox.made, times=2, at_once=3)
+    assert len(await telegram.sent(person, count=2)) == 2
+    said = await messages_of(shop, await conversation_with(shop, person.id))
+    assert [each["author"] for each in said] == ["customer", "bot", "customer", "bot"]
+
+
+async def test_a_sticker_is_answered_politely_and_blocks_nothing(shop: Company, telegram: FakeTelegram) -> None:
+    bot, person = telegram.add_bot(), telegram.person()
+    await added(shop, bot)
+    telegram.says(bot, person, sticker=b"RIFF....WEBP")
+    [polite] = await telegram.sent(person)
+    assert "words" in polite.text
+    telegram.says(bot, person, DELIVERY)
+    assert "1,490" in (await telegram.sent(person, count=2))[1].text
+
+
+async def test_what_nobody_knows_the_fate_of_is_sent_once_more_and_counted(
+    shop: Company, telegram: FakeTelegram
+) -> None:
+    bot, person = telegram.add_bot(), telegram.person()
+    account = await added(shop, bot)
+    telegram.faults.add(drop_after(), method="sendMessage", chat=person.id)
+    telegram.says(bot, person, DELIVERY)
+    first, second = await telegram.sent(person, count=2)
+    assert first.text == second.text
+
+    async def sent() -> bool:
+        found = (await shop.get(f"/v1/channel-accounts/{account['id']}")).json()
+        return bool(found["sends"] == {"sent": 1})
+
+    await eventually(sent)
+
+
+async def test_a_customer_who_blocks_the_bot_is_noted_and_others_are_written_to(
+    shop: Company, telegram: FakeTelegram
+) -> None:
+    bot, gone, here = telegram.add_bot(), telegram.person("Gone"), telegram.person("Here")
+    await added(shop, bot)
+    bot.blocked_by.add(gone.id)
+    telegram.says(bot, gone, DELIVERY)
+    telegram.says(bot, here, DELIVERY)
+    await telegram.sent(here)
+    conversation = await conversation_with(shop, gone.id)
+
+    async def failed() -> bool:
+        said = await messages_of(shop, conversation)
+        return [each["delivery"]["status"] for each in said if each["delivery"]] == ["failed"]
+
+    await eventually(failed)
+
+
+async def test_a_token_that_telegram_does_not_know_is_refused(shop: Company, telegram: FakeTelegram) -> None:
+    stranger = "700999:AA" + 33 * "x"
+    refused = await shop.post(
+        "/v1/channel-accounts", {"provider": "telegram", "name": "x", "credentials": {"token": stranger}}
+    )
+    assert refused.status_code == 422
+    [error] = refused.json()["errors"]
+    assert error["field"] == "credentials"
+    assert "BotFather" in error["message"]
