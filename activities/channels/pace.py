@@ -52,11 +52,13 @@ class Pace:
         return at - now
 
     async def wait(self, chat: Chat) -> None:
-        """Until a call may be made to the chat, to which one call at a time is made.
+        """Until a call may be made to the chat.
 
-        First for the chat: only then is a moment of the account's reserved, so that a slow chat takes none from others.
+        First for the chat: a moment of the account's is reserved only when the chat has none to wait for, so that slow
+        chats take none from others.
         """
-        if (wait := max([0.0, *(window.free_at() - self._clock() for window in self._slow(chat))])) > 0:
+        slow = self._slow(chat)
+        while (wait := max([0.0, *(window.free_at() - self._clock() for window in slow)])) > 0:  # noqa: ASYNC110  # a time
             await asyncio.sleep(wait)
         if (wait := self.reserve(chat)) > 0:
             await asyncio.sleep(wait)
