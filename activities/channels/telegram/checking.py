@@ -59,7 +59,7 @@ def _advice(bot: Mapping[str, Any], webhook: Mapping[str, Any], wrong: str | Non
     if isinstance(waiting, int) and waiting >= MANY_UPDATES:
         yield f"{waiting} messages wait at Telegram to be taken."
     if webhook.get("url") and isinstance(failed_at, int) and time.time() - failed_at < LATELY_SECONDS:
-        yield f"Telegram could not deliver to the webhook within the last hour: {webhook.get('last_error_message')}."
+        yield f"Telegram could not deliver to the webhook within the last hour. It says: {webhook.get('last_error_message')}"
     kinds = webhook.get("allowed_updates")
     if wrong is None and webhook.get("url") and isinstance(kinds, list) and not set(ALLOWED_UPDATES) <= set(kinds):
         yield OLD_WEBHOOK

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator
-from contextlib import aclosing
 
 import httpx
 import pytest
@@ -27,7 +26,6 @@ from models.contracts.channels import (
     ButtonPressed,
     Chat,
     ChatKind,
-    ChatMoved,
     HealthState,
     Media,
     MediaKind,
@@ -92,7 +90,9 @@ def aida(telegram: FakeTelegram, bot: Bot) -> Person:
 def untold(bot: Bot, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """No log of ours shows a token; what httpx says below a warning is not written down (runtime/telemetry.py)."""
     yield
-    assert [record for record in caplog.records if bot.token in record.getMessage() and record.levelno >= logging.WARNING] == []
+    assert [
+        record for record in caplog.records if bot.token in record.getMessage() and record.levelno >= logging.WARNING
+    ] == []
 
 
 def opened(telegram: FakeTelegram, client: httpx.AsyncClient, token: str, receive: str = "poll") -> Telegram:
@@ -247,8 +247,8 @@ async def test_news_are_asked_for_until_they_are_kept(
     bot_settings = TelegramSettings(bot_id=bot.id, username=bot.username)
     assert [addressed(update, bot_settings) for _, update in first.deliveries].count(False) == 2
 
-    async with channel.fetch(told[2].attachments[0].ref) as fetched, aclosing(fetched.chunks) as chunks:
-        assert (b"".join([chunk async for chunk in chunks]), fetched.size) == (PNG, len(PNG))
+    async with channel.fetch(told[2].attachments[0].ref) as fetched:
+        assert (b"".join([chunk async for chunk in fetched.chunks]), fetched.size) == (PNG, len(PNG))
 
     # The next question says that these are kept, and waits for what comes then.
     waiting = asyncio.create_task(channel.news(first.cursor, 10))
@@ -257,4 +257,75 @@ async def test_news_are_asked_for_until_they_are_kept(
     news = await waiting
     [(_, update)] = news.deliveries
     assert channel.read(update) == (ReachChanged(chat=chat_of(aida), sender=told[0].sender, reachable=False),)
-    assert await channel.news(news.cursor, 0) == News((), news.cursor) or True
+    assert await channel.news(news.cursor, 0) == News([], news.cursor)
+
+
+async def test_a_pressed_button_is_acknowledged_in_time(
+    telegram: FakeTelegram, channel: Telegram, bot: Bot, aida: Person
+) -> None:
+    await channel.send(chat_of(aida), Part(text="Take?", buttons=BUTTONS))
+    [sent] = await telegram.sent(aida)
+    query = telegram.presses(sent, aida, "take:1")
+    pressed = [event for _, update in (await channel.news(None, 0)).deliveries for event in channel.read(update)][-1]
+    assert isinstance(pressed, ButtonPressed)
+    assert (pressed.data, pressed.message_id, pressed.chat) == ("take:1", str(sent.id), chat_of(aida))
+    await channel.acknowledge(pressed.id, "ё" * 300)
+    assert (await telegram.answered(query))["text"] == "ё" * 200
+    with pytest.raises(RefusedError, match="too_late"):
+        await channel.acknowledge("1")
+
+
+async def test_files_that_bots_do_not_get(telegram: FakeTelegram, channel: Telegram, bot: Bot, aida: Person) -> None:
+    telegram.says(bot, aida, document=Upload(b"x", "big.zip", size=21 * 2**20))
+    telegram.says(bot, aida, document=Upload(b"x" * (20 * 2**20 + 1), "told small.zip", size=10))
+    events = [event for _, update in (await channel.news(None, 0)).deliveries for event in channel.read(update)]
+    for event in events[1:]:
+        assert isinstance(event, MessageArrived)
+        with pytest.raises(RefusedError, match="too_large"):
+            async with channel.fetch(event.attachments[0].ref) as fetched:
+                assert [chunk async for chunk in fetched.chunks]
+    with pytest.raises(RefusedError, match="file_refused"):
+        async with channel.fetch("unknown"):
+            pass
+    telegram.faults.add(broken(502), method="file")
+    telegram.says(bot, aida, photo=PNG)
+    [*_, (_, update)] = (await channel.news(None, 0)).deliveries
+    [photo] = channel.read(update)
+    assert isinstance(photo, MessageArrived)
+    with pytest.raises(TryLaterError):
+        async with channel.fetch(photo.attachments[0].ref):
+            pass
+
+
+async def test_who_is_asked_and_who_delivers(telegram: FakeTelegram, bot: Bot, client: httpx.AsyncClient) -> None:
+    polls, hooked = (opened(telegram, client, bot.token, receive) for receive in ("poll", "webhook"))
+    health = await polls.check()
+    assert (health.state, health.external_id, health.name) == (HealthState.OK, str(bot.id), f"@{bot.username}")
+    assert [advice for advice in health.advice if "privacy mode" in advice] == list(health.advice)
+    assert (await hooked.check()).code == "webhook_missing"
+
+    await hooked.hook(f"{telegram.url}/nobody/listens", "s-e_cret1")
+    assert bot.mailbox.allowed == ["message", "edited_message", "callback_query", "my_chat_member"]
+    assert (await hooked.check()).state is HealthState.OK
+    health = await polls.check()
+    assert (health.state, health.code) == (HealthState.DEAD, "webhook_set")
+    assert "deleteWebhook" in health.advice[0]
+    with pytest.raises(AccountError, match="webhook_set"):
+        await polls.news(None, 0)
+    with pytest.raises(RefusedError, match="bad_webhook"):
+        await hooked.hook("http://example.com/", "secret")
+
+    await polls.hook(None, "")
+    waiting = asyncio.create_task(polls.news(None, 20))
+    await bot.mailbox.watch.until(
+        lambda: telegram.calls[-1].method == "getUpdates" and telegram.calls[-1].status is None, 10, "a question"
+    )
+    assert await polls.news(None, 0) == News([], None)
+    with pytest.raises(TryLaterError, match="other_poller"):
+        await waiting
+
+    telegram.faults.add(broken(502), method="getMe")
+    assert (await polls.check()).state is HealthState.AWAY
+    refused = await opened(telegram, client, "1:" + "x" * 30).check()
+    assert (refused.state, refused.code) == (HealthState.DEAD, "token_refused")
+    assert "@BotFather" in refused.advice[0]
