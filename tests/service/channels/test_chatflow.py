@@ -22,7 +22,7 @@ from models.contracts.channels import Button, Chat, ContactCard, HealthState, Me
 from runtime import telemetry
 from runtime.settings import load
 from tests.fakes.chatflow import FakeChatflow, Instance, Person
-from tests.fakes.faults import broken, drop_after, failed, html, slow, too_many
+from tests.fakes.faults import broken, drop_after, drop_before, failed, html, slow, too_many
 from tests.fakes.upload import Upload
 from tests.service.channels.shelf import Shelf, open_shelf
 
@@ -259,7 +259,7 @@ async def test_a_check_says_what_it_can(house: House) -> None:
     assert (alive.state, "send a test" in alive.advice[0]) == (HealthState.OK, True)
     dead = await house.opened(token="other").check()
     assert (dead.state, dead.code) == (HealthState.DEAD, "token_refused")
-    house.chatflow.faults.add(html(502))
+    house.chatflow.faults.add(drop_before())
     assert (await house.channel.check()).state is HealthState.AWAY
     assert house.chatflow.sends == []
     assert house.chatflow.wrong == []
