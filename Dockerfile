@@ -12,7 +12,9 @@ COPY . .
 RUN --mount=type=cache,target=/root/.cache/uv uv pip install --no-deps .
 
 FROM python:3.12-slim
-RUN useradd --system --uid 10001 --home-dir /var/lib/mainstay --create-home mainstay
+RUN useradd --system --uid 10001 --home-dir /var/lib/mainstay --create-home mainstay \
+    # A volume that is mounted here belongs to whom this folder belongs.
+    && install --directory --owner mainstay --mode 0700 /var/lib/mainstay/media
 COPY --from=build /opt/mainstay /opt/mainstay
 ENV PATH=/opt/mainstay/bin:$PATH \
     PYTHONUNBUFFERED=1 \

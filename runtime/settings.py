@@ -105,6 +105,7 @@ class Settings(BaseSettings):
     rate_limit_visitor: str = Field(
         "120/minute", description="Requests of one visitor in the widget; an address may make ten times as many."
     )
+    rate_limit_visitor_files: str = Field("60/hour", description="Files that visitors of one address send in the widget.")
     rate_limit_read: str = Field("30000/minute", description="Reading requests of one caller.")
     rate_limit_write: str = Field("30000/minute", description="Writing requests of one caller.")
     rate_limit_model: str = Field("6000/minute", description="Questions and searches of one caller.")
@@ -153,17 +154,17 @@ class Settings(BaseSettings):
     media_tenant_mib: int = Field(
         10_240, ge=1, le=100_000_000, description="Files beside messages that a tenant may have, in MiB."
     )
-    media_s3_url: str | None = Field(
+    media_bucket_url: str | None = Field(
         None,
         description="S3 (or what speaks its protocol) for files beside messages, as https://s3.eu-north-1.amazonaws.com. "
         "Unset: they lie in the data directory.",
     )
-    media_s3_bucket: str | None = Field(None, description="Bucket there; it must exist, and need not be public.")
-    media_s3_region: str = Field("us-east-1", description="Region that requests to it are signed for.")
-    media_s3_access_key: str | None = Field(
+    media_bucket: str | None = Field(None, description="Bucket there; it must exist, and need not be public.")
+    media_bucket_region: str = Field("us-east-1", description="Region that requests to it are signed for.")
+    media_bucket_key: str | None = Field(
         None, description="Access key, which may put, get and delete objects there."
     )
-    media_s3_secret_key: SecretStr | None = Field(None, description="Its secret.")
+    media_bucket_secret: SecretStr | None = Field(None, description="Its secret.")
 
     transcribe_provider: Literal["openai"] | None = Field(
         None, description="Who writes down voice messages; `openai` is any server with its protocol. Unset: nobody."
@@ -292,6 +293,7 @@ class Settings(BaseSettings):
         "rate_limit_webhook",
         "rate_limit_visits",
         "rate_limit_visitor",
+        "rate_limit_visitor_files",
         "rate_limit_read",
         "rate_limit_write",
         "rate_limit_model",
@@ -308,7 +310,7 @@ class Settings(BaseSettings):
         "embedding_url",
         "embedding_next_url",
         "rerank_url",
-        "media_s3_url",
+        "media_bucket_url",
         "transcribe_url",
         "telegram_url",
         "whatsapp_url",
@@ -346,10 +348,10 @@ class Settings(BaseSettings):
     def _media(self) -> None:
         if self.transcribe_provider is not None and not self.transcribe_url:
             raise SettingsError(f"{PREFIX}TRANSCRIBE_URL is required when {PREFIX}TRANSCRIBE_PROVIDER is set")
-        if self.media_s3_url is not None:
-            for name in ("media_s3_bucket", "media_s3_access_key", "media_s3_secret_key"):
+        if self.media_bucket_url is not None:
+            for name in ("media_bucket", "media_bucket_key", "media_bucket_secret"):
                 if not getattr(self, name):
-                    raise SettingsError(f"{PREFIX}{name.upper()} is required when {PREFIX}MEDIA_S3_URL is set")
+                    raise SettingsError(f"{PREFIX}{name.upper()} is required when {PREFIX}MEDIA_BUCKET_URL is set")
 
 
 def load(**overrides: object) -> Settings:

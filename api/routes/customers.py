@@ -76,6 +76,9 @@ async def export_customer(customer_id: UUID, request: Request, gateway: InGatewa
             raise not_found("customer")
         count = len(found["messages"])
         await audit.record(tx, actor(request, caller), AuditAction.CUSTOMER_EXPORTED, customer_id, messages=count)
+    for each in found["attachments"]:
+        key = each.pop("key")
+        each["url"] = None if key is None else gateway.media.url(key)
     return CustomerExport(**found)
 
 

@@ -77,6 +77,7 @@ class CustomerExport(Response):
     customer: dict[str, Any]
     conversations: list[dict[str, Any]]
     messages: list[dict[str, Any]]
+    attachments: list[dict[str, Any]] = Field(description="Files, with a `url` to fetch each from within an hour.")
     escalations: list[dict[str, Any]]
     sends: list[dict[str, Any]]
     events: list[dict[str, Any]]

@@ -144,10 +144,10 @@ async def next_due(tx: TenantTx, account: UUID) -> datetime | None:
     return found
 
 
-async def keep(tx: TenantTx, file: UUID, new: NewFile) -> bool:
+async def keep(tx: TenantTx, attachment: UUID, new: NewFile) -> bool:
     """The file was fetched. False when it is not wanted any more: it was erased, or another attempt was quicker."""
     values = {"state": FileState.STORED, "key": new.key, "mime": new.mime, "size": new.size, "sha256": new.sha256}
-    settled = await _settle(tx, file, values)
+    settled = await _settle(tx, attachment, values)
     if settled is None:
         await media_garbage.discard(tx, new.key)
         return False
@@ -156,18 +156,18 @@ async def keep(tx: TenantTx, file: UUID, new: NewFile) -> bool:
     return True
 
 
-async def refuse(tx: TenantTx, file: UUID, reason: str) -> None:
+async def refuse(tx: TenantTx, attachment: UUID, reason: str) -> None:
     """The file will not be fetched; `reason` is a word."""
-    settled = await _settle(tx, file, {"state": FileState.REFUSED, "reason": reason})
+    settled = await _settle(tx, attachment, {"state": FileState.REFUSED, "reason": reason})
     if settled is not None:
         await events.append(tx, EventType.ATTACHMENT, *settled)
 
 
-async def postpone(tx: TenantTx, file: UUID, until: datetime, *, counted: bool) -> None:
+async def postpone(tx: TenantTx, attachment: UUID, until: datetime, *, counted: bool) -> None:
     """Fetch it later. An attempt that failed for a reason of our own is not `counted`."""
     await tx.connection.execute(
         sa.update(attachments)
-        .where(*_waiting(tx, file))
+        .where(*_waiting(tx, attachment))
         .values(due_at=until, attempts=attachments.c.attempts - (0 if counted else 1))
     )
 
@@ -226,22 +226,22 @@ async def upload(tx: TenantTx, conversation: UUID, kind: MediaKind, name: str, n
     return file
 
 
-async def attach(tx: TenantTx, conversation: UUID, message: UUID, files: Sequence[UUID]) -> None:
+async def attach(tx: TenantTx, conversation: UUID, message: UUID, uploaded: Sequence[UUID]) -> None:
     """Send uploaded files with a message, in this order. Raises LookupError with the id of one that is not there, or
     was sent already."""
-    for position, file in enumerate(files):
+    for position, attachment in enumerate(uploaded):
         done = await tx.connection.execute(
             sa.update(attachments)
             .where(
                 attachments.c.tenant_id == tx.tenant_id,
-                attachments.c.id == file,
+                attachments.c.id == attachment,
                 attachments.c.conversation_id == conversation,
                 attachments.c.message_id.is_(None),
             )
             .values(message_id=message, position=position)
         )
         if not done.rowcount:
-            raise LookupError(str(file))
+            raise LookupError(str(attachment))
 
 
 async def detach(tx: TenantTx, draft: UUID) -> None:
@@ -306,26 +306,26 @@ async def _account(tx: TenantTx, conversation: UUID) -> UUID | None:
     return account
 
 
-async def _settle(tx: TenantTx, file: UUID, values: dict[str, object]) -> tuple[dict[str, str], UUID] | None:
+async def _settle(tx: TenantTx, attachment: UUID, values: dict[str, object]) -> tuple[dict[str, str], UUID] | None:
     """Say what became of a file that waits; what subscribers are told, and in which conversation. None when it does not
-    wait (any more)."""
+    wait (any more). What its provider called it is forgotten: it may be the file itself (a `data:` address)."""
     row = (
         await tx.connection.execute(
             sa.update(attachments)
-            .where(*_waiting(tx, file))
-            .values(**values, due_at=None)
+            .where(*_waiting(tx, attachment))
+            .values(**values, due_at=None, ref=None)
             .returning(attachments.c.conversation_id, attachments.c.message_id, attachments.c.state)
         )
     ).one_or_none()
     if row is None:
         return None
-    told = {"attachment_id": str(file), "message_id": str(row.message_id), "state": row.state.value}
+    told = {"attachment_id": str(attachment), "message_id": str(row.message_id), "state": row.state.value}
     return told, row.conversation_id
 
 
-def _waiting(tx: TenantTx, file: UUID) -> tuple[sa.ColumnElement[bool], ...]:
+def _waiting(tx: TenantTx, attachment: UUID) -> tuple[sa.ColumnElement[bool], ...]:
     return (
         attachments.c.tenant_id == tx.tenant_id,
-        attachments.c.id == file,
+        attachments.c.id == attachment,
         attachments.c.state == FileState.WAITING,
     )

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from models.contracts.enums import Language
 from models.tables import (
+    attachments,
     conversations,
     customers,
     documents,
@@ -43,6 +44,7 @@ class Customer:
 
 EXPORTED: Mapping[str, tuple[sa.Table, frozenset[str]]] = {
     "messages": (messages, frozenset()),
+    "attachments": (attachments, frozenset({"ref"})),
     "escalations": (escalations, frozenset()),
     "sends": (send_ledger, frozenset()),
     "events": (events, frozenset()),

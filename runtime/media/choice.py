@@ -11,12 +11,12 @@ from runtime.settings import Settings
 
 def media_store(settings: Settings, links: Links) -> MediaStore:
     """The bucket that is set; without one, a folder of the data directory."""
-    if settings.media_s3_url is None:
+    if settings.media_bucket_url is None:
         return FolderStore(Home.at(settings.data_dir).media, links)
-    assert settings.media_s3_bucket, "settings require it"
-    assert settings.media_s3_access_key, "settings require it"
-    assert settings.media_s3_secret_key, "settings require it"
+    assert settings.media_bucket, "settings require it"
+    assert settings.media_bucket_key, "settings require it"
+    assert settings.media_bucket_secret, "settings require it"
     signer = Signer(
-        settings.media_s3_access_key, settings.media_s3_secret_key.get_secret_value(), settings.media_s3_region
+        settings.media_bucket_key, settings.media_bucket_secret.get_secret_value(), settings.media_bucket_region
     )
-    return S3Store(settings.media_s3_url, settings.media_s3_bucket, signer, links)
+    return S3Store(settings.media_bucket_url, settings.media_bucket, signer, links)

@@ -53,6 +53,9 @@ async def test_a_file_is_sent_with_a_reply_and_fetched_by_its_link(acme: Company
     assert file.headers["content-disposition"] == "inline; filename*=UTF-8''%D0%A7%D0%B5%D0%BA.png"
     assert file.headers["cross-origin-resource-policy"] == "cross-origin"
     assert (file.headers["x-content-type-options"], file.headers["accept-ranges"]) == ("nosniff", "bytes")
+    customer = (await acme.get(f"/v1/conversations/{conversation}")).json()["customer"]["id"]
+    (exported,) = (await acme.get(f"/v1/customers/{customer}/export")).json()["attachments"]
+    assert (await fetched(acme, exported["url"])).content == PNG
     again = await acme.post(f"/v1/escalations/{escalation}/reply", reply, headers=acme.as_("aigerim"))
     assert (again.status_code, again.json()["errors"][0]["field"]) == (422, "attachment_ids")
     other = await upload(acme, await acme.opened(), PNG)

@@ -42,10 +42,13 @@ KINDS = {
     "only": "page_id",
     "owner": "member_id",
     "target": "member_id",
+    "uploaded": "attachment_id",
     "vectors": "chunk_id",
     "bands": "chunk_id",
     "calls": "assistant_id",
 }
+# The same of parameters that are texts.
+TEXTS = {"key": "media_key"}
 ROOTS = RootKeys.parse(ROOT_KEYS)
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -98,6 +101,8 @@ def _simple(name: str, hint: type, world: World) -> Any:
         Table: metadata.tables["drafts"],
         Vault: Vault(ROOTS),
     }
+    if hint is str and name in TEXTS:
+        return world.theirs.ids[TEXTS[name]]
     if hint in plain:
         return plain[hint]
     if issubclass(hint, Enum):

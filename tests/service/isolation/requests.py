@@ -36,8 +36,11 @@ KINDS = {
     "reindex_id": "reindex_id",
     "learned_id": "learned_id",
     "gap_id": "gap_id",
+    "attachment_ids": "attachment_id",
     "cursor": "conversation_id",
 }
+# Fields with several ids.
+LISTS = {"attachment_ids"}
 # Placeholders that are no ids: each company counts its own.
 NUMBERS = {"version": "1"}
 # Bodies with which a request is right but for whose things it names.
@@ -86,8 +89,8 @@ PUBLIC = {name for name, rule in ROUTES.items() if rule.permission is None}
 OWN_NAMES = {"comparePolicyVersions", "getPolicyVersion", "putSecret", "removeSecret", "restorePolicy"}
 # What would end the very session or company that the requests are made with.
 ENDS_US = {"logout", "logoutEverywhere"}
-# Requests that are no JSON; their routes take no ids.
-FORMS = {"uploadDocuments"}
+# Requests that are no JSON; no ids are in their forms.
+FORMS = {"uploadAttachment", "uploadDocuments"}
 # Streams never end: tested by their first answer only.
 STREAMS = {"streamConversation", "streamTenant", "streamVisit"}
 
@@ -154,7 +157,8 @@ def attempts(document: Document, ours: Side, theirs: Side) -> Iterator[Attempt]:
                 )
         if body is not None:
             for each in _id_fields(document, _schema(document, operation)):
-                given = {**(_mine(document, operation, body, ours) or {}), each: theirs.ids[KINDS[each]]}
+                named: Any = theirs.ids[KINDS[each]]
+                given = {**(_mine(document, operation, body, ours) or {}), each: [named] if each in LISTS else named}
                 yield Attempt(name, method, own, body=given, names_theirs=True)
 
 
@@ -182,7 +186,7 @@ def _ids(operation: Document) -> list[Document]:
 
 
 def _is_id(schema: Document) -> bool:
-    return any(variant.get("format") == "uuid" for variant in schema.get("anyOf", [schema]))
+    return any(variant.get("items", variant).get("format") == "uuid" for variant in schema.get("anyOf", [schema]))
 
 
 def _schema(document: Document, operation: Document) -> Document:

@@ -1,9 +1,11 @@
 """Two companies with something of everything, made the way customers and managers make it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 import sqlalchemy as sa
@@ -14,7 +16,7 @@ from models.contracts.knowledge import Usage
 from models.contracts.policy import Policy, Topic
 from models.contracts.settings import Budgets
 from models.contracts.usage import CallOutcome, ModelCall, Purpose, Spender
-from models.repositories import crawl_pages, crawls, drafts, gaps, knowledge_health, policies, usage
+from models.repositories import crawl_pages, crawls, drafts, gaps, knowledge_health, media_garbage, policies, usage
 from models.repositories.crawl_pages import Address
 from models.repositories.crawls import Definition
 from models.tables import chunks, gap_questions, mails, one_time_tokens
@@ -72,8 +74,7 @@ async def two_companies(servers: Servers) -> AsyncIterator[World]:
                 Side(ours, "qzxvours"),
                 Side(theirs, "qzxvtheirs"),
             )
-            for side in (world.ours, world.theirs):
-                await fill(database, side)
+            await asyncio.gather(fill(database, world.ours), fill(database, world.theirs))
             yield world
         await database.close()
 
@@ -88,6 +89,7 @@ async def fill(database: Database, side: Side) -> None:
     await know(side)
     await converse(side)
     await wait_for_a_person(side)
+    await attach(side)
     await deliver(side)
     await employ_an_assistant(database, side)
     await identify(database, side)
@@ -103,6 +105,8 @@ async def fill(database: Database, side: Side) -> None:
             Usage(provider="embedded", model=side.marker),
         )
         ids["draft_id"] = str(draft)
+        # A file that is just being written.
+        await media_garbage.reserve(tx)
         await lack(tx, ids)
         await crawl(tx, side)
         rules = Policy(topics=(Topic(name="fraud", phrases=(f"{side.marker} fraud",)),))
@@ -201,6 +205,15 @@ async def wait_for_a_person(side: Side) -> None:
         "customer_id": found["customer"]["id"],
         "escalation_id": (await open_escalation(tenant, conversation))["id"],
     }
+
+
+async def attach(side: Side) -> None:
+    """A file that waits to be sent."""
+    path = f"/v1/conversations/{side.ids['conversation_id']}/attachments"
+    stored = await side.company.http.post(path, files={"file": (f"{side.marker}.txt", side.marker.encode())})
+    assert stored.is_success, stored.text
+    side.ids["attachment_id"] = stored.json()["id"]
+    side.ids["media_key"] = "/".join(urlsplit(stored.json()["url"]).path.split("/")[-2:])
 
 
 async def employ_an_assistant(database: Database, side: Side) -> None:
