@@ -9,7 +9,7 @@ from uuid import UUID
 
 from api.gateway import Gateway
 from api.identity.auth import may
-from api.intake import until_recorded
+from api.intake import attach, until_recorded
 from api.limits import check_length
 from api.permissions import Permission
 from api.problems import ProblemError, invalid, not_found, unavailable
@@ -24,7 +24,7 @@ from models.contracts.conversation import (
     Refusal,
 )
 from models.contracts.enums import Command, ConversationState, EscalationStatus
-from models.repositories import attachments, conversations, escalations, messages, standings, tenants
+from models.repositories import conversations, escalations, messages, standings, tenants
 from models.repositories.tenants import Caller
 from runtime.database import TenantTx
 
@@ -96,15 +96,8 @@ async def _given(
     if order.text is not None:
         check_length("text", order.text, gateway.settings.message_max_chars)
         draft = await messages.add_draft(tx, start.conversation_id, by.member_id, order.text)
-        await _attach(tx, start.conversation_id, draft, order.files)
+        await attach(tx, start.conversation_id, draft, order.files)
     return CommandInput(by=by, escalation_id=escalation, message_id=draft, to=order.to)
-
-
-async def _attach(tx: TenantTx, conversation: UUID, draft: UUID, files: tuple[UUID, ...]) -> None:
-    try:
-        await attachments.attach(tx, conversation, draft, files)
-    except LookupError as error:
-        raise invalid("attachment_ids", f"{error} is no file of this conversation, or was sent already") from None
 
 
 async def _actor(tx: TenantTx, caller: Caller, member_id: UUID | None) -> Actor:

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from uuid import UUID
 
 from api.gateway import Gateway
@@ -12,7 +13,7 @@ from api.wakeups import Subscription
 from models.contracts.assistants import DEFAULT_ASSISTANT
 from models.contracts.conversation import InboundMessage
 from models.contracts.enums import ChannelKind, ConversationState
-from models.repositories import assistants, conversations, intake, messages
+from models.repositories import assistants, attachments, conversations, intake, messages
 from models.repositories.intake import Accepted
 from models.repositories.messages import Message
 from runtime.database import TenantTx
@@ -60,6 +61,14 @@ async def store(tx: TenantTx, conversation: UUID, text: str, client_message_id: 
     if accepted is None:
         raise not_found("conversation")
     return accepted
+
+
+async def attach(tx: TenantTx, conversation: UUID, message: UUID, files: Sequence[UUID]) -> None:
+    """Send uploaded files with a message. Raises ProblemError (422) for one that is not there, or was sent already."""
+    try:
+        await attachments.attach(tx, conversation, message, files)
+    except LookupError as error:
+        raise invalid("attachment_ids", f"{error} is no file of this conversation, or was sent already") from None
 
 
 async def hand_over(gateway: Gateway, accepted: Accepted) -> None:

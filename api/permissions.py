@@ -303,6 +303,7 @@ ROUTES: Mapping[str, Rule] = {
     "getSite": _VISIT,
     "openVisit": _VISIT,
     "sendVisitorMessage": _visitors(Traffic.WRITE),
+    "uploadVisitorFile": _visitors(Traffic.WRITE),
     "listVisitorMessages": _visitors(Traffic.READ),
     "streamVisit": _visitors(Traffic.STREAM),
     # Health

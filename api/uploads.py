@@ -14,7 +14,7 @@ from api.schemas.uploads import MAX_FILES, MAX_TAGS, UploadIn
 from runtime.settings import Settings
 
 KNOWLEDGE = "/v1/kb/upload"
-ATTACHMENT = re.compile(r"/v1/conversations/[^/]+/attachments")
+ATTACHMENT = re.compile(r"/v1/conversations/[^/]+/attachments|/v1/widget/[^/]+/files")
 SLOWEST = 262_144
 """Bytes a second that a client must send at least, when all of a large body is to arrive in time."""
 

@@ -17,6 +17,7 @@ from api.identity import visitors
 from api.identity.tokens import Visit
 from api.permissions import Traffic
 from api.problems import ProblemError, not_found
+from api.schemas.base import FileUrl
 from api.schemas.widget import VisitorMessageOut
 from api.wakeups import Subscription
 from models.contracts.enums import EventType
@@ -62,16 +63,16 @@ async def events(gateway: Gateway, visit: Visit, subscription: Subscription, aft
     async for delivery in streams.follow(
         gateway, visit.tenant_id, visit.conversation_id, after, subscription, may_hear
     ):
-        heard = _heard(delivery)
+        heard = _heard(delivery, gateway.media.url)
         if heard is not None:
             yield heard
 
 
-def _heard(delivery: Delivery) -> Heard | None:
+def _heard(delivery: Delivery, url: FileUrl) -> Heard | None:
     """What of an event is a visitor's to know. Who works on it and how is not: what is not named here stays inside."""
     match delivery.type:
         case EventType.MESSAGE if delivery.message is not None:
-            said = VisitorMessageOut.of(delivery.message, delivery.created_at)
+            said = VisitorMessageOut.of(delivery.message, delivery.created_at, url)
             return Heard(delivery.seq, "message", said.model_dump(mode="json"))
         case EventType.STATE:
             told = {name: delivery.data.get(name) for name in ("state", "handled")}

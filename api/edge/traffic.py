@@ -48,6 +48,7 @@ class Gate:
             Traffic.VISIT: parse(settings.rate_limit_visits),
         }
         self._visitor = parse(settings.rate_limit_visitor)
+        self._files_of_address = parse(settings.rate_limit_visitor_files)
         self._visitors_of_address = _times(self._visitor, VISITORS_OF_ADDRESS)
         factor = settings.rate_limit_tenant_factor
         self._classes = {traffic: _Class(item, _times(item, factor)) for traffic, item in each.items()}
@@ -89,6 +90,12 @@ class Gate:
             Limit(self._visitors_of_address, ("visitors", "address", client_network(connection))),
         ]
         _pass(await self._limiter.hit_all(limits), "visitor")
+
+    async def admit_file(self, request: Request) -> None:
+        """A visitor's file: it stays, so it is counted besides."""
+        _pass(
+            await self._limiter.hit(self._files_of_address, "visitor file", client_network(request)), "visitor's files"
+        )
 
     async def stranger(self, request: HTTPConnection) -> None:
         """Somebody came with credentials that are none: charged to their address."""

@@ -33,6 +33,7 @@ FORM = {
     "required": ["file"],
     "additionalProperties": False,
 }
+REQUEST = {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": FORM}}}}
 KINDS = {"image": MediaKind.IMAGE, "audio": MediaKind.AUDIO, "video": MediaKind.VIDEO}
 BYTES = {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
 RANGE = re.compile(r"bytes=(?:(\d{1,18})-(\d{0,18})|-(\d{1,18}))")
@@ -43,15 +44,20 @@ RANGE = re.compile(r"bytes=(?:(\d{1,18})-(\d{0,18})|-(\d{1,18}))")
     operation_id="uploadAttachment",
     status_code=201,
     responses=documented(400, 401, 403, 409, 413),
-    openapi_extra={"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": FORM}}}},
+    openapi_extra=REQUEST,
 )
 async def upload(conversation_id: UUID, request: Request, gateway: InGateway, caller: Signed) -> AttachmentOut:
     """Store a file that is then sent with a reply (`attachment_ids`). One that is not sent within a day is forgotten."""
+    return await keep(gateway, caller.tenant_id, conversation_id, request)
+
+
+async def keep(gateway: Gateway, tenant_id: UUID, conversation_id: UUID, request: Request) -> AttachmentOut:
+    """Store the form's file for a message of this conversation. Raises ProblemError: 404, 409 full, 422, 503."""
     file = await uploads.file_of(request)
     size, largest = file.size or 0, gateway.settings.media_mib
     if not 0 < size <= largest * MIB:
         raise invalid("file", f"must have at most {largest} MiB" if size else "is empty")
-    async with gateway.records.tenant(caller.tenant_id) as tx:
+    async with gateway.records.tenant(tenant_id) as tx:
         if await conversations.get(tx, conversation_id) is None:
             raise not_found("conversation")
         if await attachments.held(tx) + size > gateway.settings.media_tenant_mib * MIB:
@@ -65,7 +71,7 @@ async def upload(conversation_id: UUID, request: Request, gateway: InGateway, ca
         raise invalid("file", "is a program, which is not passed on")
     kind = KINDS.get(mime.partition("/")[0], MediaKind.DOCUMENT)
     new = NewFile(key=key, mime=mime, size=stored.size, sha256=stored.sha256)
-    async with gateway.records.tenant(caller.tenant_id) as tx:
+    async with gateway.records.tenant(tenant_id) as tx:
         made = await attachments.upload(tx, conversation_id, kind, name, new)
     if made is None:
         raise not_found("conversation")

@@ -15,7 +15,8 @@ from api.identity.tokens import VISIT_LIFE, Visit
 from api.identity.visitors import InSite, Visiting
 from api.limits import check_length
 from api.problems import ProblemError, documented, not_found
-from api.schemas.base import paged
+from api.routes import media
+from api.schemas.base import AttachmentOut, paged
 from api.schemas.conversations import CustomerIn, MessagesQuery
 from api.schemas.widget import (
     SiteOut,
@@ -33,14 +34,22 @@ from models.repositories import channel_accounts, conversations, customers, deli
 from models.repositories.sites import Site
 from runtime.database import TenantTx
 
-router = APIRouter(prefix="/v1/widget/{account_id}", tags=["widget"], responses=documented(404))
+
+async def named(account_id: UUID) -> None:
+    """Documents what is in every path here; `visitors.site` reads it, of sockets too."""
+
+
+router = APIRouter(
+    prefix="/v1/widget/{account_id}", tags=["widget"], responses=documented(404), dependencies=[Depends(named)]
+)
 OF_VISITORS = documented(401)
 
 
 @router.get("/config", operation_id="getSite")
 async def get_site(site: InSite) -> SiteOut:
     """How the widget looks on this site."""
-    return SiteOut(title=site.settings.title, color=site.settings.color, language=site.language)
+    shown = site.settings
+    return SiteOut(title=shown.title, color=shown.color, files=shown.files, language=site.language)
 
 
 @router.post("/session", operation_id="openVisit", responses=documented(401, 413))
@@ -115,11 +124,31 @@ def _chat(resume: str) -> str:
 )
 async def send_message(body: VisitorMessageIn, gateway: InGateway, visit: Visiting) -> VisitorReceipt:
     """Store the visitor's message: it will be answered, or a person will be asked."""
-    check_length("text", body.text, gateway.settings.message_max_chars)
+    check_length("text", body.text or "", gateway.settings.message_max_chars)
     async with gateway.records.tenant(visit.tenant_id) as tx:
-        accepted = await intake.store(tx, visit.conversation_id, body.text, body.client_message_id)
+        accepted = await intake.store(tx, visit.conversation_id, body.text or "", body.client_message_id)
+        if accepted.new:
+            await intake.attach(tx, visit.conversation_id, accepted.message_id, body.attachment_ids)
     await intake.hand_over(gateway, accepted)
     return VisitorReceipt(message_id=accepted.message_id, duplicate=not accepted.new)
+
+
+@router.post(
+    "/files",
+    operation_id="uploadVisitorFile",
+    status_code=201,
+    responses=OF_VISITORS | documented(400, 409, 413),
+    openapi_extra=media.REQUEST,
+)
+async def upload_file(request: Request, gateway: InGateway, site: InSite, visit: Visiting) -> AttachmentOut:
+    """Store a file that is then sent with a message. One that is not sent within a day is forgotten."""
+    if not site.settings.files:
+        raise ProblemError(403, "This site takes no files.", kind="no-files")
+    await gateway.gate.admit_file(request)
+    try:
+        return await media.keep(gateway, visit.tenant_id, visit.conversation_id, request)
+    finally:
+        await request.close()
 
 
 @router.get("/messages", operation_id="listVisitorMessages", responses=OF_VISITORS)
@@ -135,7 +164,9 @@ async def list_messages(
             raise not_found("conversation")
         found = await messages.page(tx, visit.conversation_id, after=query.cursor, limit=query.limit + 1)
     page = paged(
-        [VisitorMessageOut.of(each, each.created_at) for each in found], query.limit, [each.seq for each in found]
+        [VisitorMessageOut.of(each, each.created_at, gateway.media.url) for each in found],
+        query.limit,
+        [each.seq for each in found],
     )
     return VisitorMessages(items=page.items, next=page.next, state=standing.state, last_event_id=last_event_id)
 

@@ -4,10 +4,13 @@ from uuid import UUID
 
 from pydantic import Field, model_validator
 
-from api.schemas.base import ExternalId, Instant, Name, Request, Response, Text
+from api.schemas.base import AttachmentOut, ExternalId, FileUrl, Instant, Name, Request, Response, Text
 from models.contracts.enums import Author, ConversationState, Language, ReplyKind
 from models.repositories.deliveries import SaidMessage
 from models.repositories.messages import Message
+
+MOST_FILES = 10
+"""That one message may have."""
 
 
 class SiteOut(Response):
@@ -15,6 +18,7 @@ class SiteOut(Response):
 
     title: str = Field(description="Empty: the widget's own words.")
     color: str = Field(description="Of its button and of the visitor's messages, as `#2457d6`.")
+    files: bool = Field(description="Visitors may send files.")
     language: Language = Field(description="For visitors whose browser asks for none that the widget has.")
 
 
@@ -61,10 +65,17 @@ class VisitOut(Response):
 
 
 class VisitorMessageIn(Request):
-    """A message. A repeated `client_message_id` is the same message, whatever its text."""
+    """Words, files, or both. A repeated `client_message_id` is the same message, whatever is in it."""
 
-    text: Text
+    text: Text | None = None
     client_message_id: ExternalId
+    attachment_ids: list[UUID] = Field([], max_length=MOST_FILES, description="Of `uploadVisitorFile`.")
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "VisitorMessageIn":
+        if self.text is None and not self.attachment_ids:
+            raise ValueError("text or attachment_ids must be there")
+        return self
 
 
 class VisitorReceipt(Response):
@@ -87,10 +98,11 @@ class VisitorMessageOut(Response):
     text: str
     language: Language | None
     citations: list[SourceOut]
+    attachments: list[AttachmentOut]
     created_at: Instant
 
     @classmethod
-    def of(cls, message: Message | SaidMessage, created_at: Instant) -> "VisitorMessageOut":
+    def of(cls, message: Message | SaidMessage, created_at: Instant, url: FileUrl) -> "VisitorMessageOut":
         return cls(
             id=message.id,
             author=message.author,
@@ -99,6 +111,7 @@ class VisitorMessageOut(Response):
             language=message.language,
             # Titles and places; what else is noted of a passage is the tenant's own.
             citations=[SourceOut.model_validate(each, extra="ignore") for each in message.citations],
+            attachments=[AttachmentOut.of(each, url) for each in message.files],
             created_at=created_at,
         )
 

@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, SecretStr, StrictInt, StringConstraints
+from pydantic import AfterValidator, Field, SecretStr, StrictBool, StrictInt, StringConstraints
 
 from models.contracts.channels import Provider
 from models.contracts.settings import Origin, Strict
@@ -86,6 +86,8 @@ class WebSettings(Strict):
     origins: tuple[Origin, ...] = ()
     title: Annotated[str, StringConstraints(max_length=80)] = ""
     color: Annotated[str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$")] = "#2457d6"
+    files: StrictBool = True
+    """Whether visitors may send files."""
 
 
 class ApiSettings(Strict):

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
+import httpx
 import jwt
 import pytest
 import sqlalchemy as sa
@@ -30,7 +31,7 @@ EVIL = "https://evil.example"
 async def test_a_visitor_asks_is_answered_and_comes_back(acme: Company) -> None:
     site = await site_of(acme, title="Help", color="#aa3300")
     shown = await site.ask("GET", "config")
-    assert shown.json() == {"title": "Help", "color": "#aa3300", "language": "en"}
+    assert shown.json() == {"title": "Help", "color": "#aa3300", "files": True, "language": "en"}
     assert shown.headers["access-control-allow-origin"] == site.origin
 
     visitor = await site.visited(language="ru")
@@ -86,6 +87,39 @@ async def test_a_person_takes_over_and_the_visitor_is_told(acme: Company) -> Non
     assert heard["text"] == "I am here."
     assert "Aigerim" not in json.dumps(heard), "who works here is not everybody's to know"
     assert "member" not in heard
+
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
+
+
+async def upload(visitor: Visitor, content: bytes = PNG, name: str = "photo.png") -> httpx.Response:
+    headers = {"Origin": visitor.site.origin} | visitor.bearer
+    return await visitor.site.http.post(f"{visitor.site.path}/files", files={"file": (name, content)}, headers=headers)
+
+
+async def test_a_file_goes_with_the_message_of_whoever_sent_it(acme: Company) -> None:
+    site = await site_of(acme)
+    visitor, other = await site.visited(), await site.visited()
+    kept = await upload(visitor)
+    assert kept.status_code == 201, kept.text
+    assert (kept.json()["kind"], kept.json()["mime"]) == ("image", "image/png")
+    body = {"client_message_id": "m-1", "attachment_ids": [kept.json()["id"]]}
+    assert (await site.ask("POST", "messages", body, **other.bearer)).status_code == 422
+    assert (await other.read())["items"] == [], "nothing is half stored"
+    sent = await site.ask("POST", "messages", body, **visitor.bearer)
+    assert sent.status_code == 202, sent.text
+    assert (await site.ask("POST", "messages", body, **visitor.bearer)).json()["duplicate"]
+    (message,) = [each for each in (await visitor.read())["items"] if each["author"] == "customer"]
+    assert message["text"] == ""
+    (shown,) = message["attachments"]
+    assert shown["name"] == "photo.png"
+    fetched = await acme.http.get("/v1/media/" + shown["url"].partition("/v1/media/")[2], headers={"Authorization": ""})
+    assert fetched.content == PNG
+    assert (await site.ask("POST", "messages", {"client_message_id": "m-2"}, **visitor.bearer)).status_code == 422
+    program = await upload(visitor, b"MZ" + bytes(100), "photo.png")
+    assert program.status_code == 422
+    closed = await site_of(acme, "closed", files=False)
+    assert (await upload(await closed.visited())).status_code == 403
 
 
 # --- Tokens
@@ -350,13 +384,14 @@ async def test_a_connection_that_became_a_websocket_waits_for_no_other_request(
 
 
 async def test_visitors_and_strangers_are_limited(servers: Servers, acme: Company) -> None:
-    limits = {"rate_limit_visits": "4/minute", "rate_limit_visitor": "3/minute"}
+    limits = {"rate_limit_visits": "4/minute", "rate_limit_visitor": "3/minute", "rate_limit_visitor_files": "1/hour"}
     site = await site_of(acme)
     async with serving(settings_of(servers, **limits)) as (url, _):
         acme.http.base_url = url
         one, other = await site.visited(), await site.visited()
         said = [(await one.say()).status_code for _ in range(4)]
         assert said == [202, 202, 202, 429]
+        assert [(await upload(other)).status_code for _ in range(2)] == [201, 429]
         assert (await other.say()).status_code == 202, "nobody pays for another"
         opened = [await site.ask("POST", "session", {}) for _ in range(3)]
         assert [answer.status_code for answer in opened] == [200, 200, 429]
