@@ -24,16 +24,16 @@ class Pokes:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._more: dict[LaneInput, bool] = {}
+        self._more: dict[LaneInput, list[bool]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def poke(self, tenant: UUID, account: UUID, lane: Lane) -> None:
-        """Have the lane worked off. Call it when what was added is committed."""
+    def poke(self, tenant: UUID, account: UUID, lane: Lane, *, anew: bool = False) -> None:
+        """Have the lane worked off. Call it when what was added, or (`anew`) changed of the account, is committed."""
         start = LaneInput(tenant_id=tenant, channel_account_id=account, lane=lane)
         if start in self._more:
-            self._more[start] = True
+            self._more[start].append(anew)
             return
-        self._more[start] = False
+        self._more[start] = [anew]
         task = asyncio.create_task(self._call(start))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -45,11 +45,9 @@ class Pokes:
 
     async def _call(self, start: LaneInput) -> None:
         try:
-            while True:
-                self._more[start] = False
-                await processes.lane(self._client, start)
-                if not self._more[start]:
-                    return
+            while asked := self._more[start]:
+                self._more[start] = []
+                await processes.lane(self._client, start, anew=any(asked))
         except OUTAGES as error:
             log.warning(
                 "lane not woken",

@@ -207,8 +207,8 @@ async def review(client: Client, start: ReviewInput) -> None:
     )
 
 
-async def lane(client: Client, start: LaneInput) -> None:
-    """Have a lane worked off. One that is at it looks once more. Safe to repeat. Raises temporalio.service.RPCError when
+async def lane(client: Client, start: LaneInput, *, anew: bool = False) -> None:
+    """Have a lane worked off (see Poke). One that is at it looks once more. Safe to repeat. Raises temporalio.service.RPCError when
     Temporal cannot be reached."""
     await client.start_workflow(
         LANE.name,
@@ -219,7 +219,7 @@ async def lane(client: Client, start: LaneInput) -> None:
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
         start_signal=POKE.name,
-        start_signal_args=[Poke()],
+        start_signal_args=[Poke(anew=anew)],
         priority=priority(INTERACTIVE, start.channel_account_id),
         search_attributes=TypedSearchAttributes([SearchAttributePair(TENANT_ID, str(start.tenant_id))]),
         rpc_timeout=RPC_TIMEOUT,

@@ -4,6 +4,7 @@ The signal that comes with all new work keeps a run from ending between its last
 of a lane runs at a time: that is what keeps a provider's limits and the order of a chat.
 """
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from temporalio import workflow
@@ -37,17 +38,18 @@ class LaneWorkflow:
     def __init__(self, start: LaneInput) -> None:
         self._start = start
         self._failures = start.failures
-        self._poked = True
+        self._poked, self._anew = True, False
 
     @workflow.signal(name=POKE.name)
-    def poke(self, _: Poke) -> None:
-        """Something was added."""
+    def poke(self, news: Poke) -> None:
+        """Something was added, or is worth another try."""
         self._poked = True
+        self._anew = self._anew or news.anew
 
     @workflow.run
     async def run(self, _: LaneInput) -> None:
         while True:
-            self._poked = False
+            self._poked = self._anew = False
             worked = await self._work()
             self._failures = self._failures + 1 if worked.away else 0
             if worked.again_at is None and not worked.away and not self._poked:
@@ -67,19 +69,20 @@ class LaneWorkflow:
             return Worked(away=True)
 
     async def _rest(self, worked: Worked) -> None:
-        """Sleep until there is something to do; through everything, while the provider is away."""
+        """Sleep until there is something to do; while the provider is away, through everything but a change of that."""
         now = workflow.now()
         wait = timedelta(0) if worked.again_at is None else max(timedelta(0), worked.again_at - now)
         if worked.away:
             if worked.again_at is None:
                 wait = LANE_RESTS[min(self._failures, len(LANE_RESTS)) - 1]
             workflow.set_current_details(f"The provider is away; tried again at {now + wait:%Y-%m-%d %H:%M:%S} UTC.")
-            await workflow.sleep(wait)
-            return
-        if self._poked or not wait:
-            return
-        workflow.set_current_details(f"Waiting until {now + wait:%Y-%m-%d %H:%M:%S} UTC.")
+            await self._wait(wait, lambda: self._anew)
+        elif wait:
+            workflow.set_current_details(f"Waiting until {now + wait:%Y-%m-%d %H:%M:%S} UTC.")
+            await self._wait(wait, lambda: self._poked)
+
+    async def _wait(self, longest: timedelta, ended: Callable[[], bool]) -> None:
         try:
-            await workflow.wait_condition(lambda: self._poked, timeout=wait)
+            await workflow.wait_condition(ended, timeout=longest)
         except TimeoutError:
             return

@@ -131,7 +131,7 @@ async def retry_channel_account(account_id: UUID, gateway: InGateway, caller: Si
     async with gateway.records.tenant(caller.tenant_id) as tx:
         await _locked(tx, account_id)
         queued = await sends.retry(tx, account_id)
-    gateway.pokes.poke(caller.tenant_id, account_id, Lane.OUT)
+    gateway.pokes.poke(caller.tenant_id, account_id, Lane.OUT, anew=True)
     return ChannelAccountRetryOut(queued=queued)
 
 
@@ -221,7 +221,7 @@ async def _given_secret(
 async def _connect(gateway: Gateway, tenant_id: UUID, account_id: UUID, *, take_over: bool = False) -> None:
     await _connector(gateway).connect(tenant_id, account_id, take_over=take_over)
     for lane in (Lane.OUT, Lane.POLL):
-        gateway.pokes.poke(tenant_id, account_id, lane)
+        gateway.pokes.poke(tenant_id, account_id, lane, anew=True)
 
 
 def _connector(gateway: Gateway) -> Connector:

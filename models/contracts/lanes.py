@@ -30,7 +30,12 @@ class LaneInput(Frozen):
 
 
 class Poke(Frozen):
-    """Something was added to the lane; it may have been after the last look."""
+    """Something was added to the lane; it may have been after the last look.
+
+    `anew`: the account itself has changed, or its provider is back: what was given up for a while is tried now.
+    """
+
+    anew: bool = False
 
 
 class LaneWork(Frozen):

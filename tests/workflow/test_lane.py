@@ -87,9 +87,7 @@ async def test_what_is_added_during_the_work_is_looked_for_after_it(
     assert len(provider.at) == 2
 
 
-async def test_it_waits_for_what_is_due_later(
-    skipping: WorkflowEnvironment, provider: Provider
-) -> None:
+async def test_it_waits_for_what_is_due_later(skipping: WorkflowEnvironment, provider: Provider) -> None:
     provider.answers = [lambda now: Worked(again_at=now + timedelta(hours=1)), lambda _: Worked()]
     lane = await poke(skipping)
     await skipping.sleep(timedelta(hours=2))
@@ -126,6 +124,18 @@ async def test_nothing_that_is_added_hurries_a_provider_that_is_away(
     await lane.result()
     first, second = provider.at
     assert second - first >= timedelta(minutes=5)
+
+
+async def test_a_change_of_the_account_does(skipping: WorkflowEnvironment, provider: Provider) -> None:
+    provider.answers = [lambda now: Worked(away=True, again_at=now + timedelta(hours=5)), lambda _: Worked()]
+    provider.go_on.clear()
+    lane = await poke(skipping)
+    await provider.begun.wait()
+    await processes.lane(skipping.client, START, anew=True)
+    provider.go_on.set()
+    await lane.result()
+    first, second = provider.at
+    assert second - first < timedelta(minutes=1)
 
 
 async def test_work_that_cannot_be_done_ends_no_lane(skipping: WorkflowEnvironment, provider: Provider) -> None:

@@ -1,0 +1,186 @@
+"""Lanes: what waits for a provider goes in order, at its pace, through its outages, and beside other accounts."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID
+
+import pytest
+import sqlalchemy as sa
+
+from models.contracts.channels import Chat, Person
+from models.contracts.enums import Author, ChannelKind, Direction, MessageStatus
+from models.contracts.lanes import Lane, LaneInput
+from models.payload_keys import connected
+from models.processes import lane
+from models.repositories import arrivals, ledger
+from models.repositories.arrivals import Owner
+from models.tables import messages
+from runtime.database import Database
+from runtime.embedded import Servers
+from runtime.ids import new_id
+from tests.fakes.faults import broken, drop_before, too_many
+from tests.fakes.telegram import Bot, FakeTelegram, Limits
+from tests.fakes.telegram import Person as Somebody
+from tests.fakes.telegram.world import Room
+from tests.service.api.house import TEST_HOME, Company, settings_of
+from tests.service.whole import eventually, system
+
+
+@pytest.fixture(scope="module")
+async def telegram() -> AsyncIterator[FakeTelegram]:
+    async with FakeTelegram() as telegram:
+        telegram.world.limits = Limits()
+        yield telegram
+        assert telegram.wrong == []
+
+
+@pytest.fixture(scope="module")
+async def shop(servers: Servers, telegram: FakeTelegram) -> AsyncIterator[Company]:
+    async with system(servers, learns=False, telegram_url=telegram.url) as shop:
+        yield shop
+
+
+class Sender:
+    """Puts messages into an account's lane, as a step of a conversation does, and wakes it."""
+
+    def __init__(self, servers: Servers, shop: Company, bot: Bot, account: str) -> None:
+        self._servers, self._shop, self.bot, self.account = servers, shop, bot, UUID(account)
+        self._database = Database(servers.database_url)
+
+    async def queue(self, person: Somebody, *texts: str) -> None:
+        # Whoever has not written to a bot cannot be written to.
+        self.bot.rooms.setdefault(person.id, _room(person, self.bot))
+        async with self._database.tenant(self._shop.id) as tx:
+            owner = Owner(self.account, ChannelKind.TELEGRAM)
+            chat, sender = Chat(id=str(person.id)), Person(id=str(person.id), name=person.name)
+            conversation = await arrivals.conversation_of(tx, owner, chat, sender)
+            for text in texts:
+                message = new_id()
+                await tx.connection.execute(
+                    sa.insert(messages).values(
+                        tenant_id=tx.tenant_id,
+                        id=message,
+                        conversation_id=conversation,
+                        direction=Direction.OUTBOUND,
+                        author=Author.SYSTEM,
+                        status=MessageStatus.SENT,
+                        text=text,
+                    )
+                )
+                await ledger.enter(tx, conversation, message, f"test/{message}")
+
+    async def wake(self) -> None:
+        start = LaneInput(tenant_id=self._shop.id, channel_account_id=self.account, lane=Lane.OUT)
+        async with connected(settings_of(self._servers, data_dir=TEST_HOME)) as client:
+            await lane(client, start)
+
+    async def state(self) -> dict[str, Any]:
+        found: dict[str, Any] = (await self._shop.get(f"/v1/channel-accounts/{self.account}")).json()
+        return found
+
+    async def close(self) -> None:
+        await self._database.close()
+
+
+def _room(person: Somebody, bot: Bot) -> Any:
+    return Room({"id": person.id, "type": "private", "first_name": person.name}, bot.ids, person)
+
+
+@pytest.fixture
+async def sender(servers: Servers, shop: Company, telegram: FakeTelegram) -> AsyncIterator[Sender]:
+    sender = await sender_of(servers, shop, telegram)
+    yield sender
+    await sender.close()
+    telegram.faults.clear()
+
+
+async def sender_of(servers: Servers, shop: Company, telegram: FakeTelegram) -> Sender:
+    bot = telegram.add_bot()
+    made = await shop.post(
+        "/v1/channel-accounts",
+        {"provider": "telegram", "name": bot.username, "credentials": {"token": bot.token}},
+    )
+    assert made.status_code == 201, made.text
+    return Sender(servers, shop, bot, made.json()["id"])
+
+
+async def test_order_within_a_chat_and_no_limit_passed(sender: Sender, telegram: FakeTelegram) -> None:
+    people = [telegram.person(f"Person {number}") for number in range(40)]
+    for person in people:
+        await sender.queue(person, "only one")
+    await sender.queue(people[0], "second", "third")
+    await sender.wake()
+    found = await telegram.sent(people[0], count=3, within=20)
+    assert [each.text for each in found] == ["only one", "second", "third"]
+    assert len(await telegram.sent(bot=sender.bot, count=42)) == 42
+    assert telegram.world.limits is not None
+    assert telegram.world.limits.refused == 0
+
+
+async def test_a_provider_that_is_away_is_waited_for_and_shown(sender: Sender, telegram: FakeTelegram) -> None:
+    person = telegram.person()
+    telegram.faults.add(broken(503), times=2, method="sendMessage")
+    telegram.faults.add(drop_before(), times=1, method="sendMessage")
+    await sender.queue(person, "first", "second")
+    await sender.wake()
+
+    async def shown() -> bool:
+        return bool((await sender.state())["health"] == "away")
+
+    await eventually(shown)
+    found = await telegram.sent(person, count=2, within=30)
+    assert [each.text for each in found] == ["first", "second"]
+
+    async def well() -> bool:
+        return bool((await sender.state())["health"] == "ok")
+
+    await eventually(well)
+
+
+async def test_patience_that_is_asked_for_is_had(sender: Sender, telegram: FakeTelegram) -> None:
+    person = telegram.person()
+    telegram.faults.add(too_many(2), method="sendMessage", chat=person.id)
+    await sender.queue(person, "patiently")
+    await sender.wake()
+    await telegram.sent(person)
+    refused, sent = [call.at for call in telegram.calls if call.method == "sendMessage" and call.chat == str(person.id)]
+    assert sent - refused >= 2
+
+
+async def test_a_dead_account_is_red_keeps_what_waits_and_goes_on_with_a_new_token(
+    sender: Sender, shop: Company, telegram: FakeTelegram
+) -> None:
+    person = telegram.person()
+    del telegram.bots[sender.bot.token]
+    await sender.queue(person, "after the token was changed")
+    await sender.wake()
+
+    async def red() -> bool:
+        return bool((await sender.state())["health"] == "dead")
+
+    await eventually(red)
+    sender.bot.token = sender.bot.token.replace(":AA", ":BB")
+    telegram.bots[sender.bot.token] = sender.bot
+    changed = await shop.http.patch(
+        f"/v1/channel-accounts/{sender.account}", json={"credentials": {"token": sender.bot.token}}
+    )
+    assert changed.json()["health"] == "ok", changed.text
+    await telegram.sent(person, within=20)
+
+
+async def test_a_long_queue_of_one_bot_delays_no_other(
+    sender: Sender, servers: Servers, shop: Company, telegram: FakeTelegram
+) -> None:
+    busy = telegram.person("Busy")
+    await sender.queue(busy, *(f"number {number}" for number in range(300)))
+    await sender.wake()
+    await telegram.sent(busy)
+    other = await sender_of(servers, shop, telegram)
+    quick = telegram.person("Quick")
+    await other.queue(quick, "at once")
+    await other.wake()
+    [reply] = await telegram.sent(quick)
+    assert reply.text == "at once"
+    assert len(await telegram.sent(busy)) < 50
+    await other.close()
+    (await shop.http.patch(f"/v1/channel-accounts/{sender.account}", json={"disabled": True})).raise_for_status()
