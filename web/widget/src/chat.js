@@ -11,9 +11,10 @@ const LONGEST_TYPING_MS = 60_000;
 export class Chat {
   /**
    * @param {ShadowRoot} root @param {import("./texts.js").Texts} texts @param {Client} client @param {Store} store
-   * @param {{ framed: boolean, socketFirst: boolean, person: string }} options person: whose outbox, empty: unknown
+   * @param {{ framed: boolean, socketFirst: boolean, files: boolean, person: string }} options person: whose outbox it
+   *   is, empty: unknown
    */
-  constructor(root, texts, client, store, { framed, socketFirst, person }) {
+  constructor(root, texts, client, store, { framed, socketFirst, files, person }) {
     this.texts = texts;
     this.client = client;
     this.store = store;
@@ -27,7 +28,8 @@ export class Chat {
     /** @type {Promise<unknown>} */
     this.turn = Promise.resolve();
     this.view = new View(root, texts, framed, {
-      send: (text) => this.send(text),
+      send: (text, attached) => this.send(text, attached),
+      attach: files ? (file) => this.attach(file) : null,
       retry: (id) => this.outbox.retry(id),
       opened: (open) => this.opened(open),
     });
@@ -51,11 +53,25 @@ export class Chat {
     if (open && (this.client.known || this.identified)) this.connect();
   }
 
-  /** @param {string} text */
-  send(text) {
+  /** @param {string} text @param {import("./outbox.js").Attached[]} files */
+  send(text, files) {
     this.store.put("at", Date.now());
-    this.view.pending(this.outbox.add(text));
+    this.view.pending(this.outbox.add(text, files));
     if (!navigator.onLine) this.view.warn(this.texts.offline);
+  }
+
+  /** Give the gateway a file that will go with a message. @param {File} file */
+  async attach(file) {
+    const form = new FormData();
+    form.append("file", file, file.name);
+    try {
+      const { id } = await (await this.client.request("POST", "files", form)).json();
+      this.view.warn("");
+      return { id, name: file.name };
+    } catch (error) {
+      this.view.warn(error instanceof Refused ? this.texts.notTaken : this.texts.offline);
+      return null;
+    }
   }
 
   /** @param {string} item @param {{ message_id: string } | null} receipt @param {unknown} [error] */

@@ -120,12 +120,14 @@ export class Client {
   async fetched(method, path, body, token, options = {}) {
     const headers = new Headers(options.headers);
     if (token) headers.set("Authorization", `Bearer ${token}`);
-    if (body) headers.set("Content-Type", "application/json");
+    const form = body instanceof FormData;
+    if (body && !form) headers.set("Content-Type", "application/json");
     const answer = await fetch(this.url + path, {
       method,
       headers,
-      body: body ? JSON.stringify(body) : undefined,
-      signal: options.signal || AbortSignal.timeout(PATIENCE_MS),
+      body: form ? body : body ? JSON.stringify(body) : undefined,
+      // A file may take its time.
+      signal: options.signal || (form ? undefined : AbortSignal.timeout(PATIENCE_MS)),
       credentials: "omit",
       cache: "no-store",
       referrerPolicy: "no-referrer",

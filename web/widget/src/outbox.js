@@ -3,7 +3,8 @@
 import { Client, Refused, Store } from "./client.js";
 import { pause } from "./stream.js";
 
-/** @typedef {{ id: string, text: string, failed?: boolean }} Item */
+/** @typedef {{ id: string, name: string }} Attached a file that the gateway has */
+/** @typedef {{ id: string, text: string, files?: Attached[], failed?: boolean }} Item */
 
 export class Outbox {
   /**
@@ -27,9 +28,9 @@ export class Outbox {
     return this.store.get(this.name) || [];
   }
 
-  /** @param {string} text @returns {Item} */
-  add(text) {
-    const item = { id: newId(), text };
+  /** @param {string} text @param {Attached[]} files @returns {Item} */
+  add(text, files) {
+    const item = { id: newId(), text, files };
     this.store.put(this.name, [...this.items, item]);
     this.flush();
     return item;
@@ -37,7 +38,7 @@ export class Outbox {
 
   /** Try again what was refused. @param {string} id */
   retry(id) {
-    this.change(id, (item) => ({ id: item.id, text: item.text }));
+    this.change(id, (item) => ({ ...item, failed: undefined }));
     this.flush();
   }
 
@@ -52,7 +53,8 @@ export class Outbox {
       const item = this.items.find((each) => !each.failed);
       if (!item) return;
       try {
-        const body = { text: item.text, client_message_id: item.id };
+        const attachment_ids = (item.files || []).map((file) => file.id);
+        const body = { ...(item.text ? { text: item.text } : {}), attachment_ids, client_message_id: item.id };
         const posted = this.client.request("POST", "messages", body).then((answer) => answer.json());
         this.posting = posted.catch(() => null);
         const receipt = await posted;

@@ -92,6 +92,14 @@ textarea {
 }
 textarea::placeholder { color: var(--soft); opacity: 1; }
 form button { height: 42px; padding: 0 14px; background: var(--accent); color: var(--on-accent); font-weight: 600; }
+form .clip { width: 42px; flex: none; padding: 0; background: transparent; color: var(--soft); }
+.clip svg { width: 22px; height: 22px; display: block; margin: auto; }
+.clip[aria-busy] { opacity: .5; }
+.attached { display: flex; flex-wrap: wrap; gap: 6px; margin: 0; padding: 6px 10px 0; list-style: none; font-size: 13px; }
+.attached li { display: flex; align-items: center; gap: 4px; padding: 2px 4px 2px 10px; border-radius: 8px; background: var(--raised); overflow-wrap: anywhere; }
+.attached button { width: 26px; height: 26px; padding: 0; background: transparent; color: inherit; }
+.said .file { margin: 6px 0 0; }
+.said.customer a { color: inherit; }
 .person { align-self: center; margin: 0 0 10px; padding: 4px 12px; background: transparent; color: var(--link); }
 @media (max-width: 480px) { .panel { inset: 0; width: auto; height: auto; border-radius: 0; border: 0; } }
 @media (prefers-reduced-motion: reduce) { .typing i { animation: none; } }

@@ -25,12 +25,16 @@ function icon(path) {
   return svg;
 }
 
+/** @typedef {import("./outbox.js").Attached} Attached */
+
+const CLIP = "M16.5 6v11a4.5 4.5 0 0 1-9 0V5a3 3 0 0 1 6 0v10.5a1.5 1.5 0 0 1-3 0V6H9v9.5a3 3 0 0 0 6 0V5a4.5 4.5 0 0 0-9 0v12a6 6 0 0 0 12 0V6z";
 const BUBBLE = "M4 3h16a2 2 0 0 1 2 2v10a2 2 0 0 1-2 2H9l-5 4v-4a2 2 0 0 1-2-2V5a2 2 0 0 1 2-2z";
 
 export class View {
   /**
    * @param {ShadowRoot} root @param {import("./texts.js").Texts} texts @param {boolean} framed
-   * @param {{ send: (text: string) => void, retry: (id: string) => void, opened: (open: boolean) => void }} told
+   * @param {{ send: (text: string, files: Attached[]) => void, attach: ((file: File) => Promise<Attached | null>) | null,
+   *   retry: (id: string) => void, opened: (open: boolean) => void }} told
    */
   constructor(root, texts, framed, told) {
     this.root = root;
@@ -50,7 +54,10 @@ export class View {
     this.input = /** @type {HTMLTextAreaElement} */ (
       h("textarea", { rows: "1", "aria-label": texts.message, placeholder: texts.placeholder, maxlength: "8000" })
     );
-    const form = h("form", {}, this.input, h("button", { type: "submit" }, texts.send));
+    /** @type {Attached[]} */
+    this.files = [];
+    this.attached = h("ul", { class: "attached", "aria-label": texts.files, hidden: "" });
+    const form = h("form", {}, ...this.clip(told.attach), this.input, h("button", { type: "submit" }, texts.send));
     this.panel = h(
       "section",
       { class: "panel", role: "dialog", "aria-labelledby": "title", hidden: "" },
@@ -59,6 +66,7 @@ export class View {
       this.log,
       this.person,
       this.alert,
+      this.attached,
       form,
     );
     if (!framed) this.panel.setAttribute("aria-modal", "true");
@@ -66,7 +74,7 @@ export class View {
     root.append(...(framed ? [] : [this.launcher]), this.panel);
     this.launcher.addEventListener("click", () => (this.panel.hidden ? this.open() : this.close()));
     this.closer.addEventListener("click", () => this.close());
-    this.person.addEventListener("click", () => told.send(texts.wantsPerson));
+    this.person.addEventListener("click", () => told.send(texts.wantsPerson, []));
     this.panel.addEventListener("keydown", (event) => this.pressed(event));
     form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -123,10 +131,48 @@ export class View {
 
   submit() {
     const text = this.input.value.trim();
-    if (!text) return;
+    if (!text && !this.files.length) return;
     this.input.value = "";
-    this.told.send(text);
+    this.told.send(text, this.files);
+    this.files = [];
+    this.shown();
     this.input.focus();
+  }
+
+  /** A button that asks for a file. @param {((file: File) => Promise<Attached | null>) | null} attach @returns {Node[]} */
+  clip(attach) {
+    if (!attach) return [];
+    const chosen = /** @type {HTMLInputElement} */ (h("input", { type: "file", hidden: "", tabindex: "-1" }));
+    const button = h("button", { class: "clip", type: "button", "aria-label": this.texts.attach });
+    button.append(icon(CLIP));
+    button.addEventListener("click", () => chosen.click());
+    chosen.addEventListener("change", async () => {
+      const [file] = chosen.files || [];
+      chosen.value = "";
+      if (!file) return;
+      button.setAttribute("aria-busy", "true");
+      const kept = await attach(file);
+      button.removeAttribute("aria-busy");
+      if (kept) this.files.push(kept);
+      this.shown();
+    });
+    return [button, chosen];
+  }
+
+  /** Files that go with the next message. */
+  shown() {
+    this.attached.replaceChildren(
+      ...this.files.map((file) => {
+        const remove = h("button", { type: "button", "aria-label": `${this.texts.remove}: ${file.name}` }, "×");
+        remove.addEventListener("click", () => {
+          this.files = this.files.filter((each) => each !== file);
+          this.shown();
+          this.input.focus();
+        });
+        return h("li", {}, file.name, remove);
+      }),
+    );
+    this.attached.hidden = !this.files.length;
   }
 
   /** @param {string} author @param {Node | string} content */
@@ -136,7 +182,7 @@ export class View {
   }
 
   /**
-   * @param {{ id: string, author: string, text: string, citations: any[] }} message
+   * @param {{ id: string, author: string, text: string, citations: any[], attachments: any[] }} message
    * @param {boolean} slowly word by word
    */
   async show(message, slowly) {
@@ -144,6 +190,7 @@ export class View {
     const mine = message.author === "customer";
     const said = this.bubble(message.author, mine ? message.text : rendered(message.text));
     said.dataset.id = message.id;
+    for (const file of message.attachments) said.append(this.file(file));
     if (message.citations.length) said.append(this.sources(message.citations));
     this.typing(false);
     const follow = this.atEnd();
@@ -158,6 +205,13 @@ export class View {
     if (follow) this.toEnd();
   }
 
+  /** @param {{ name?: string | null, url?: string | null, size?: number | null }} file */
+  file({ name, url, size }) {
+    const label = name || this.texts.files;
+    const kilobytes = size ? ` (${Math.ceil(size / 1024)} KB)` : "";
+    return h("p", { class: "file" }, link(url, label) || label, kilobytes);
+  }
+
   /** @param {{ title?: string | null, uri?: string | null }[]} citations */
   sources(citations) {
     const named = new Map(citations.map((each) => [each.uri || each.title, each]));
@@ -169,9 +223,10 @@ export class View {
     return h("details", { class: "sources" }, h("summary", {}, `${this.texts.sources} (${list.childElementCount})`), list);
   }
 
-  /** What was just written. @param {{ id: string, text: string, failed?: boolean }} item */
+  /** What was just written. @param {import("./outbox.js").Item} item */
   pending(item) {
     const said = this.bubble("customer", item.text);
+    for (const { name } of item.files || []) said.append(this.file({ name }));
     said.dataset.pending = item.id;
     const note = h("div", { class: "note", "data-note": item.id }, this.texts.waiting);
     this.log.append(said, note);
