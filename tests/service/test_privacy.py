@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from email import message_from_bytes
 from email.policy import default
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
 import asyncpg
@@ -159,7 +160,8 @@ async def live_through(day: Day, altyn: Company, model: LLMockServer) -> None:
             await altyn.said(conversation, PERSON)
         escalation = f"/v1/escalations/{(await open_escalation(altyn, conversation))['id']}"
         async with altyn.stream(f"/v1/conversations/{conversation}/events") as stream:
-            for verb, body in (("take", {}), ("reply", {"text": f"We do. {MARKER}manager"}), ("resolve", {})):
+            reply = {"text": f"We do. {MARKER}manager", "attachment_ids": [await uploaded(day, altyn, conversation)]}
+            for verb, body in (("take", {}), ("reply", reply), ("resolve", {})):
                 done = await altyn.post(f"{escalation}/{verb}", body, headers=altyn.as_(answering))
                 assert done.is_success, done.text
             await stream.until("learned")
@@ -170,6 +172,18 @@ async def live_through(day: Day, altyn: Company, model: LLMockServer) -> None:
     await altyn.get(f"/v1/conversations/{MARKER}")
     await altyn.http.post("/v1/conversations", content=f'{{"text": "{MARKER}', headers={"Authorization": MARKER})
     await a_step_fails_on_a_customers_row(day, altyn, await opened())
+
+
+async def uploaded(day: Day, altyn: Company, conversation: str) -> str:
+    """A file's id; somebody has fetched it by its link."""
+    file = {"file": (f"{MARKER}.txt", f"{MARKER} file".encode())}
+    stored = (await altyn.http.post(f"/v1/conversations/{conversation}/attachments", files=file)).json()
+    link = urlsplit(stored["url"])
+    day.secrets["link to a file"] = parse_qs(link.query)["signature"][0]
+    fetched = await altyn.get(f"{link.path}?{link.query}", headers={"Authorization": ""})
+    assert fetched.text == f"{MARKER} file", fetched.text
+    found: str = stored["id"]
+    return found
 
 
 async def a_step_fails_on_a_customers_row(day: Day, altyn: Company, conversation: str) -> None:
@@ -253,6 +267,7 @@ async def test_metrics_hold_no_texts(day: Day) -> None:
 
 # Where what customers, managers and pages say is kept, because it is the record of it.
 RECORD = {
+    "attachments": {"name"},
     "chunks": {"heading", "text", "words"},
     "conversations": {"chat_id"},
     "customers": {"external_id", "name"},
