@@ -145,6 +145,8 @@ class FetchMedia:
         mime = type_of(stored.beginning)
         if mime == EXECUTABLE:
             return await self._refuse(tenant, file, "executable", key=key)
+        if not stored.size:
+            return await self._refuse(tenant, file, "empty", key=key)
         words = await self._words(file, key, mime, stored.size)
         new = NewFile(key=key, mime=mime, size=stored.size, sha256=stored.sha256)
         async with self._database.tenant(tenant) as tx:

@@ -102,11 +102,14 @@ async def send_message(
 
     With `wait` the answer comes in this response (200), if it is there in time.
     """
-    check_length("text", body.text, gateway.settings.message_max_chars)
+    text = body.text or ""
+    check_length("text", text, gateway.settings.message_max_chars)
     # A request that is repeated after a crash is one message too, whether its client names messages or requests.
     name = body.client_message_id or request.headers.get(HEADER)
     async with gateway.records.tenant(caller.tenant_id) as tx:
-        accepted = await intake.store(tx, conversation_id, body.text, name)
+        accepted = await intake.store(tx, conversation_id, text, name)
+        if accepted.new:
+            await intake.attach(tx, conversation_id, accepted.message_id, body.attachment_ids)
     receipt = await intake.deliver(gateway, accepted, query.wait)
     response.status_code = 200 if receipt.reply else 202
     return receipt

@@ -3,7 +3,7 @@
 from typing import Literal
 from uuid import UUID
 
-from pydantic import ConfigDict, Field, StrictBool
+from pydantic import ConfigDict, Field, StrictBool, model_validator
 
 from api.schemas.base import ExternalId, Instant, MessageOut, Name, PageQuery, Request, Response, Text
 from api.schemas.branches import Slug
@@ -46,12 +46,20 @@ class ConversationOpened(Response):
 
 
 class MessageIn(Request):
-    """A customer's message. A repeated `client_message_id` is the same message, whatever its text."""
+    """A customer's words, files (see `uploadAttachment`), or both. A repeated `client_message_id` is the same message,
+    whatever is in it."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"text": "And how long does it take?"}]})
 
-    text: Text
+    text: Text | None = None
     client_message_id: ExternalId | None = None
+    attachment_ids: list[UUID] = Field(default=[], max_length=10)
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "MessageIn":
+        if self.text is None and not self.attachment_ids:
+            raise ValueError("must have a text, or attachment_ids")
+        return self
 
 
 class MessageReceipt(Response):

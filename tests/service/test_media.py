@@ -169,26 +169,28 @@ async def shop(database: Database, tenant: UUID, client: Client, meta: Site, tmp
 async def test_files_are_fetched_and_told_of_or_refused_with_a_word(shop: Shop) -> None:
     shop.has("photo", PNG)
     shop.has("program", b"MZ\x90\x00" + bytes(10))
+    shop.has("empty", b"")
     shop.has("larger", bytes(LIMITS.file + 1))
     accepted = await shop.arrives(
-        image("photo", name="a.jpg"), image("program"), image("larger"), image("huge", size=10_001)
+        image("photo", name="a.jpg"), image("program"), image("empty"), image("larger"), image("huge", size=10_001)
     )
     assert await shop.fetch() == Worked()
     photo, *refused = await shop.files_of(accepted)
     assert (photo.state, photo.name, photo.mime, photo.size) == (FileState.STORED, "a.jpg", "image/png", len(PNG))
     assert [(each.state, each.reason) for each in refused] == [
         (FileState.REFUSED, "executable"),
+        (FileState.REFUSED, "empty"),
         (FileState.REFUSED, "too_large"),
         (FileState.REFUSED, "too_large"),
     ]
     assert photo.key is not None
     assert b"".join([part async for part in shop.store.read(photo.key)]) == PNG
     told = await shop.told()
-    assert sorted(each.data["state"] for each in told) == ["refused", "refused", "refused", "stored"]
+    assert sorted(each.data["state"] for each in told) == ["refused", "refused", "refused", "refused", "stored"]
     assert all(each.message is not None and each.message.files[0].key == photo.key for each in told)
     assert not any("huge" in path for path in shop.meta.asked), "what is said to be too large is not even asked for"
     # What was written of the program goes with the next sweep; what is wanted stays.
-    assert len(shop.kept()) == 2
+    assert len(shop.kept()) == 3
     await shop.sweep()
     assert shop.kept() == {photo.key}
 

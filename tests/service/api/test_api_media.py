@@ -63,6 +63,22 @@ async def test_a_file_is_sent_with_a_reply_and_fetched_by_its_link(acme: Company
     assert elsewhere.status_code == 422
 
 
+async def test_a_customers_file_is_sent_with_a_message_once(acme: Company) -> None:
+    conversation = await acme.opened()
+    path = f"/v1/conversations/{conversation}/messages"
+    file = (await upload(acme, conversation, PNG)).json()["id"]
+    body = {"attachment_ids": [file], "client_message_id": "m-1"}
+    sent = [await acme.post(path, body) for _ in range(2)]
+    assert [each.json()["duplicate"] for each in sent] == [False, True], sent[-1].text
+    first = (await acme.get(path)).json()["items"][0]
+    assert (first["author"], first["text"], [each["id"] for each in first["attachments"]]) == ("customer", "", [file])
+    taken = await acme.post(path, {"text": "Again.", "attachment_ids": [file]})
+    assert (taken.status_code, taken.json()["errors"][0]["field"]) == (422, "attachment_ids")
+    assert (await acme.post(path, {})).status_code == 422
+    mine = [each for each in (await acme.get(path)).json()["items"] if each["author"] == "customer"]
+    assert len(mine) == 1, "of what was refused nothing is stored"
+
+
 @pytest.mark.parametrize(
     ("asked", "status", "part"),
     [
