@@ -1,0 +1,160 @@
+"""Conversations through WhatsApp, from end to end: the whole system, and providers that judge every request."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from runtime.embedded import Servers, ports
+from tests.fakes.chatflow import FakeChatflow, Instance
+from tests.fakes.outbox import Address
+from tests.fakes.whatsapp_cloud import FakeCloud, Number, batch
+from tests.service.api.house import Company
+from tests.service.whole import SAMPLE, eventually, job_is_done, messages_of, open_escalation, system
+
+DELIVERY = "How much is delivery to Astana?"
+PERSON = "Please let me talk to a real person"
+PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(64)
+
+
+@pytest.fixture(scope="module")
+async def cloud() -> AsyncIterator[FakeCloud]:
+    async with FakeCloud() as cloud:
+        yield cloud
+        assert cloud.wrong == []
+
+
+@pytest.fixture(scope="module")
+async def chatflow() -> AsyncIterator[FakeChatflow]:
+    async with FakeChatflow() as chatflow:
+        yield chatflow
+        assert chatflow.wrong == []
+
+
+@pytest.fixture(scope="module")
+async def shop(servers: Servers, cloud: FakeCloud, chatflow: FakeChatflow) -> AsyncIterator[Company]:
+    port = ports.pick(set())
+    async with system(
+        servers,
+        whatsapp_url=cloud.url,
+        chatflow_url=chatflow.url,
+        port=port,
+        public_url=f"http://127.0.0.1:{port}",
+        learns=False,
+    ) as shop:
+        page = {"name": "delivery", "text": (SAMPLE / "en" / "delivery.md").read_text(), "language": "en"}
+        staged = await shop.post("/v1/kb/sources", {"name": "help", "documents": [page]})
+        await eventually(lambda: job_is_done(shop, staged.json()["job_id"]))
+        quick = {"quiet_seconds": {"whatsapp": 0.0}}
+        changed = await shop.http.put("/v1/tenant/settings", json=quick, headers={"If-Match": "*"})
+        changed.raise_for_status()
+        yield shop
+
+
+async def added(shop: Company, provider: str, settings: dict[str, Any], credentials: dict[str, str]) -> dict[str, Any]:
+    name = f"{provider} {min(settings.values())}"
+    given = {"provider": provider, "name": name, "settings": settings, "credentials": credentials}
+    made = await shop.post("/v1/channel-accounts", given)
+    assert made.status_code == 201, made.text
+    account: dict[str, Any] = made.json()
+    assert account["health"] == "ok", account
+    return account
+
+
+async def cloud_number(shop: Company, cloud: FakeCloud) -> Number:
+    number = cloud.add_number()
+    credentials = {name: getattr(number, name) for name in ("access_token", "app_secret", "verify_token")}
+    account = await added(shop, "whatsapp_cloud", {"phone_number_id": number.id}, credentials)
+    assert not await cloud.subscribe(cloud.add_number(), f"{shop.http.base_url}{account['webhook_path']}")
+    assert await cloud.subscribe(number, f"{shop.http.base_url}{account['webhook_path']}")
+    return number
+
+
+async def chatflow_instance(shop: Company, chatflow: FakeChatflow) -> Instance:
+    phone = chatflow.add_instance()
+    account = await added(shop, "chatflow", {"instance_id": phone.id}, {"token": phone.token})
+    url = f"{shop.http.base_url}{account['webhook_path']}?key={account['webhook_secret']}"
+    phone.outbox.point(Address(url))
+    return phone
+
+
+async def conversation_with(shop: Company, person: str) -> str:
+    found: list[dict[str, Any]] = []
+
+    async def opened() -> bool:
+        listed = (await shop.get("/v1/conversations?limit=200")).json()["items"]
+        found[:] = [each for each in listed if each["customer"]["external_id"] == f"whatsapp:{person}"]
+        return bool(found)
+
+    await eventually(opened)
+    assert len(found) == 1
+    return str(found[0]["id"])
+
+
+async def answer_as_a_manager(shop: Company, conversation: str) -> None:
+    """Take it, reply with words and a picture, and give it back."""
+    escalation = f"/v1/escalations/{(await open_escalation(shop, conversation))['id']}"
+    (await shop.post(f"{escalation}/take")).raise_for_status()
+    files = {"file": ("map.png", PICTURE, "image/png")}
+    uploaded = await shop.http.post(f"/v1/conversations/{conversation}/attachments", files=files)
+    assert uploaded.status_code == 201, uploaded.text
+    reply = {"text": "It is **free** & quick.", "attachment_ids": [uploaded.json()["id"]]}
+    replied = await shop.post(f"{escalation}/reply", reply)
+    assert replied.is_success, replied.text
+    (await shop.post(f"{escalation}/resolve")).raise_for_status()
+
+
+async def test_question_person_reply_with_a_picture_and_receipts_by_the_cloud_api(
+    shop: Company, cloud: FakeCloud
+) -> None:
+    number, aida = await cloud_number(shop, cloud), cloud.person("Aida")
+    cloud.says(number, aida, DELIVERY)
+    [answer] = await cloud.sent(aida)
+    assert "1,490" in answer.text
+    cloud.says(number, aida, PERSON)
+    await cloud.sent(aida, count=2)
+    conversation = await conversation_with(shop, aida.id)
+    await answer_as_a_manager(shop, conversation)
+    [*_, reply] = await cloud.sent(aida, count=3)
+    assert (reply.text, reply.data) == ("It is *free* & quick.", PICTURE)
+    cloud.reports(reply, "read", "delivered", "sent")
+
+    async def read() -> bool:
+        said = await messages_of(shop, conversation)
+        return bool(said[-1]["delivery"]["status"] == "read")
+
+    await eventually(read)
+    said = await messages_of(shop, conversation)
+    assert [each["author"] for each in said] == ["customer", "bot", "customer", "bot", "manager"]
+
+
+async def test_a_batch_that_comes_again_and_again_has_one_effect(shop: Company, cloud: FakeCloud) -> None:
+    number, first, second = await cloud_number(shop, cloud), cloud.person("First"), cloud.person("Second")
+    number.outbox.held = True
+    for person in (first, second):
+        cloud.says(number, person, DELIVERY)
+    made = list(number.outbox.made)
+    # Meta puts what it could not deliver into other batches.
+    await number.outbox.deliver([batch(made), *made, batch(made[::-1])], times=3, at_once=4)
+    # What is delivered after all that is read after all that.
+    number.outbox.held = False
+    for person in (first, second):
+        await cloud.sent(person)
+        cloud.says(number, person, "Thank you!")
+        await cloud.sent(person, count=2)
+        said = await messages_of(shop, await conversation_with(shop, person.id))
+        assert [each["author"] for each in said] == ["customer", "bot", "customer", "bot"]
+
+
+async def test_question_person_and_reply_with_a_picture_by_chatflow(shop: Company, chatflow: FakeChatflow) -> None:
+    phone, aida = await chatflow_instance(shop, chatflow), chatflow.person("Aida")
+    chatflow.says(phone, aida, DELIVERY)
+    [answer] = await chatflow.sent(aida)
+    assert "1,490" in answer.text
+    chatflow.says(phone, aida, PERSON)
+    await chatflow.sent(aida, count=2)
+    await answer_as_a_manager(shop, await conversation_with(shop, aida.id))
+    [*_, reply] = await chatflow.sent(aida, count=3)
+    # ChatFlow gets the file by its signed address.
+    assert (reply.method, reply.text, reply.data) == ("send-image", "It is *free* & quick.", PICTURE)
+    assert phone.outbox.last_error is None
