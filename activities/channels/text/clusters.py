@@ -8,7 +8,8 @@ _MODIFIERS = range(0x1F3FB, 0x1F400)
 """Skin tones."""
 _FLAGS = range(0x1F1E6, 0x1F200)
 """Letters of flags, which stand in pairs."""
-_JAMO = range(0x1100, 0x1200)
+_INNER_JAMO = range(0x1160, 0x1200)
+"""Of a Korean syllable, all but its beginning."""
 _TAGS = range(0xE0020, 0xE0080)
 
 
@@ -20,7 +21,7 @@ def breakable(text: str, at: int) -> bool:
     code = ord(after)
     if before == _JOINER or unicodedata.category(after) in ("Mn", "Mc", "Me", "Cf"):
         return False
-    if code in _MODIFIERS or code in _TAGS or (code in _JAMO and ord(before) in _JAMO):
+    if code in _MODIFIERS or code in _TAGS or code in _INNER_JAMO:
         return False
     return not (code in _FLAGS and _flags_before(text, at) % 2)
 

@@ -7,7 +7,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from activities.channels.text import parts
-from activities.channels.text.cutting import size
 from activities.channels.text.whatsapp import HAIR_SPACE
 from models.contracts.channels import Capabilities, Markup, Unit
 from tests.fakes.telegram.markup import parse
@@ -24,7 +23,7 @@ WORDS = (
     "[x] [y](z) !important 3>2 a|b {c} $5 x_ 00***63047"
 ).split()
 LINES = st.lists(st.sampled_from(WORDS), min_size=1, max_size=12).map(lambda words: " ".join(("Так", *words)))
-BREAKS = st.sampled_from(("\n", "\n\n", "\n\n\n", "\n  "))
+BREAKS = st.sampled_from(("\n", "\n\n", "\n\n\n", "\n  ", "\n\n    "))
 PLAIN_TEXT = st.lists(st.tuples(LINES, BREAKS), min_size=1, max_size=8).map(
     lambda lines: "".join(line + after for line, after in lines).rstrip()
 )
@@ -41,6 +40,11 @@ MARKED_UP = st.lists(
     | st.text(max_size=20),
     max_size=60,
 ).map("".join)  # fmt: skip
+
+
+def size(text: str, unit: Unit) -> int:
+    encoding, width = {Unit.CODE_POINTS: ("utf-32-le", 4), Unit.UTF16: ("utf-16-le", 2), Unit.BYTES: ("utf-8", 1)}[unit]
+    return len(text.encode(encoding)) // width
 
 
 def words(text: str) -> str:
@@ -73,6 +77,7 @@ def test_a_long_text_loses_white_space_alone(channel: Capabilities, text: str, l
 
 
 @given(st.sampled_from(CHANNELS), st.sampled_from(Unit), MARKED_UP, st.integers(256, 500))
+@example(PLAIN, Unit.UTF16, "😀" * 300, 256)
 @example(TELEGRAM, Unit.UTF16, "a" + "\u0301" * 900, 256)
 @example(TELEGRAM, Unit.BYTES, "🇰🇿" * 400, 256)
 @example(WHATSAPP, Unit.UTF16, "**" + "слово " * 90 + "**", 256)
@@ -172,6 +177,8 @@ def test_everything_that_markdown_has_in_plain_text() -> None:
         ("![](https://x.kz/p.png)", '<a href="https://x.kz/p.png">https://x.kz/p.png</a>'),
         ("[](https://x.kz)", '<a href="https://x.kz">https://x.kz</a>'),
         ("+ 7 777\n>100 kg\n    deep\n===\n---\n* * *", "+ 7 777\n&gt;100 kg\n    deep\n===\n---\n* * *"),
+        ("    deep\n\n    deeper", "    deep\n\n    deeper"),
+        ("(*) x (*) *.* y *.*", "(*) x (*) *.* y *.*"),
         ("[a]: https://x.kz\n[a]", "[a]: https://x.kz\n[a]"),
         ("3. three\n7) seven", "3. three\n7) seven"),
         ("| a | b |\n|--|--|\n| 1 | 2 | 3 |", "| a | b |\n|--|--|\n| 1 | 2 | 3 |"),
@@ -217,7 +224,9 @@ def test_cuts_are_where_a_reader_would_make_them() -> None:
     assert all(part.endswith("предложение.") for part in parts(sentence * 30, channel))
     assert all(part.endswith("слово") for part in parts("слово " * 200, channel))
     # A paragraph that ends too early to be worth a message of its own.
-    assert len(parts(f"Да.\n\n{sentence * 11}", channel)[0]) > 128
+    assert len(parts(f"Да.\n\n{sentence * 20}", channel)[0]) > 128
+    # What has no words is cut where it must be, and no sooner.
+    assert [len(part) for part in parts("x" * 600, channel)] == [256, 256, 88]
 
 
 def test_an_address_that_leaves_no_room_is_spelled_out() -> None:
@@ -237,11 +246,11 @@ def test_what_is_open_goes_on_in_the_next_part() -> None:
 
 
 @pytest.mark.parametrize(
-    "cluster", ["👨‍👩‍👧‍👦", "🇰🇿", "👍🏽", "e\u0301", "🏴\U000e0067\U000e0062\U000e007f", "각", "❤️"]
+    "cluster", ["👨‍👩‍👧‍👦", "🇰🇿", "👍🏽", "e\u0301", "🏴\U000e0067\U000e0062\U000e007f", "\u1100\u1161\u11a8", "❤️"]
 )
 def test_no_cluster_is_cut(cluster: str) -> None:
-    for channel in CHANNELS:
-        found = parts(cluster * 10_000, channel)
+    for limit in range(256, 264):
+        found = parts(cluster * 200, TELEGRAM.model_copy(update={"text_limit": limit}))
         assert len(found) > 1
         assert not any(part.replace(cluster, "") for part in found)
 
