@@ -200,13 +200,15 @@ class FakeTelegram(Provider):
         """Wait until so many messages that hold `text` were sent to a chat, and return all of them, oldest first."""
 
         def seen() -> list[Sent]:
+            if len(self.world.sends) < count:
+                return []
             found = [
                 sent
                 for sent in self.world.sends
                 if (chat is None or sent.message["chat"]["id"] == chat.id)
                 and (bot is None or sent.bot is bot)
                 and (topic is None or sent.topic == topic)
-                and text in sent.text
+                and (not text or text in sent.text)
             ]
             return found if len(found) >= count else []
 

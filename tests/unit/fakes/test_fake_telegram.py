@@ -78,7 +78,7 @@ async def test_requests_that_are_none_are_refused(call: Client, aida: Person, te
         {"chat_id": aida.id},
         {"chat_id": aida.id, "text": "a", "message_tread_id": 3},
         {"chat_id": aida.id, "text": 5},
-        {"chat_id": aida.id, "text": "a", "parse_mode": None},
+        {"chat_id": aida.id, "text": "a", "reply_markup": None},
         {"chat_id": aida.id, "text": "a", "reply_markup": {"inline_keyboard": [[{"label": "a"}]]}},
     ]
     for fields in wrong:
@@ -225,20 +225,20 @@ async def test_files_go_both_ways(call: Client, aida: Person, bot: Bot, telegram
 
 
 async def test_polling(call: Client, aida: Person, bot: Bot, telegram: FakeTelegram) -> None:
-    telegram.says(bot, aida, "one")
+    telegram.edits(bot, telegram.says(bot, aida, "one"), "two")
     first = await call.ok("getUpdates", limit=1)
     assert [update["message"]["text"] for update in first] == ["/start"]
     assert [update["update_id"] for update in await call.ok("getUpdates", limit=1)] == [first[0]["update_id"]]
     second = await call.ok("getUpdates", offset=first[0]["update_id"] + 1)
-    assert [update["message"]["text"] for update in second] == ["one"]
-    behind = second[0]["update_id"] + 1
+    assert [update.get("message", update.get("edited_message"))["text"] for update in second] == ["one", "two"]
+    behind = second[1]["update_id"] + 1
 
     waits = asyncio.create_task(call("getUpdates", offset=behind, timeout=30))
     await bot.mailbox.watch.until(lambda: not bot.mailbox.pending, 5, "the poll")
     other = asyncio.create_task(call("getUpdates", offset=behind, timeout=30))
     assert (await waits)["error_code"] == 409
-    telegram.says(bot, aida, "two")
-    assert [update["message"]["text"] for update in (await other)["result"]] == ["two"]
+    telegram.says(bot, aida, "three")
+    assert [update["message"]["text"] for update in (await other)["result"]] == ["three"]
     await call.ok("setWebhook", url="https://example.com/hook", allowed_updates=["message"])
     assert "while webhook is active" in (await call.refused("getUpdates"))[1]
 
