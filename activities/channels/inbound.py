@@ -124,7 +124,9 @@ class Receive:
             case MessageDeleted():
                 await arrivals.deleted(tx, owner, event)
             case DeliveryChanged():
-                await sends.receipt(tx, owner.account, event)
+                conversation = await sends.receipt(tx, owner.account, event)
+                if conversation is not None and event.unreachable:
+                    await arrivals.set_reachable(tx, conversation, code=event.code)
             case ChatMoved():
                 await arrivals.moved(tx, owner, event.chat, event.to)
             case ReachChanged():

@@ -25,7 +25,7 @@ from activities.channels.port import (
 )
 from activities.channels.text.cutting import parts
 from models.contracts.channels import Capabilities, Health, HealthState, Part
-from models.contracts.enums import SendStatus
+from models.contracts.enums import Author, SendStatus
 from models.contracts.lanes import DELIVER, LaneWork, Worked
 from models.repositories import arrivals, channel_accounts, sends
 from models.repositories.sends import Due
@@ -112,7 +112,9 @@ class _Run:
 
     async def _next(self) -> list[Due]:
         async with self._database.tenant(self._tenant) as tx:
-            return await sends.heads(tx, self._account, tuple(self._busy), 2 * AT_A_TIME)
+            return await sends.heads(
+                tx, self._account, tuple(self._busy), 2 * AT_A_TIME, threads=self._channel.capabilities.threads
+            )
 
     async def _any_done(self) -> None:
         if not self._busy:
@@ -218,4 +220,16 @@ def compose(due: Due, capabilities: Capabilities) -> Sequence[Part]:
         if len(caption := parts(due.text, short)) == 1:
             captions[0], texts = caption[0], []
     found = [Part(text=caption, media=media) for media, caption in zip(files, captions, strict=True)]
-    return [*found, *(Part(text=text) for text in texts)]
+    found += [Part(text=text) for text in texts]
+    return [_threaded(due, place, part) for place, part in enumerate(found)] if capabilities.threads else found
+
+
+def _threaded(due: Due, place: int, part: Part) -> Part:
+    return part.model_copy(
+        update={
+            "id": f"{due.id}.{place}",
+            "thread": due.thread,
+            "subject": due.subject,
+            "automatic": due.author is not Author.MANAGER,
+        }
+    )

@@ -18,8 +18,6 @@ from runtime.database import Database
 
 STRETCH_SECONDS = 600.0
 """How long one activity asks; then its process looks whether it is still wanted."""
-WAIT_SECONDS = 25.0
-"""How long one question waits for news: below what proxies cut off."""
 NOTED_EVERY_SECONDS = 60.0
 DEAD_REST = timedelta(minutes=5)
 
@@ -37,7 +35,8 @@ class Poll:
     @activity.defn(name=POLL.name)
     async def poll(self, given: LaneWork) -> Worked:
         """Ask for news, keep it, and ask again. Ends when the account is not to be asked any more. See Worked."""
-        cursor: str | None = None
+        async with self._database.tenant(given.tenant_id) as tx:
+            cursor = await channel_accounts.cursor(tx, given.channel_account_id)
         until = time.monotonic() + STRETCH_SECONDS
         well, noted = False, -math.inf
         try:
@@ -53,8 +52,8 @@ class Poll:
                 news = await _asked(opened, cursor)
                 if news is None:
                     break
+                await self._keep(given, news, new=news.forgetful and news.cursor != cursor)
                 cursor = news.cursor
-                await self._keep(given, news)
                 if not well:
                     await self._note(given, Health(state=HealthState.OK))
                     well = True
@@ -68,13 +67,17 @@ class Poll:
             return Worked(away=True, again_at=None if after is None else datetime.now(UTC) + timedelta(seconds=after))
         return Worked(again_at=datetime.now(UTC))
 
-    async def _keep(self, given: LaneWork, news: News) -> None:
-        if not news.deliveries:
+    async def _keep(self, given: LaneWork, news: News, *, new: bool) -> None:
+        """`new`: its cursor has to be kept, too."""
+        if not news.deliveries and not new:
             return
         async with self._database.tenant(given.tenant_id) as tx:
             for name, payload in news.deliveries:
                 await inbox.put(tx, given.channel_account_id, name, payload)
-        self._pokes.poke(given.tenant_id, given.channel_account_id, Lane.IN)
+            if new:
+                await channel_accounts.keep_cursor(tx, given.channel_account_id, news.cursor)
+        if news.deliveries:
+            self._pokes.poke(given.tenant_id, given.channel_account_id, Lane.IN)
 
     async def _note(self, given: LaneWork, health: Health) -> None:
         async with self._database.tenant(given.tenant_id) as tx:
@@ -86,7 +89,7 @@ async def _asked(opened: Opened, cursor: str | None) -> News | None:
     channel = opened.channel
     if not isinstance(channel, Polled):
         return None
-    question = asyncio.ensure_future(channel.news(cursor, WAIT_SECONDS))
+    question = asyncio.ensure_future(channel.news(cursor, opened.channel.capabilities.news_seconds))
     stopping = asyncio.ensure_future(activity.wait_for_worker_shutdown())
     try:
         await asyncio.wait({question, stopping}, return_when=asyncio.FIRST_COMPLETED)

@@ -80,10 +80,12 @@ class Files(Protocol):
 @dataclass(frozen=True, slots=True)
 class News:
     """Deliveries of a provider that is asked for them: by the provider's name of each, as Channel.read takes them.
-    `cursor` goes into the next question; asking with it tells the provider that these are kept."""
+    `cursor` goes into the next question; asking with it tells the provider that these are kept. One that does not
+    remember it is `forgetful`: the cursor is kept here."""
 
     deliveries: Sequence[tuple[str, Mapping[str, Any]]]
     cursor: str | None
+    forgetful: bool = False
 
 
 @runtime_checkable

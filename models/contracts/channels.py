@@ -95,7 +95,8 @@ class Person(Frozen):
 
 class MessageArrived(Frozen):
     """`id` is the provider's, unique in its chat. `unsupported` names a kind of message that cannot be shown here;
-    then there is no text. `album` is shared by messages that were sent as one."""
+    then there is no text. `album` is shared by messages that were sent as one. `thread` names the messages before it in
+    its thread, the oldest first, and `subject` the thread, where a channel has threads."""
 
     type: Literal["message"] = "message"
     id: str
@@ -109,6 +110,8 @@ class MessageArrived(Frozen):
     reply_to: str | None = None
     album: str | None = None
     unsupported: str | None = None
+    thread: tuple[str, ...] = ()
+    subject: str | None = None
 
 
 class MessageEdited(Frozen):
@@ -136,13 +139,15 @@ class ButtonPressed(Frozen):
 
 
 class DeliveryChanged(Frozen):
-    """What became of a message of ours: `id` is the provider's. `code` says why it failed."""
+    """What became of a message of ours: `id` is the provider's. `code` says why it failed; `unreachable`: nobody is to
+    be written to there any more."""
 
     type: Literal["delivery"] = "delivery"
     id: str
     status: SendStatus
     at: datetime
     code: str | None = None
+    unreachable: bool = False
 
 
 class ChatMoved(Frozen):
@@ -195,8 +200,13 @@ class Part(Frozen):
     contact: ContactCard | None = None
     buttons: tuple[tuple[Button, ...], ...] = ()
     reply_to: str | None = None
+    id: str | None = None
+    """Ours: the same when it is sent once more. This and what follows only where a channel has threads."""
+    thread: tuple[str, ...] = ()
+    """What it answers, by the provider's names, the oldest first."""
     subject: str | None = None
-    """Of the thread, where a channel has subjects."""
+    automatic: bool = False
+    """Whether no person wrote it."""
 
 
 class Markup(StrEnum):
@@ -247,6 +257,10 @@ class Capabilities(Frozen):
     typing: bool = False
     receipts: bool = False
     """Whether it tells of messages that were delivered and read."""
+    threads: bool = False
+    """Whether messages belong to threads, and are named by who sends them."""
+    news_seconds: float = 25
+    """How long one question for news may wait. The default is below what proxies cut off."""
     rates: Rates = Rates()
     window: timedelta | None = None
 

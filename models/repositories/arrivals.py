@@ -93,8 +93,9 @@ async def store(tx: TenantTx, owner: Owner, message: MessageArrived, *, text: st
 
 
 def _extras(message: MessageArrived) -> dict[str, object]:
-    shown = message.model_dump(mode="json", include={"place", "contact", "album", "reply_to", "unsupported"})
-    return {name: value for name, value in shown.items() if value is not None}
+    told = {"place", "contact", "album", "reply_to", "unsupported", "thread", "subject"}
+    shown = message.model_dump(mode="json", include=told)
+    return {name: value for name, value in shown.items() if value not in (None, [])}
 
 
 async def _release(tx: TenantTx, conversation: UUID) -> None:

@@ -217,6 +217,17 @@ async def polled(tx: TenantTx, account_id: UUID) -> None:
     await tx.connection.execute(sa.update(channel_accounts).where(*_of(tx, account_id)).values(polled_at=sa.func.now()))
 
 
+async def cursor(tx: TenantTx, account_id: UUID) -> str | None:
+    """Where the account's news were read up to; None where its provider remembers that, or nothing was read."""
+    found: str | None = await tx.connection.scalar(sa.select(channel_accounts.c.cursor).where(*_of(tx, account_id)))
+    return found
+
+
+async def keep_cursor(tx: TenantTx, account_id: UUID, cursor: str | None) -> None:
+    """News were read up to here; in the transaction that keeps them."""
+    await tx.connection.execute(sa.update(channel_accounts).where(*_of(tx, account_id)).values(cursor=cursor))
+
+
 async def set_state(tx: TenantTx, account_id: UUID, health: Health) -> None:
     """What a call has shown of the account, where that is news. Advice of a check stays while it says the same."""
     await tx.connection.execute(

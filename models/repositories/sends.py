@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from models.contracts.channels import Chat, ChatKind, DeliveryChanged, Media, MediaKind
-from models.contracts.enums import EventType, Language, SendStatus
+from models.contracts.enums import Author, EventType, Language, SendStatus
 from models.repositories import events
 from models.tables import channel_accounts, send_ledger
 from runtime.database import TenantTx
@@ -39,6 +39,7 @@ class Due:
     conversation_id: UUID
     message_id: UUID
     chat: Chat
+    author: Author
     text: str
     language: Language | None
     media: tuple[Media, ...]
@@ -48,6 +49,9 @@ class Due:
     queued_at: datetime
     heard_at: datetime | None
     """When the customer wrote last."""
+    thread: tuple[str, ...]
+    """What it answers and what that answered, by the provider's names, the oldest first."""
+    subject: str | None
 
 
 # The first of each conversation, whether or not it is due: what waits holds back what comes after it.
@@ -60,13 +64,19 @@ HEADS = sa.text(
         ORDER BY s.conversation_id, s.seq
     )
     SELECT h.id, h.conversation_id, h.message_id, h.sent, h.attempts, h.repeats, h.created_at AS queued_at,
-        c.chat_id, c.chat_kind, c.language, c.last_message_at AS heard_at, m.text,
+        c.chat_id, c.chat_kind, c.language, c.last_message_at AS heard_at, m.author, m.text,
+        q.provider_message_id AS answered, q.extras AS answered_extras,
         (SELECT jsonb_agg(jsonb_build_object('kind', f.kind, 'key', f.key, 'name', f.name, 'mime', f.mime, 'size', f.size)
             ORDER BY f.position)
         FROM attachments f WHERE f.tenant_id = h.tenant_id AND f.message_id = h.message_id AND f.state = 'stored') AS media
     FROM heads h
     JOIN conversations c ON c.tenant_id = h.tenant_id AND c.id = h.conversation_id
     JOIN messages m ON m.tenant_id = h.tenant_id AND m.id = h.message_id
+    LEFT JOIN LATERAL (
+        SELECT provider_message_id, extras FROM messages
+        WHERE :threads AND tenant_id = h.tenant_id AND conversation_id = h.conversation_id AND author = 'customer'
+        ORDER BY seq DESC LIMIT 1
+    ) q ON true
     WHERE h.status = 'queued' AND (h.due_at IS NULL OR h.due_at <= now()) AND h.conversation_id <> ALL(:busy)
     ORDER BY h.seq LIMIT :at_most
     """
@@ -75,6 +85,7 @@ HEADS = sa.text(
     sa.bindparam("account", type_=sa.Uuid()),
     sa.bindparam("busy", type_=ARRAY(sa.Uuid())),
     sa.bindparam("at_most", type_=sa.Integer()),
+    sa.bindparam("threads", type_=sa.Boolean()),
 )
 
 
@@ -105,20 +116,23 @@ async def begin(tx: TenantTx, account: UUID) -> int | None:
     return sender
 
 
-async def heads(tx: TenantTx, account: UUID, busy: Sequence[UUID], limit: int) -> list[Due]:
-    """What is next and due, the longest waiting first, but for conversations that are `busy`."""
-    rows = await tx.connection.execute(
-        HEADS, {"tenant": tx.tenant_id, "account": account, "busy": list(busy), "at_most": limit}
-    )
+async def heads(
+    tx: TenantTx, account: UUID, busy: Sequence[UUID], limit: int, *, threads: bool = False
+) -> list[Due]:
+    """What is next and due, the longest waiting first, but for conversations that are `busy`; with their `threads`."""
+    given = {"tenant": tx.tenant_id, "account": account, "busy": list(busy), "at_most": limit, "threads": threads}
+    rows = await tx.connection.execute(HEADS, given)
     return [_due(row) for row in rows.mappings()]
 
 
 def _due(row: sa.RowMapping) -> Due:
+    told = row["answered_extras"] or {}
     return Due(
         id=row["id"],
         conversation_id=row["conversation_id"],
         message_id=row["message_id"],
         chat=Chat(id=row["chat_id"], kind=ChatKind(row["chat_kind"])),
+        author=Author(row["author"]),
         text=row["text"],
         language=None if row["language"] is None else Language(row["language"]),
         media=tuple(_media(each) for each in row["media"] or ()),
@@ -127,6 +141,8 @@ def _due(row: sa.RowMapping) -> Due:
         repeats=row["repeats"],
         queued_at=row["queued_at"],
         heard_at=row["heard_at"],
+        thread=() if row["answered"] is None else (*told.get("thread", ()), row["answered"]),
+        subject=told.get("subject"),
     )
 
 
@@ -243,11 +259,14 @@ async def finish(tx: TenantTx, send: UUID, status: SendStatus, code: str) -> Non
     await _tell(tx, row.conversation_id, row.message_id, status, code)
 
 
-async def receipt(tx: TenantTx, account: UUID, change: DeliveryChanged) -> None:
-    """What the provider tells of a message of ours. What it has told before, or what is less than that, is nothing new."""
+async def receipt(tx: TenantTx, account: UUID, change: DeliveryChanged) -> UUID | None:
+    """What the provider tells of a message of ours. What it has told before, or what is less than that, is nothing new.
+
+    The conversation of the message, where it is news.
+    """
     before = RANK[: RANK.index(change.status)] if change.status in RANK else RANK[:2]
     if not before:
-        return
+        return None
     row = (
         await tx.connection.execute(
             sa.update(send_ledger)
@@ -261,8 +280,11 @@ async def receipt(tx: TenantTx, account: UUID, change: DeliveryChanged) -> None:
             .returning(send_ledger.c.message_id, send_ledger.c.conversation_id)
         )
     ).one_or_none()
-    if row is not None:
-        await _tell(tx, row.conversation_id, row.message_id, change.status, change.code)
+    if row is None:
+        return None
+    await _tell(tx, row.conversation_id, row.message_id, change.status, change.code)
+    told: UUID = row.conversation_id
+    return told
 
 
 async def retry(tx: TenantTx, account: UUID) -> int:
