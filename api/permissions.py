@@ -104,7 +104,7 @@ class Traffic(StrEnum):
     BULK = "bulk"
     # Provider webhooks: many customers behind few addresses.
     WEBHOOK = "webhook"
-    # Pages of sites that open the widget: strangers, by address.
+    # Visitors who begin to write: each may leave a conversation.
     VISIT = "visit"
     # Load balancers and monitoring; never limited.
     HEALTH = "health"
@@ -135,7 +135,8 @@ def _visitors(traffic: Traffic) -> Rule:
 
 
 _SIGN_IN = Rule(None, Traffic.SIGN_IN)
-_VISIT = Rule(None, Traffic.VISIT)
+# To whoever looks at a page of a site.
+_SHOWN = Rule(None, Traffic.READ)
 _HEALTH = Rule(None, Traffic.HEALTH)
 
 ROUTES: Mapping[str, Rule] = {
@@ -298,10 +299,10 @@ ROUTES: Mapping[str, Rule] = {
     "receiveWebhook": Rule(None, Traffic.WEBHOOK),
     "probeWebhook": Rule(None, Traffic.WEBHOOK),
     # Visitors of sites
-    "getWidgetScript": _VISIT,
-    "getWidgetFrame": _VISIT,
-    "getSite": _VISIT,
-    "openVisit": _VISIT,
+    "getWidgetScript": _SHOWN,
+    "getWidgetFrame": _SHOWN,
+    "getSite": _SHOWN,
+    "openVisit": Rule(None, Traffic.VISIT),
     "sendVisitorMessage": _visitors(Traffic.WRITE),
     "uploadVisitorFile": _visitors(Traffic.WRITE),
     "listVisitorMessages": _visitors(Traffic.READ),

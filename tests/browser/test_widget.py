@@ -71,7 +71,9 @@ async def test_a_customers_day(shop: Shop, page: Page) -> None:
     await expect(page.get_by_role("status")).to_have_text("You are talking with a person.")
     # What a person writes is a text, whatever it looks like.
     text = "**Hello!** See [our page](https://example.com/a) or [this](javascript:alert(1)):\n- <img src=x onerror=alert(1)>\n- `b`"
+    await page.keyboard.press("Escape")
     await shop.company.post(f"{path}/reply", {"text": text}, headers=shop.company.as_("aigerim"))
+    await page.get_by_role("button", name="Open chat. New messages").click()
     reply = page.locator(".said.manager")
     await expect(reply.locator("strong")).to_have_text("Hello!")
     await expect(reply.locator("li").first).to_have_text("<img src=x onerror=alert(1)>")

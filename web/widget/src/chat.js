@@ -7,6 +7,7 @@ import { View } from "./view.js";
 // A visitor who was here so lately is listened for although the dialog is closed.
 const LATELY_MS = 24 * 60 * 60 * 1000;
 const LONGEST_TYPING_MS = 60_000;
+const AGAIN_MS = 5_000;
 
 export class Chat {
   /**
@@ -22,6 +23,7 @@ export class Chat {
     this.identified = person !== "";
     this.state = "";
     this.awaited = "";
+    this.last = "";
     this.typingEnds = 0;
     /** @type {Promise<void> | null} */
     this.connected = null;
@@ -41,16 +43,22 @@ export class Chat {
     if (this.outbox.items.length) this.outbox.flush();
     const lately = Date.now() - (store.get("at") || 0) < LATELY_MS;
     if (framed || sessionOpen(store)) this.view.open(false);
-    else if (client.known && lately) this.connect();
+    else if (this.begun && lately) this.connect();
     addEventListener("offline", () => this.view.warn(texts.offline));
     addEventListener("online", () => this.view.warn(""));
+  }
+
+  /** Somebody who has never written has nothing to hear, and no conversation yet. */
+  get begun() {
+    return this.client.known || this.identified;
   }
 
   /** @param {boolean} open */
   opened(open) {
     sessionOpen(this.store, open);
-    // Somebody who has never written has nothing to hear, and no conversation yet.
-    if (open && (this.client.known || this.identified)) this.connect();
+    if (!open) return;
+    if (this.last) this.store.put("seen", this.last);
+    if (this.begun) this.connect();
   }
 
   /** @param {string} text @param {import("./outbox.js").Attached[]} files */
@@ -96,9 +104,8 @@ export class Chat {
   connect() {
     this.connected ??= this.catchUp().catch((error) => {
       this.connected = null;
-      const gone = error instanceof Refused;
-      this.view.warn(gone ? (error.status === 401 ? this.texts.expired : this.texts.gone) : this.texts.offline);
-      if (!gone || error.status >= 500) setTimeout(() => this.connect(), 5000);
+      this.standing(false, error);
+      if (!(error instanceof Refused && error.final)) setTimeout(() => this.connect(), AGAIN_MS);
     });
     return this.connected;
   }
@@ -111,7 +118,10 @@ export class Chat {
       const page = await (await this.client.request("GET", `messages?limit=200&cursor=${cursor}`)).json();
       after = Math.min(after, page.last_event_id);
       await this.outbox.posting;
-      for (const message of page.items) await this.view.show(message, false);
+      for (const message of page.items) {
+        await this.view.show(message, false);
+        this.came(message);
+      }
       this.stands(page.state);
       if (!page.next) break;
       cursor = page.next;
@@ -137,12 +147,19 @@ export class Chat {
     if (type === "message") {
       // One of our own may be told before its receipt is here.
       if (data.author === "customer") await this.outbox.posting;
-      if (data.author !== "customer" && !this.view.isOpen) this.view.unread(true);
       await this.view.show(data, data.author === "bot");
+      this.came(data);
     } else if (type === "state") {
       this.stands(data.state);
       if ((data.handled || []).includes(this.awaited)) this.view.typing(false);
     }
+  }
+
+  /** Note whether it was seen: by its id alone. @param {{ id: string, author: string }} message */
+  came(message) {
+    this.last = message.id;
+    if (this.view.isOpen) this.store.put("seen", message.id);
+    else if (message.author !== "customer") this.view.unread(message.id > (this.store.get("seen") || ""));
   }
 
   /** @param {string} state */
@@ -156,7 +173,7 @@ export class Chat {
   standing(connected, error) {
     if (connected) this.view.warn("");
     else if (error instanceof Refused && error.status === 401) this.view.warn(this.texts.expired);
-    else if (error instanceof Refused && error.permanent) this.view.warn(this.texts.gone);
+    else if (error instanceof Refused && error.final) this.view.warn(this.texts.gone);
     else if (!navigator.onLine) this.view.warn(this.texts.offline);
   }
 }

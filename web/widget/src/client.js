@@ -1,14 +1,14 @@
 // Requests to the gateway, with the visitor's token. It is asked for when the first request needs it, and again when it
 // has ended; what opens the same conversation again is kept in the browser.
 
-/** An answer that is no success. `permanent`: the same request will be refused again. */
+/** An answer that is no success. `final`: the same request would be refused again. */
 export class Refused extends Error {
   /** @param {number} status @param {number} retryAfter seconds */
   constructor(status, retryAfter) {
     super(`refused with ${status}`);
     this.status = status;
     this.retryAfter = retryAfter;
-    this.permanent = status >= 400 && status < 500 && ![401, 404, 408, 429].includes(status);
+    this.final = status >= 400 && status < 500 && ![408, 429].includes(status);
   }
 }
 

@@ -62,7 +62,7 @@ export class Outbox {
         this.settled(item, receipt);
         failures = 0;
       } catch (error) {
-        if (error instanceof Refused && (error.permanent || error.status === 401)) {
+        if (error instanceof Refused && error.final) {
           this.change(item.id, (each) => ({ ...each, failed: true }));
           this.settled(item, null, error);
           continue;

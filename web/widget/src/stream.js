@@ -36,7 +36,7 @@ export class Stream {
         if (this.stopped.signal.aborted) return;
         failures = Date.now() - began > SILENCE_MS ? 1 : failures + 1;
         this.standing(false, error);
-        if (error instanceof Refused && error.permanent) return;
+        if (error instanceof Refused && error.final) return;
         if (navigator.onLine) this.bySocket = !this.bySocket;
         await pause(failures, this.stopped.signal);
       }

@@ -275,6 +275,8 @@ export class View {
     const text = state === "pending" ? this.texts.pending : state === "manager_active" ? this.texts.manager_active : "";
     this.state.textContent = text;
     this.state.hidden = !text;
+    // What goes away must not take the focus with it.
+    if (text && this.root.activeElement === this.person) this.input.focus();
     this.person.hidden = Boolean(text);
   }
 
