@@ -113,6 +113,15 @@ class InGroups(Protocol):
         """Whether what a delivery says is for us. Pure."""
 
 
+@runtime_checkable
+class Inviting(Protocol):
+    """An account with words that may be sent where the window for free ones is closed."""
+
+    async def invite(self, chat: Chat) -> None:
+        """Ask somebody to write, as the provider has approved it; nothing where no such words are set. Raises
+        ChannelError."""
+
+
 class Channel(Protocol):
     """One account of one provider, opened by its adapter."""
 

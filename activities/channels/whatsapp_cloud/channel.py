@@ -67,6 +67,10 @@ class WhatsAppCloud:
         """What may be said outside of the window: words that Meta has approved. Raises ChannelError."""
         return await self._sent(writing.template(chat, name, language))
 
+    async def invite(self, chat: Chat) -> None:
+        if self._settings.template is not None:
+            await self.send_template(chat, self._settings.template, self._settings.template_language)
+
     async def edit(self, chat: Chat, message_id: str, part: Part) -> None:  # noqa: ARG002  # the port's
         raise RefusedError("not_possible")
 

@@ -180,7 +180,9 @@ async def test_outside_of_the_window_only_templates_go(house: House) -> None:
     assert await house.channel.send_template(house.chat, "hello_again", "ru")
     with pytest.raises(RefusedError, match="template_unknown"):
         await house.channel.send_template(house.chat, "other", "ru")
-    assert [sent.template for sent in await house.cloud.sent(house.aida)] == ["hello_again"]
+    house.cloud.world.templates["hello_again", "en"] = 0
+    await house.channel.invite(house.chat)
+    assert [sent.template for sent in await house.cloud.sent(house.aida)] == ["hello_again", "hello_again"]
     # Mostly Meta tells of it later.
     house.told()
     house.cloud.world.late.add(131_047)
