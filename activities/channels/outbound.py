@@ -133,11 +133,11 @@ class _Run:
                 async with self._database.tenant(self._tenant) as tx:
                     await sends.hold(tx, due.id)
                 return
-            await self._pace.wait(due.chat)
-            if self._rest is not None or not await self._marked(due):
-                return
             try:
-                name = await self._channel.send(due.chat, pieces[place])
+                async with self._pace.call(due.chat):
+                    if self._rest is not None or not await self._marked(due):
+                        return
+                    name = await self._channel.send(due.chat, pieces[place])
             except ChannelError as error:
                 self._count(type(error).__name__.removesuffix("Error").lower())
                 await self._not_sent(due, error)

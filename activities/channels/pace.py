@@ -1,78 +1,105 @@
-"""How fast an account may send: in all, to one chat, and to a group. Kept by its one sender, which no other shares."""
+"""How fast an account may send: in all, to one chat, and to a group. Kept by its one sender, which no other shares.
+
+A provider counts a call at some moment between its beginning and its end. A call therefore holds its place in each
+window from its beginning until the window's length after its end: whatever happens on the way, no window is passed.
+"""
 
 import asyncio
+import heapq
+import math
 import time
-from collections import defaultdict, deque
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 
 from models.contracts.channels import Chat, ChatKind, Rates
 
-MARGIN = 1.05
-"""Calls that leave at their time arrive a little nearer together: each window is taken for longer than it is."""
+MARGIN = 1.01
+"""Clocks do not run alike."""
 
 
 class _Window:
     """At most `calls` within any `seconds`."""
 
     def __init__(self, calls: int, seconds: float) -> None:
+        self._calls = calls
         self._seconds = seconds * MARGIN
-        self._times: deque[float] = deque(maxlen=calls)
+        self._under_way = 0
+        self._free_at: list[float] = []
 
-    def free_at(self) -> float:
-        """The first moment at which there is room."""
-        full = len(self._times) == self._times.maxlen
-        return self._times[0] + self._seconds if full else 0.0
+    def wait(self, now: float) -> float:
+        """Seconds until there is a place; infinite while all are held by calls that have not ended."""
+        while self._free_at and self._free_at[0] <= now:
+            heapq.heappop(self._free_at)
+        if self._under_way + len(self._free_at) < self._calls:
+            return 0.0
+        return self._free_at[0] - now if self._free_at else math.inf
 
-    def take(self, at: float) -> None:
-        self._times.append(at)
+    def begin(self) -> None:
+        self._under_way += 1
+
+    def end(self, at: float) -> None:
+        self._under_way -= 1
+        self.note(at)
+
+    def note(self, at: float) -> None:
+        """Of a call that ended then."""
+        heapq.heappush(self._free_at, at + self._seconds)
 
 
 class Pace:
-    """Reserves moments, in the order in which they are asked for. `clock` in seconds, monotonic."""
+    """`clock` in seconds, monotonic."""
 
     def __init__(self, rates: Rates, clock: Callable[[], float] = time.monotonic) -> None:
         self._rates = rates
         self._clock = clock
-        self._account = _windows(rates.account_per_second, 1.0)
-        self._chats: defaultdict[str, list[_Window]] = defaultdict(lambda: _windows(rates.chat_per_second, 1.0))
-        self._groups: defaultdict[str, list[_Window]] = defaultdict(lambda: _windows(rates.group_per_minute, 60.0))
+        self._account = list(_windows(rates.account_per_second, 1.0))
+        self._chats: defaultdict[str, list[_Window]] = defaultdict(lambda: list(_windows(rates.chat_per_second, 1.0)))
+        self._groups: defaultdict[str, list[_Window]] = defaultdict(
+            lambda: list(_windows(rates.group_per_minute, 60.0))
+        )
+        self._ended = asyncio.Event()
 
     def note(self, chat: Chat, ago: float) -> None:
-        """Somebody sent to the chat `ago` seconds ago."""
+        """Somebody's call to the chat ended `ago` seconds ago."""
         for window in self._of(chat):
-            window.take(self._clock() - ago)
+            window.note(self._clock() - ago)
 
-    def reserve(self, chat: Chat) -> float:
-        """Seconds until the moment that is reserved for a call to the chat."""
-        windows = self._of(chat)
+    def wait(self, chat: Chat) -> float:
+        """Seconds until a call may be made to the chat; infinite until another has ended."""
         now = self._clock()
-        at = max([now, *(window.free_at() for window in windows)])
+        return max([0.0, *(window.wait(now) for window in self._of(chat))])
+
+    @asynccontextmanager
+    async def call(self, chat: Chat) -> AsyncIterator[None]:
+        """The block makes one call to the chat, and begins when that may be made."""
+        while (wait := self.wait(chat)) > 0:
+            await self._some_time(wait)
+        windows = self._of(chat)
         for window in windows:
-            window.take(at)
-        return at - now
+            window.begin()
+        try:
+            yield
+        finally:
+            for window in windows:
+                window.end(self._clock())
+            self._ended.set()
+            self._ended = asyncio.Event()
 
-    async def wait(self, chat: Chat) -> None:
-        """Until a call may be made to the chat.
-
-        First for the chat: a moment of the account's is reserved only when the chat has none to wait for, so that slow
-        chats take none from others.
-        """
-        slow = self._slow(chat)
-        while (wait := max([0.0, *(window.free_at() - self._clock() for window in slow)])) > 0:  # noqa: ASYNC110  # a time
-            await asyncio.sleep(wait)
-        if (wait := self.reserve(chat)) > 0:
-            await asyncio.sleep(wait)
+    async def _some_time(self, wait: float) -> None:
+        """A time, or until a call has ended: then another may be waiting for less."""
+        try:
+            async with asyncio.timeout(None if math.isinf(wait) else wait):
+                await self._ended.wait()
+        except TimeoutError:
+            return
 
     def _of(self, chat: Chat) -> list[_Window]:
-        return [*self._account, *self._slow(chat)]
-
-    def _slow(self, chat: Chat) -> list[_Window]:
         group = self._groups[chat.id] if chat.kind is ChatKind.GROUP else []
-        return [*self._chats[chat.id], *group]
+        return [*self._account, *self._chats[chat.id], *group]
 
 
-def _windows(calls: float | None, seconds: float) -> list[_Window]:
+def _windows(calls: float | None, seconds: float) -> Iterator[_Window]:
     """Less than one call within `seconds` is one within longer."""
-    if calls is None:
-        return []
-    return [_Window(int(calls), seconds)] if calls >= 1 else [_Window(1, seconds / calls)]
+    if calls is not None:
+        yield _Window(int(calls), seconds) if calls >= 1 else _Window(1, seconds / calls)

@@ -199,6 +199,12 @@ def _sends() -> None:
         ["tenant_id", "channel_account_id", "sent_at"],
         postgresql_where=sa.text("sent_at IS NOT NULL"),
     )
+    op.create_index(
+        "ix_send_ledger_repeated",
+        "send_ledger",
+        ["tenant_id", "channel_account_id", "updated_at"],
+        postgresql_where=sa.text("repeats > 0"),
+    )
     op.create_index("ix_send_ledger_message", "send_ledger", ["tenant_id", "message_id"])
     op.create_index("ix_send_ledger_sent", "send_ledger", ["sent"], postgresql_using="gin")
 
@@ -210,7 +216,13 @@ def downgrade() -> None:
         _allow(rule, table, column, [each for each in _words(rule) if each != word])
     for signature in FUNCTIONS:
         op.execute(f"DROP FUNCTION {signature}")
-    for index in ("ix_send_ledger_message", "ix_send_ledger_sent", "ix_send_ledger_lately", "ix_send_ledger_waiting"):
+    for index in (
+        "ix_send_ledger_repeated",
+        "ix_send_ledger_message",
+        "ix_send_ledger_sent",
+        "ix_send_ledger_lately",
+        "ix_send_ledger_waiting",
+    ):
         op.drop_index(index, "send_ledger")
     op.create_index(
         "ix_send_ledger_unfinished",

@@ -116,9 +116,7 @@ async def begin(tx: TenantTx, account: UUID) -> int | None:
     return sender
 
 
-async def heads(
-    tx: TenantTx, account: UUID, busy: Sequence[UUID], limit: int, *, threads: bool = False
-) -> list[Due]:
+async def heads(tx: TenantTx, account: UUID, busy: Sequence[UUID], limit: int, *, threads: bool = False) -> list[Due]:
     """What is next and due, the longest waiting first, but for conversations that are `busy`; with their `threads`."""
     given = {"tenant": tx.tenant_id, "account": account, "busy": list(busy), "at_most": limit, "threads": threads}
     rows = await tx.connection.execute(HEADS, given)
@@ -171,14 +169,15 @@ async def next_due(tx: TenantTx, account: UUID) -> datetime | None:
 
 
 async def lately(tx: TenantTx, account: UUID, within: timedelta) -> list[tuple[Chat, datetime, int]]:
-    """Chats that were written to within that time: when, and how many parts."""
+    """Chats that were written to within that time, or may have been: when, and how many parts."""
     rows = await tx.connection.execute(
         sa.text(
             """
-            SELECT c.chat_id, c.chat_kind, s.sent_at, cardinality(s.sent) AS parts
+            SELECT c.chat_id, c.chat_kind, coalesce(s.sent_at, s.updated_at) AS sent_at,
+                greatest(cardinality(s.sent), 1) AS parts
             FROM send_ledger s JOIN conversations c ON c.tenant_id = s.tenant_id AND c.id = s.conversation_id
-            WHERE s.tenant_id = :tenant AND s.channel_account_id = :account AND s.sent_at > now() - :within
-            ORDER BY s.sent_at
+            WHERE s.tenant_id = :tenant AND s.channel_account_id = :account
+                AND (s.sent_at > now() - :within OR (s.repeats > 0 AND s.updated_at > now() - :within))
             """
         ).bindparams(sa.bindparam("within", type_=sa.Interval())),
         {"tenant": tx.tenant_id, "account": account, "within": within},

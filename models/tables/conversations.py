@@ -183,8 +183,11 @@ drafts = tenant_table(
 
 send_ledger = tenant_table(
     "send_ledger",
-    reference("conversation_id"),
-    reference("message_id"),
+    reference("conversation_id", nullable=True),
+    # What the customer is sent. Null: it is a post to the managers' desk.
+    reference("message_id", nullable=True),
+    reference("desk_id", nullable=True),
+    Column("post", JSONB(none_as_null=True)),
     # conversation/turn/part: one logical send, however often it is tried.
     Column("key", sa.Text, nullable=False),
     choice("status", SendStatus),
@@ -206,7 +209,13 @@ send_ledger = tenant_table(
     within_tenant("conversation_id", "conversations", ondelete="CASCADE"),
     within_tenant("message_id", "messages", ondelete="CASCADE"),
     within_tenant("channel_account_id", "channel_accounts"),
+    within_tenant("desk_id", "desks", ondelete="CASCADE"),
     sa.UniqueConstraint("tenant_id", "key"),
+    sa.CheckConstraint(
+        "(post IS NULL) = (message_id IS NOT NULL) AND (post IS NOT NULL OR conversation_id IS NOT NULL)",
+        name="says_something",
+    ),
+    sa.Index("ix_send_ledger_desk", "tenant_id", "desk_id", "seq", postgresql_where=sa.text("desk_id IS NOT NULL")),
     sa.Index(
         "ix_send_ledger_waiting",
         "tenant_id",
@@ -220,6 +229,13 @@ send_ledger = tenant_table(
         "channel_account_id",
         "sent_at",
         postgresql_where=sa.text("sent_at IS NOT NULL"),
+    ),
+    sa.Index(
+        "ix_send_ledger_repeated",
+        "tenant_id",
+        "channel_account_id",
+        "updated_at",
+        postgresql_where=sa.text("repeats > 0"),
     ),
     sa.Index("ix_send_ledger_message", "tenant_id", "message_id"),
     # A provider tells by its own names what became of a message.

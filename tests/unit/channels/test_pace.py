@@ -1,4 +1,7 @@
-"""An account's pace: whatever is asked for, no provider's window ever holds more than it allows."""
+"""An account's pace: whenever a provider counts a call, no window ever holds more than it allows."""
+
+import math
+from contextlib import AbstractAsyncContextManager
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +15,7 @@ chats = st.builds(
     lambda number, group: Chat(
         id=f"{'g' if group else 'p'}{number}", kind=ChatKind.GROUP if group else ChatKind.PRIVATE
     ),
-    st.integers(0, 5),
+    st.integers(0, 40),
     st.booleans(),
 )
 
@@ -26,41 +29,60 @@ class Clock:
 
 def within(times: list[float], seconds: float) -> int:
     """The most that any window of so many seconds holds."""
-    return max(sum(1 for other in times if time <= other < time + seconds) for time in times)
+    return max((sum(1 for other in times if time <= other < time + seconds) for time in times), default=0)
 
 
-@given(st.lists(st.tuples(chats, st.floats(0, 3)), min_size=1, max_size=200))
-def test_no_window_holds_more_than_it_allows(asked: list[tuple[Chat, float]]) -> None:
+@given(st.lists(st.tuples(chats, st.floats(0, 2), st.floats(0, 1)), min_size=1, max_size=100))
+async def test_no_window_holds_more_than_it_allows(asked: list[tuple[Chat, float, float]]) -> None:
+    """Calls of any length, up to eight at a time, each counted at any moment between its beginning and its end."""
     clock = Clock()
     pace = Pace(TELEGRAM, clock)
-    sent: list[tuple[Chat, float]] = []
-    for chat, pause in asked:
-        clock.now += pause
-        # As a lane does: a chat's next message is not asked for before its last has gone.
-        clock.now += pace.reserve(chat)
-        sent.append((chat, clock.now))
-    assert within([at for _, at in sent], 1.0) <= 30
-    for chat in {chat for chat, _ in sent}:
-        times = [at for other, at in sent if other == chat]
+    counted: list[tuple[Chat, float]] = []
+    under_way: list[tuple[float, AbstractAsyncContextManager[None]]] = []
+
+    async def end_first() -> None:
+        under_way.sort(key=lambda each: each[0])
+        at, call = under_way.pop(0)
+        clock.now = max(clock.now, at)
+        await call.__aexit__(None, None, None)
+
+    for chat, length, share in asked:
+        while len(under_way) == 8 or math.isinf(pace.wait(chat)):
+            await end_first()
+        clock.now += pace.wait(chat)
+        call = pace.call(chat)
+        await call.__aenter__()
+        counted.append((chat, clock.now + share * length))
+        under_way.append((clock.now + length, call))
+    while under_way:
+        await end_first()
+    assert within([at for _, at in counted], 1.0) <= 30
+    for chat in {chat for chat, _ in counted}:
+        times = [at for other, at in counted if other == chat]
         assert within(times, 1.0) <= 1
         if chat.kind is ChatKind.GROUP:
             assert within(times, 60.0) <= 20
 
 
-@given(st.lists(st.floats(0, 70), min_size=20, max_size=40))
-def test_what_was_sent_before_counts(ago: list[float]) -> None:
-    """A lane's next stretch begins where the last one ended."""
+async def test_calls_that_have_not_ended_hold_their_places() -> None:
     clock = Clock()
-    pace = Pace(TELEGRAM, clock)
-    group = Chat(id="g", kind=ChatKind.GROUP)
-    before = sorted(clock.now - each for each in ago)
-    for at in before:
-        pace.note(group, clock.now - at)
-    wait = pace.reserve(group)
-    assert within([*before[-20:], clock.now + wait], 60.0) <= 20
+    pace = Pace(Rates(account_per_second=2), clock)
+    async with pace.call(Chat(id="a")), pace.call(Chat(id="b")):
+        clock.now += 100
+        assert pace.wait(Chat(id="c")) == math.inf
+    assert 1 <= pace.wait(Chat(id="c")) <= 1.1
+
+
+def test_a_place_is_free_a_window_after_the_end_of_its_call() -> None:
+    clock = Clock()
+    pace = Pace(Rates(chat_per_second=1), clock)
+    pace.note(Chat(id="a"), ago=0.4)
+    assert 0.6 <= pace.wait(Chat(id="a")) <= 0.62
+    assert pace.wait(Chat(id="b")) == 0
 
 
 def test_less_than_one_a_second() -> None:
-    pace = Pace(Rates(chat_per_second=1 / 6), Clock())
-    assert pace.reserve(Chat(id="a")) == 0
-    assert pace.reserve(Chat(id="a")) >= 6
+    clock = Clock()
+    pace = Pace(Rates(chat_per_second=1 / 6), clock)
+    pace.note(Chat(id="a"), ago=0)
+    assert 6 <= pace.wait(Chat(id="a")) < 6.1
