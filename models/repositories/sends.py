@@ -1,4 +1,5 @@
-"""Messages on their way to customers of a provider: the ledger as a queue, worked off by one sender an account.
+"""Messages on their way to customers of a provider: the ledger as a queue, worked off by one sender an account. Posts to
+managers' desks wait in it too (see desk_posts).
 
 `queued` waits; `sending` is a call that may be under way: whoever finds it so without having begun it does not know
 whether it was made. See SendStatus for the rest.
@@ -54,13 +55,15 @@ class Due:
     subject: str | None
 
 
-# The first of each conversation, whether or not it is due: what waits holds back what comes after it.
+# The first of each conversation, whether or not it is due: what waits holds back what comes after it. So does a file of
+# a manager's that is still to be fetched.
 HEADS = sa.text(
     """
     WITH heads AS (
         SELECT DISTINCT ON (s.conversation_id) s.*
         FROM send_ledger s
         WHERE s.tenant_id = :tenant AND s.channel_account_id = :account AND s.status IN ('queued', 'sending')
+            AND s.post IS NULL
         ORDER BY s.conversation_id, s.seq
     )
     SELECT h.id, h.conversation_id, h.message_id, h.sent, h.attempts, h.repeats, h.created_at AS queued_at,
@@ -78,6 +81,10 @@ HEADS = sa.text(
         ORDER BY seq DESC LIMIT 1
     ) q ON true
     WHERE h.status = 'queued' AND (h.due_at IS NULL OR h.due_at <= now()) AND h.conversation_id <> ALL(:busy)
+        AND NOT EXISTS (
+            SELECT FROM attachments f
+            WHERE f.tenant_id = h.tenant_id AND f.message_id = h.message_id AND f.state = 'waiting'
+        )
     ORDER BY h.seq LIMIT :at_most
     """
 ).bindparams(
@@ -220,6 +227,15 @@ async def went(tx: TenantTx, send: UUID, name: str, *, last: bool) -> None:
     )
 
 
+async def goes_on(tx: TenantTx, send: UUID) -> None:
+    """A call that was made for it is over, and sent none of its parts."""
+    await tx.connection.execute(
+        sa.update(send_ledger)
+        .where(*_is(tx, send))
+        .values(status=SendStatus.QUEUED, sent_at=sa.func.now(), due_at=None, error=None)
+    )
+
+
 async def later(tx: TenantTx, send: UUID, code: str, due_at: datetime | None) -> None:
     """It was not done, and is tried again: at `due_at`, or with the lane's next attempt."""
     await tx.connection.execute(
@@ -301,15 +317,25 @@ async def retry(tx: TenantTx, account: UUID) -> int:
 
 
 async def counts(tx: TenantTx, account: UUID) -> dict[SendStatus, int]:
+    """Messages to customers, by what became of them."""
     rows = await tx.connection.execute(
         sa.select(send_ledger.c.status, sa.func.count())
-        .where(send_ledger.c.tenant_id == tx.tenant_id, send_ledger.c.channel_account_id == account)
+        .where(
+            send_ledger.c.tenant_id == tx.tenant_id,
+            send_ledger.c.channel_account_id == account,
+            send_ledger.c.post.is_(None),
+        )
         .group_by(send_ledger.c.status)
     )
     return {row[0]: row[1] for row in rows}
 
 
-async def _tell(tx: TenantTx, conversation: UUID, message: UUID, status: SendStatus, code: str | None) -> None:
+async def _tell(
+    tx: TenantTx, conversation: UUID | None, message: UUID | None, status: SendStatus, code: str | None
+) -> None:
+    """Of a post to a desk nobody is told: what the desk lacks stands with the desk."""
+    if message is None:
+        return
     told = {"message_id": str(message), "status": status.value, "error": code}
     await events.append_all(tx, [(EventType.DELIVERY, told)], conversation)
 

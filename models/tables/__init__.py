@@ -15,6 +15,7 @@ from models.tables.conversations import (
     send_ledger,
 )
 from models.tables.crawls import crawl_pages, crawls
+from models.tables.desks import desk_people, desk_topics, desks
 from models.tables.events import event_counters, events, idempotency_keys
 from models.tables.files import chunk_bands, ingest_files
 from models.tables.keys import data_keys, installation_keys, tenant_secrets
@@ -70,6 +71,9 @@ __all__ = [
     "credentials",
     "customers",
     "data_keys",
+    "desk_people",
+    "desk_topics",
+    "desks",
     "documents",
     "drafts",
     "embedding_spaces",
