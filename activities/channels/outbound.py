@@ -18,6 +18,7 @@ from activities.channels.pace import Pace
 from activities.channels.port import (
     AccountError,
     ChannelError,
+    Inviting,
     MovedError,
     RefusedError,
     TryLaterError,
@@ -130,8 +131,7 @@ class _Run:
         pieces = compose(due, self._channel.capabilities)
         for place in range(len(due.sent), len(pieces)):
             if self._closed(due):
-                async with self._database.tenant(self._tenant) as tx:
-                    await sends.hold(tx, due.id)
+                await self._hold(due)
                 return
             try:
                 async with self._pace.call(due.chat):
@@ -140,7 +140,10 @@ class _Run:
                     name = await self._channel.send(due.chat, pieces[place])
             except ChannelError as error:
                 self._count(type(error).__name__.removesuffix("Error").lower())
-                await self._not_sent(due, error)
+                if error.code == sends.WINDOW_CLOSED:
+                    await self._hold(due)
+                else:
+                    await self._not_sent(due, error)
                 return
             except Exception as error:
                 log.exception("send broke", send_id=due.id, provider=self._opened.provider, cause=type(error).__name__)
@@ -164,6 +167,21 @@ class _Run:
         """Whether the customer has been silent for so long that the provider lets nobody write to them freely."""
         window = self._channel.capabilities.window
         return window is not None and (due.heard_at is None or datetime.now(UTC) - due.heard_at >= window)
+
+    async def _hold(self, due: Due) -> None:
+        """Until the customer writes, which they are asked for where the provider has approved words for that. What
+        waits in this chat behind the message that is held asks nobody again."""
+        if isinstance(self._channel, Inviting):
+            try:
+                async with self._pace.call(due.chat):
+                    await self._channel.invite(due.chat)
+            except (TryLaterError, AccountError) as error:
+                await self._not_sent(due, error)
+                return
+            except ChannelError as error:
+                log.warning("not invited", send_id=due.id, provider=self._opened.provider, code=error.code)
+        async with self._database.tenant(self._tenant) as tx:
+            await sends.hold(tx, due.id)
 
     async def _marked(self, due: Due) -> bool:
         async with self._database.tenant(self._tenant) as tx:

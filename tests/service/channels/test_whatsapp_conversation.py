@@ -1,6 +1,7 @@
 """Conversations through WhatsApp, from end to end: the whole system, and providers that judge every request."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from runtime.embedded import Servers, ports
 from tests.fakes.chatflow import FakeChatflow, Instance
 from tests.fakes.outbox import Address
+from tests.fakes.upload import Upload
 from tests.fakes.whatsapp_cloud import FakeCloud, Number, batch
 from tests.service.api.house import Company
 from tests.service.whole import SAMPLE, eventually, job_is_done, messages_of, open_escalation, system
@@ -61,10 +63,10 @@ async def added(shop: Company, provider: str, settings: dict[str, Any], credenti
     return account
 
 
-async def cloud_number(shop: Company, cloud: FakeCloud) -> Number:
+async def cloud_number(shop: Company, cloud: FakeCloud, **settings: str) -> Number:
     number = cloud.add_number()
     credentials = {name: getattr(number, name) for name in ("access_token", "app_secret", "verify_token")}
-    account = await added(shop, "whatsapp_cloud", {"phone_number_id": number.id}, credentials)
+    account = await added(shop, "whatsapp_cloud", {"phone_number_id": number.id, **settings}, credentials)
     assert not await cloud.subscribe(cloud.add_number(), f"{shop.http.base_url}{account['webhook_path']}")
     assert await cloud.subscribe(number, f"{shop.http.base_url}{account['webhook_path']}")
     return number
@@ -91,6 +93,19 @@ async def conversation_with(shop: Company, person: str) -> str:
     return str(found[0]["id"])
 
 
+async def picture_is_shown(shop: Company, conversation: str) -> None:
+    """The last message has the picture, which can be fetched."""
+    found: list[dict[str, Any]] = []
+
+    async def stored() -> bool:
+        found[:] = (await messages_of(shop, conversation))[-1]["attachments"]
+        return [each["state"] for each in found] == ["stored"]
+
+    await eventually(stored)
+    fetched = await shop.http.get(found[0]["url"])
+    assert (fetched.status_code, fetched.content) == (200, PICTURE)
+
+
 async def answer_as_a_manager(shop: Company, conversation: str) -> None:
     """Take it, reply with words and a picture, and give it back."""
     escalation = f"/v1/escalations/{(await open_escalation(shop, conversation))['id']}"
@@ -114,6 +129,8 @@ async def test_question_person_reply_with_a_picture_and_receipts_by_the_cloud_ap
     cloud.says(number, aida, PERSON)
     await cloud.sent(aida, count=2)
     conversation = await conversation_with(shop, aida.id)
+    cloud.says(number, aida, image=Upload(PICTURE, mime="image/png"))
+    await picture_is_shown(shop, conversation)
     await answer_as_a_manager(shop, conversation)
     [*_, reply] = await cloud.sent(aida, count=3)
     assert (reply.text, reply.data) == ("It is *free* & quick.", PICTURE)
@@ -125,7 +142,30 @@ async def test_question_person_reply_with_a_picture_and_receipts_by_the_cloud_ap
 
     await eventually(read)
     said = await messages_of(shop, conversation)
-    assert [each["author"] for each in said] == ["customer", "bot", "customer", "bot", "manager"]
+    assert [each["author"] for each in said] == ["customer", "bot", "customer", "bot", "customer", "manager"]
+
+
+async def test_what_is_said_too_late_is_held_behind_a_template_until_the_customer_writes(
+    shop: Company, cloud: FakeCloud
+) -> None:
+    cloud.world.templates["hello_again", "en"] = 0
+    number, late = await cloud_number(shop, cloud, template="hello_again"), cloud.person("Late")
+    cloud.says(number, late, PERSON)
+    await cloud.sent(late)
+    conversation = await conversation_with(shop, late.id)
+    escalation = f"/v1/escalations/{(await open_escalation(shop, conversation))['id']}"
+    cloud.passes(timedelta(hours=25))
+    for text in ("It is free.", "And quick."):
+        (await shop.post(f"{escalation}/reply", {"text": text})).raise_for_status()
+    assert [sent.template for sent in await cloud.sent(late, count=2)] == [None, "hello_again"]
+
+    async def held() -> bool:
+        said = await messages_of(shop, conversation)
+        return bool(said[-2]["delivery"]["error"] == "window_closed")
+
+    await eventually(held)
+    cloud.says(number, late, "Hello again")
+    assert [sent.text for sent in await cloud.sent(late, count=4)][2:] == ["It is free.", "And quick."]
 
 
 async def test_a_batch_that_comes_again_and_again_has_one_effect(shop: Company, cloud: FakeCloud) -> None:
@@ -153,7 +193,10 @@ async def test_question_person_and_reply_with_a_picture_by_chatflow(shop: Compan
     assert "1,490" in answer.text
     chatflow.says(phone, aida, PERSON)
     await chatflow.sent(aida, count=2)
-    await answer_as_a_manager(shop, await conversation_with(shop, aida.id))
+    conversation = await conversation_with(shop, aida.id)
+    chatflow.says(phone, aida, kind="image", file=Upload(PICTURE, mime="image/png"))
+    await picture_is_shown(shop, conversation)
+    await answer_as_a_manager(shop, conversation)
     [*_, reply] = await chatflow.sent(aida, count=3)
     # ChatFlow gets the file by its signed address.
     assert (reply.method, reply.text, reply.data) == ("send-image", "It is *free* & quick.", PICTURE)
