@@ -108,7 +108,7 @@ class FetchMedia:
                 log.warning("file not fetched", attachment_id=file.id, cause=type(error).__name__)
                 outcome = await self._postpone(tenant, file, pause(file.attempts), counted=True)
             _count(opened, outcome)
-            if self._transcriber is not None and is_short(file.kind, file.seconds) and outcome != "again":
+            if self._listens_to(file) and outcome != "again":
                 await self._hand_over(tenant, file)
         return True
 
@@ -155,9 +155,13 @@ class FetchMedia:
             await attachments.keep(tx, file.id, new)
         return "stored"
 
+    def _listens_to(self, file: Waiting) -> bool:
+        """Whether what is said in it is written down: what a manager says goes out as it is."""
+        return self._transcriber is not None and file.from_customer and is_short(file.kind, file.seconds)
+
     async def _words(self, file: Waiting, key: str, mime: str, size: int) -> str:
         """What is said in a short voice message; nothing when nobody can tell."""
-        if self._transcriber is None or not is_short(file.kind, file.seconds) or size > LONGEST_BYTES:
+        if self._transcriber is None or not self._listens_to(file) or size > LONGEST_BYTES:
             return ""
         try:
             words = await self._transcriber.transcribe(self._store.read(key), mime, file.language)

@@ -48,7 +48,7 @@ class NewFile:
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """A file that is to be fetched now. `attempts` counts this one, `size` is what its provider tells; `language` is the
-    conversation's."""
+    conversation's. `from_customer`: beside what a customer said; managers write in channels too."""
 
     id: UUID
     message_id: UUID
@@ -59,6 +59,7 @@ class Waiting:
     seconds: float | None
     attempts: int
     language: Language | None
+    from_customer: bool
 
 
 # Claimed by one at a time, and counted before it is tried: a file that kills whoever fetches it is given up like others.
@@ -66,15 +67,17 @@ CLAIM = (
     sa.text(
         """
         WITH due AS MATERIALIZED (
-            SELECT f.id, c.language FROM attachments f
+            SELECT f.id, c.language, m.direction = 'inbound' AS from_customer FROM attachments f
             JOIN conversations c ON c.tenant_id = f.tenant_id AND c.id = f.conversation_id
+            JOIN messages m ON m.tenant_id = f.tenant_id AND m.id = f.message_id
             WHERE f.tenant_id = :tenant AND f.channel_account_id = :account AND f.state = 'waiting'
                 AND (f.due_at IS NULL OR f.due_at <= now())
             ORDER BY f.id LIMIT 1 FOR UPDATE OF f SKIP LOCKED
         )
         UPDATE attachments a SET attempts = a.attempts + 1, due_at = now() + :lease, updated_at = now()
         FROM due WHERE a.tenant_id = :tenant AND a.id = due.id
-        RETURNING a.id, a.message_id, a.conversation_id, a.kind, a.ref, a.size, a.seconds, a.attempts, due.language
+        RETURNING a.id, a.message_id, a.conversation_id, a.kind, a.ref, a.size, a.seconds, a.attempts, due.language,
+            due.from_customer
         """
     )
     .bindparams(
@@ -245,13 +248,18 @@ async def attach(tx: TenantTx, conversation: UUID, message: UUID, uploaded: Sequ
 
 
 async def detach(tx: TenantTx, draft: UUID) -> None:
-    """The draft will not be sent; its files can be with another message. Files of what was sent stay with it."""
+    """The draft will not be sent; its files can be with another message, those that still wait excepted. Files of what
+    was sent stay with it."""
     unsent = sa.select(messages.c.id).where(
         messages.c.tenant_id == tx.tenant_id, messages.c.id == draft, messages.c.status == MessageStatus.DRAFT
     )
     await tx.connection.execute(
         sa.update(attachments)
-        .where(attachments.c.tenant_id == tx.tenant_id, attachments.c.message_id.in_(unsent))
+        .where(
+            attachments.c.tenant_id == tx.tenant_id,
+            attachments.c.message_id.in_(unsent),
+            attachments.c.state == FileState.STORED,
+        )
         .values(message_id=None, position=0)
     )
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from models.contracts.enums import Author, EventType, Language, ReplyKind
+from models.contracts.enums import Author, EventType, Language, MessageStatus, ReplyKind
 from models.repositories.attachments import FILES, File, files_of
 from models.tables import event_counters, events, members, messages
 from runtime.database import TenantTx
@@ -74,6 +74,8 @@ OF_TENANT = (
             messages,
             sa.and_(
                 events.c.type.in_((EventType.MESSAGE, EventType.ATTACHMENT)),
+                # A draft's file may be fetched before anybody is to see the draft.
+                messages.c.status != MessageStatus.DRAFT,
                 messages.c.tenant_id == events.c.tenant_id,
                 messages.c.id == MESSAGE_ID,
             ),

@@ -268,6 +268,17 @@ async def test_a_short_voice_message_is_written_down_and_then_handed_over(shop: 
     assert extras == {"transcribed": True}
     assert (await shop.handed_over(heard), await shop.handed_over(long)) == (True, False)
 
+    # A manager who speaks in a channel is passed on as they are, and shown to nobody before it is accepted.
+    async with shop.database.tenant(shop.tenant) as tx:
+        member = await tenants.add_member(tx, name="Aigerim", role=Role.AGENT)
+        draft = await messages.add_draft(tx, heard.start.conversation_id, member.id, "")
+        await attachments.add(tx, heard.start.conversation_id, draft, shop.owner.account, [voice("voice")])
+    assert await shop.fetch(hears=True) == Worked()
+    async with shop.database.tenant(shop.tenant) as tx:
+        said = (await messages.get_many(tx, [draft]))[draft]
+    assert (said.text, [each.state for each in said.files]) == ("", [FileState.STORED])
+    assert [each.message for each in await shop.told() if each.data["message_id"] == str(draft)] == [None]
+
     shop.transcriber.status = 500
     unheard = await shop.arrives(voice("voice"), chat="3")
     assert await shop.fetch(hears=True) == Worked()
