@@ -7,11 +7,13 @@ import httpx
 
 from activities.channels.accounts import Accounts, Open
 from activities.channels.chatflow.channel import open_chatflow
+from activities.channels.email.channel import open_email
 from activities.channels.telegram.channel import open_telegram
 from activities.channels.whatsapp_cloud.channel import open_whatsapp_cloud
 from models.contracts.channels import Provider
 from models.repositories.vault import Vault
 from runtime.database import Database
+from runtime.egress.addresses import networks
 from runtime.media.port import MediaStore
 from runtime.settings import Settings
 
@@ -20,6 +22,7 @@ ADAPTERS: Mapping[Provider, Open] = {
     Provider.WHATSAPP_CLOUD: open_whatsapp_cloud,
     Provider.CHATFLOW: open_chatflow,
 }
+"""But for mailboxes, whose servers are wherever a tenant says: they get what may be reached (see open_accounts)."""
 
 CONNECTIONS = 2_000
 """Each poller holds one while it waits for news."""
@@ -42,4 +45,5 @@ async def open_accounts(
     limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=100, keepalive_expiry=30)
     # A provider that moves must not be sent tokens unasked, nor a proxy of the environment.
     async with httpx.AsyncClient(limits=limits, follow_redirects=False, trust_env=False) as client:
-        yield Accounts(database, vault, client, files, ADAPTERS, urls(settings))
+        adapters = {**ADAPTERS, Provider.EMAIL: open_email(networks(settings.egress_allow))}
+        yield Accounts(database, vault, client, files, adapters, urls(settings))

@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, SecretStr, StrictBool, StrictInt, StringConstraints
+from pydantic import AfterValidator, Field, SecretStr, StrictBool, StrictInt, StringConstraints, model_validator
 
 from models.contracts.channels import Provider
 from models.contracts.settings import Origin, Strict
@@ -12,6 +12,8 @@ Receive = Literal["webhook", "poll"]
 """Whether the provider tells us of news, at an address that it must be able to reach, or is asked for them."""
 
 Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+MAILBOX = r"^[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*$"
+"""An address in ASCII, without quotes and comments: fit for headers and commands as it is."""
 Host = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-z0-9.-]{1,253}$")]
 
 
@@ -60,24 +62,46 @@ class ChatflowCredentials(Strict):
     token: SecretStr
 
 
-class EmailSettings(Strict):
-    """A mailbox. `receive` poll asks by IMAP; webhook takes what a mail provider posts."""
+Security = Literal["tls", "starttls", "none"]
+"""`none` only reaches hosts in the networks that the operator permits: a password goes there."""
+Port = Annotated[StrictInt, Field(ge=1, le=65_535)]
 
-    address: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)]
+
+class EmailSettings(Strict):
+    """A mailbox. `receive` poll asks by IMAP; webhook takes what a mail provider posts, and needs no `imap_host`.
+
+    `username` is the address where it is not given, `sender_name` what people see before the address. `signature` is
+    plain text.
+    """
+
+    address: Annotated[str, StringConstraints(strip_whitespace=True, pattern=MAILBOX, max_length=254)]
     receive: Receive = "poll"
     smtp_host: Host
-    smtp_port: Annotated[StrictInt, Field(ge=1, le=65_535)] = 465
-    smtp_security: Literal["tls", "starttls", "none"] = "tls"
+    smtp_port: Port = 465
+    smtp_security: Security = "tls"
     imap_host: Host | None = None
-    imap_port: Annotated[StrictInt, Field(ge=1, le=65_535)] = 993
-    imap_security: Literal["tls", "starttls", "none"] = "tls"
-    folder: Word = "INBOX"
+    imap_port: Port = 993
+    imap_security: Security = "tls"
+    folder: Annotated[str, StringConstraints(pattern=r"^[ -~]{1,200}$")] = "INBOX"
     username: Word | None = None
+    sender_name: Annotated[str, StringConstraints(strip_whitespace=True, max_length=100)] = ""
     signature: Annotated[str, StringConstraints(max_length=2_000)] = ""
+
+    @model_validator(mode="after")
+    def _asks_somewhere(self) -> "EmailSettings":
+        if self.receive == "poll" and self.imap_host is None:
+            raise ValueError("imap_host is required when receive is poll")
+        return self
+
+    @property
+    def user(self) -> str:
+        return self.username or self.address
 
 
 class EmailCredentials(Strict):
-    password: SecretStr
+    """Of SMTP and IMAP alike. Large providers want a password made for one program (app password)."""
+
+    password: Annotated[SecretStr, Field(min_length=1, max_length=500)]
 
 
 class WebSettings(Strict):

@@ -2,6 +2,7 @@
 
 from runtime.egress.fetch import Egress, Fetched
 from runtime.egress.limits import EgressError, Limits, TooLongError, TooSlowError
+from runtime.egress.sockets import connected
 from runtime.egress.transport import GuardedTransport
 from runtime.egress.urls import Target, UrlError, check_url
 
@@ -16,4 +17,5 @@ __all__ = [
     "TooSlowError",
     "UrlError",
     "check_url",
+    "connected",
 ]

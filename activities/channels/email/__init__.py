@@ -1,0 +1,1 @@
+"""Mailboxes: written to by SMTP; read by IMAP, or from what a mail provider posts."""

@@ -1,0 +1,92 @@
+"""What somebody wrote in a reply, without what mail programs add: the mails before it, and signatures.
+
+Three languages and the programs that their speakers use. Where nothing would be left, everything stays.
+"""
+
+import re
+from collections.abc import Sequence
+
+_RULE = re.compile(
+    r"[-_=\s]*\b(?:original message|forwarded message|исходное сообщение|пересылаемое сообщение|"
+    r"оригинальное сообщение|бастапқы хабарлама|қайта жіберілген хабарлама)\b[-_=:\s]*",
+    re.IGNORECASE,
+)
+_LINE = re.compile(r"\s*_{10,}\s*")
+_FROM = re.compile(r"[*\s]*(?:from|от|кімнен|жіберуші)\s*:\**\s.*", re.IGNORECASE)
+_OTHER_HEADERS = re.compile(
+    r"[*\s]*(?:sent|date|to|cc|subject|отправлено|дата|кому|копия|тема|жіберілді|күні|кімге|тақырып)\s*:", re.IGNORECASE
+)
+_SAID = re.compile(
+    r"\s*(?:on\b.{5,300}\bwrote|.{5,300}\b(?:пишет|писала?|написала?|писал\(а\)|написал\(а\)|wrote|жазды|деп жазды)"
+    r"|.{0,300}\bвы писали)\s*:\s*",
+    re.IGNORECASE | re.DOTALL,
+)
+_MOST_WRAPPED = 4
+"""Lines that "On … wrote:" may be broken into."""
+_SIGNED = re.compile(r"--\s?")
+_MOBILE = re.compile(
+    r"\s*(?:sent from (?:my |outlook|mail for|yahoo)|get outlook for|отправлено (?:с|из|от) (?:моего |мобильн|iphone|"
+    r"ipad|samsung|устройства|android|почты|яндекс)|менің \w+ жіберілді|iphone-нан жіберілді).{0,80}",
+    re.IGNORECASE,
+)
+
+
+def own(text: str) -> str:
+    """What the writer of a mail says in it."""
+    lines = [line.rstrip() for line in text.split("\n")]
+    said = _without_signature(_without_quotes(_before_others(lines)))
+    return "\n".join(said).strip() or text.strip()
+
+
+def _before_others(lines: Sequence[str]) -> list[str]:
+    """Up to where the mail before begins, when it is not quoted line by line."""
+    for place, line in enumerate(lines):
+        if _RULE.fullmatch(line) and re.search(r"[-_=]{2,}", line):
+            return list(lines[:place])
+        if _FROM.fullmatch(line):
+            after = [each for each in lines[place + 1 : place + 6] if _OTHER_HEADERS.match(each)]
+            if len(after) >= 2:
+                return list(lines[: place - 1 if place and _LINE.fullmatch(lines[place - 1]) else place])
+    return list(lines)
+
+
+def _without_quotes(lines: Sequence[str]) -> list[str]:
+    """Without lines that begin with `>`, and without what announces them."""
+    kept: list[str] = []
+    for place, line in enumerate(lines):
+        if line.startswith(">"):
+            if not (place and lines[place - 1].startswith(">")):
+                _drop_announcement(kept)
+        else:
+            kept.append(line)
+    # Where the quote itself was taken out of a page already.
+    _drop_announcement(kept)
+    return kept
+
+
+def _drop_announcement(kept: list[str]) -> None:
+    end = len(kept)
+    while end and not kept[end - 1].strip():
+        end -= 1
+    for begin in range(end - 1, max(-1, end - 1 - _MOST_WRAPPED), -1):
+        if not kept[begin].strip():
+            return
+        if _SAID.fullmatch("\n".join(kept[begin:end])) and _begins(kept, begin):
+            del kept[begin:]
+            return
+
+
+def _begins(kept: Sequence[str], place: int) -> bool:
+    """Whether an announcement starts here: with the line's own words, not in the middle of somebody's sentence."""
+    return place == 0 or not kept[place - 1].strip() or bool(re.match(r"\s*(?:on\b|\d|\W)", kept[place], re.IGNORECASE))
+
+
+def _without_signature(lines: Sequence[str]) -> list[str]:
+    for place, line in enumerate(lines):
+        if _SIGNED.fullmatch(line) and place:
+            lines = lines[:place]
+            break
+    kept = list(lines)
+    while kept and (not kept[-1].strip() or _MOBILE.fullmatch(kept[-1])):
+        kept.pop()
+    return kept
