@@ -10,7 +10,6 @@ _FLAGS = range(0x1F1E6, 0x1F200)
 """Letters of flags, which stand in pairs."""
 _INNER_JAMO = range(0x1160, 0x1200)
 """Of a Korean syllable, all but its beginning."""
-_TAGS = range(0xE0020, 0xE0080)
 
 
 def breakable(text: str, at: int) -> bool:
@@ -21,7 +20,7 @@ def breakable(text: str, at: int) -> bool:
     code = ord(after)
     if before == _JOINER or unicodedata.category(after) in ("Mn", "Mc", "Me", "Cf"):
         return False
-    if code in _MODIFIERS or code in _TAGS or code in _INNER_JAMO:
+    if code in _MODIFIERS or code in _INNER_JAMO:
         return False
     return not (code in _FLAGS and _flags_before(text, at) % 2)
 

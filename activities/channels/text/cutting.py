@@ -78,7 +78,7 @@ class _Cutter:
 
     def _cut(self, start: int) -> int:
         """The best place to end what begins at `start`: first in the second half of what fits, then anywhere."""
-        # Each character counts for one at least, and a longer stretch never fits where a shorter one does not.
+        # A longer stretch never fits where a shorter one does not.
         within = range(start + 1, min(start + self._limit, self._ends) + 1)
         reach = start + max(1, bisect_right(within, False, key=lambda cut: not self._fits(start, cut)))
         for least in (start + (reach - start) // 2, start):
@@ -89,12 +89,17 @@ class _Cutter:
         return next((cut for cut in range(reach, start, -1) if breakable(self._text, cut)), reach)
 
     def _fits(self, start: int, cut: int) -> bool:
-        return size(self._written(start, cut), self._unit) <= self._limit
+        # Each character counts for one at least: what has more of them need not be written.
+        within = self._end(start, cut) - start <= self._limit
+        return within and size(self._written(start, cut), self._unit) <= self._limit
 
     def _written(self, start: int, cut: int) -> str:
-        end = start + len(self._text[start:cut].rstrip())
-        return write(self._spans.between(start, end), self._markup)
+        return write(self._spans.between(start, self._end(start, cut)), self._markup)
+
+    def _end(self, start: int, cut: int) -> int:
+        """Where a part ends that the next one follows at `cut`: before the white space."""
+        return start + len(self._text[start:cut].rstrip())
 
     def _after(self, start: int, end: int) -> int:
         """Where to go on after white space: on its last line, so that an indent is kept."""
-        return max(self._text.rfind("\n", start, end) + 1, start) if "\n" in self._text[start:end] else end
+        return self._text.rfind("\n", start, end) + 1 or end

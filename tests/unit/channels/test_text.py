@@ -77,7 +77,8 @@ def test_a_long_text_loses_white_space_alone(channel: Capabilities, text: str, l
 
 
 @given(st.sampled_from(CHANNELS), st.sampled_from(Unit), MARKED_UP, st.integers(256, 500))
-@example(PLAIN, Unit.UTF16, "😀" * 300, 256)
+@example(PLAIN, Unit.UTF16, "😀" * 300, 257)
+@example(PLAIN, Unit.BYTES, "я" * 300, 257)
 @example(TELEGRAM, Unit.UTF16, "a" + "\u0301" * 900, 256)
 @example(TELEGRAM, Unit.BYTES, "🇰🇿" * 400, 256)
 @example(WHATSAPP, Unit.UTF16, "**" + "слово " * 90 + "**", 256)
