@@ -64,7 +64,6 @@ from api.routes import (
 )
 from api.routes import auth as signing_in
 from api.search import OpenSearcher
-from api.wakeups import Wakeups
 from models.payload_keys import encrypting
 from models.pokes import Pokes
 from models.repositories import events as happened
@@ -81,6 +80,7 @@ from runtime.media.links import Links
 from runtime.notifications import Listener
 from runtime.secrets import check, root_keys
 from runtime.settings import Settings, load
+from runtime.wakeups import Wakeups
 
 VERSION = "0.1.0"
 

@@ -22,7 +22,6 @@ from api.processes import Processes
 from api.readiness import Readiness
 from api.records import Records
 from api.search import Searcher
-from api.wakeups import Wakeups
 from models.pokes import Pokes
 from models.repositories.signing_keys import SigningKeys
 from models.repositories.vault import Vault
@@ -31,6 +30,7 @@ from runtime.egress import Egress
 from runtime.media.links import Links
 from runtime.media.port import MediaStore
 from runtime.settings import Settings
+from runtime.wakeups import Wakeups
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from api.gateway import Gateway
 from api.problems import ProblemError, invalid, not_found
 from api.schemas.base import MessageOut
 from api.schemas.conversations import CustomerIn, MessageReceipt
-from api.wakeups import Subscription
 from models.contracts.assistants import DEFAULT_ASSISTANT
 from models.contracts.conversation import InboundMessage
 from models.contracts.enums import ChannelKind, ConversationState
@@ -17,6 +16,7 @@ from models.repositories import assistants, attachments, conversations, intake, 
 from models.repositories.intake import Accepted
 from models.repositories.messages import Message
 from runtime.database import TenantTx
+from runtime.wakeups import Subscription
 
 # Waiters are woken by announcements; this is how long they trust them.
 FALLBACK_SECONDS = 2.0

@@ -11,10 +11,10 @@ from api.gateway import Gateway
 from api.identity.auth import Proof
 from api.problems import ProblemError, invalid
 from api.schemas.base import AttachmentOut, FileUrl
-from api.wakeups import Subscription
 from models.repositories import deliveries
 from models.repositories.deliveries import Delivery
 from models.repositories.tenants import Caller
+from runtime.wakeups import Subscription
 
 # The next batch is read when the one before has been written to the socket: that bounds what a slow client costs.
 BATCH = 100

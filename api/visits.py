@@ -19,10 +19,10 @@ from api.permissions import Traffic
 from api.problems import ProblemError, not_found
 from api.schemas.base import FileUrl
 from api.schemas.widget import VisitorMessageOut
-from api.wakeups import Subscription
 from models.contracts.enums import EventType
 from models.repositories import conversations, deliveries
 from models.repositories.deliveries import Delivery
+from runtime.wakeups import Subscription
 
 # Browsers let a page give a WebSocket no header but this one: `mainstay` and `token.<the visitor's token>`.
 PROTOCOL = "mainstay"

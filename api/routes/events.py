@@ -13,8 +13,8 @@ from api.gateway import InGateway
 from api.identity.auth import Signed, SignedBy
 from api.problems import documented, not_found
 from api.schemas.base import Request as RequestModel
-from api.wakeups import Subscription
 from models.repositories import conversations, deliveries
+from runtime.wakeups import Subscription
 
 router = APIRouter(prefix="/v1", tags=["events"], responses=documented(401, 403, 422, 503))
 

@@ -28,11 +28,11 @@ from api.schemas.widget import (
     VisitOut,
 )
 from api.site_identity import Identity
-from api.wakeups import Subscription
 from models.contracts.enums import ChannelKind
 from models.repositories import channel_accounts, conversations, customers, deliveries, messages, sites
 from models.repositories.sites import Site
 from runtime.database import TenantTx
+from runtime.wakeups import Subscription
 
 
 async def named(account_id: UUID) -> None:

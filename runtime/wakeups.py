@@ -62,7 +62,7 @@ class Wakeups:
                     del self._topics[topic]
 
     def announce(self, payload: str) -> None:
-        """Pass on one announcement of models.repositories.events.CHANNEL."""
+        """Pass on one announcement of the channel of events."""
         tenant, conversation, _seq = payload.split(" ")
         for topic in (tenant, conversation):
             if topic != "-":

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from api.wakeups import Subscription, Wakeups
+from runtime.wakeups import Subscription, Wakeups
 
 TENANT, CONVERSATION = uuid4(), uuid4()
 LONG = 5.0
