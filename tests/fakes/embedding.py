@@ -12,10 +12,11 @@ from hashlib import blake2b
 from typing import Annotated
 
 import numpy as np
-import uvicorn
 from fastapi import FastAPI
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictStr
+
+from tests.fakes.listening import listening
 
 
 class EmbedRequest(BaseModel):
@@ -89,15 +90,6 @@ def application(fake: FakeEmbedder) -> FastAPI:
 @asynccontextmanager
 async def serving(model: str, dimension: int) -> AsyncIterator[FakeEmbedder]:
     fake = FakeEmbedder(model, dimension)
-    server = uvicorn.Server(
-        uvicorn.Config(application(fake), port=0, log_level="critical", timeout_graceful_shutdown=0)
-    )
-    task = asyncio.create_task(server.serve())
-    while not server.started:
-        assert not task.done(), "the fake did not start"
-        await asyncio.sleep(0.01)
-    fake.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    yield fake
-    fake.release()
-    server.should_exit = True
-    await task
+    async with listening(application(fake)) as fake.url:
+        yield fake
+        fake.release()

@@ -9,9 +9,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-import uvicorn
 from fastapi import FastAPI, Header, HTTPException, Response
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
+
+from tests.fakes.listening import listening
 
 KEY = "a-key"
 Texts = Annotated[list[StrictStr], Field(min_length=1, max_length=32)]
@@ -87,12 +88,5 @@ def application(fake: FakeReranker) -> FastAPI:
 @asynccontextmanager
 async def serving() -> AsyncIterator[FakeReranker]:
     fake = FakeReranker()
-    server = uvicorn.Server(uvicorn.Config(application(fake), port=0, log_level="error", timeout_graceful_shutdown=0))
-    task = asyncio.create_task(server.serve())
-    while not server.started:
-        assert not task.done(), "the fake did not start"
-        await asyncio.sleep(0.01)
-    fake.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    yield fake
-    server.should_exit = True
-    await task
+    async with listening(application(fake)) as fake.url:
+        yield fake

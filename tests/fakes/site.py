@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+
+from tests.fakes.listening import listening
 
 HTML = "text/html; charset=utf-8"
 
@@ -88,13 +89,5 @@ def _answer(request: Request, page: Page) -> Response:
 async def serving(host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[Site]:
     site = Site()
     app = Starlette(routes=[Route("/{path:path}", site.answer)])
-    config = uvicorn.Config(app, host=host, port=port, log_level="error", timeout_graceful_shutdown=0)
-    server = uvicorn.Server(config)
-    task = asyncio.create_task(server.serve())
-    while not server.started:
-        assert not task.done(), "the site did not start"
-        await asyncio.sleep(0.01)
-    site.url = f"http://{host}:{server.servers[0].sockets[0].getsockname()[1]}"
-    yield site
-    server.should_exit = True
-    await task
+    async with listening(app, host, port) as site.url:
+        yield site

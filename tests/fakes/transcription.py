@@ -1,16 +1,16 @@
 """A transcriber of OpenAI's protocol as a real server: refuses every request that is none, and fails on demand."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+
+from tests.fakes.listening import listening
 
 KEY = "a-key"
 FIELDS = {"file", "model", "language", "prompt", "response_format", "temperature"}
@@ -47,12 +47,6 @@ class FakeTranscriber:
 async def serving() -> AsyncIterator[FakeTranscriber]:
     fake = FakeTranscriber()
     app = Starlette(routes=[Route("/v1/audio/transcriptions", fake.answer, methods=["POST"])])
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", timeout_graceful_shutdown=0))
-    task = asyncio.create_task(server.serve())
-    while not server.started:
-        assert not task.done(), "the transcriber did not start"
-        await asyncio.sleep(0.01)
-    fake.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/v1"
-    yield fake
-    server.should_exit = True
-    await task
+    async with listening(app) as url:
+        fake.url = f"{url}/v1"
+        yield fake

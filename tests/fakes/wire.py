@@ -2,36 +2,18 @@
 
 import asyncio
 from abc import ABC, abstractmethod
+from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Self
 
 import httpx
-import uvicorn
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from uvicorn.server import ServerState
 
 from tests.fakes.faults import Call, Fault, Faults, Watch
+from tests.fakes.listening import Dropped, listening
 from tests.fakes.outbox import Outbox
-
-
-class _Protocol(HttpToolsProtocol):
-    """Hands the connection to the application, which must be able to break it."""
-
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self.scope["state"]["transport"] = self.transport
-
-
-class Dropped(Response):
-    """No answer at all: the connection is gone."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["state"]["transport"].abort()
-        while (await receive())["type"] != "http.disconnect":
-            pass
 
 
 class Provider(ABC):
@@ -49,6 +31,7 @@ class Provider(ABC):
         self.watch = Watch()
         self.outboxes: list[Outbox] = []
         self._failures: list[Exception] = []
+        self._open = AsyncExitStack()
 
     @abstractmethod
     async def understand(self, request: Request) -> Call:
@@ -118,27 +101,17 @@ class Provider(ABC):
         await answer(scope, receive, send)
 
     async def __aenter__(self) -> Self:
-        config = uvicorn.Config(self._serve, interface="asgi3", log_config=None, log_level="critical")
-        config.load()
-        self._state = ServerState()
-        self._listening = await asyncio.get_running_loop().create_server(
-            lambda: _Protocol(config, self._state, {}), "127.0.0.1", 0
-        )
-        self.url = f"http://127.0.0.1:{self._listening.sockets[0].getsockname()[1]}"
-        self.client = httpx.AsyncClient(timeout=10, trust_env=False, verify=False)
+        self.url = await self._open.enter_async_context(listening(self._serve))
+        # What it posts to has certificates of a test, if any.
+        client = httpx.AsyncClient(timeout=10, trust_env=False, verify=False)
+        self.client = await self._open.enter_async_context(client)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await asyncio.gather(*(outbox.stop() for outbox in self.outboxes))
-        await self.client.aclose()
-        self._listening.close()
-        for connection in list(self._state.connections):
-            connection.transport.abort()
-        for task in list(self._state.tasks):
-            task.cancel()
-        await asyncio.gather(*self._state.tasks, return_exceptions=True)
+        await self._open.aclose()
         # A mistake of the fake itself must not pass for one of the provider.
         if self._failures:
             raise self._failures[0]
