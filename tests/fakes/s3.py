@@ -1,6 +1,5 @@
 """A bucket of S3 as a real server: it refuses every request whose signature is not that of what arrived."""
 
-import asyncio
 import hashlib
 import re
 from collections.abc import AsyncIterator
@@ -8,13 +7,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from runtime.media.sigv4 import Signer
+from tests.fakes.listening import listening
 
 SIGNER = Signer("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "eu-north-1")
 BUCKET = "mainstay"
@@ -82,12 +81,5 @@ def _is_signed(request: Request, body: bytes) -> bool:
 async def serving() -> AsyncIterator[FakeBucket]:
     fake = FakeBucket()
     app = Starlette(routes=[Route("/{bucket}/{key:path}", fake.answer, methods=["GET", "PUT", "DELETE"])])
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", timeout_graceful_shutdown=0))
-    task = asyncio.create_task(server.serve())
-    while not server.started:
-        assert not task.done(), "the bucket did not start"
-        await asyncio.sleep(0.01)
-    fake.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    yield fake
-    server.should_exit = True
-    await task
+    async with listening(app) as fake.url:
+        yield fake
