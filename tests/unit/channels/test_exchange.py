@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
+from activities.channels.download import pieces
 from activities.channels.exchange import exchange
-from activities.channels.port import ChannelError, TryLaterError, UnclearError
+from activities.channels.port import ChannelError, RefusedError, TryLaterError, UnclearError
 
 SECRET = "123456:the-token"
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -72,3 +73,28 @@ async def test_what_was_not_sent_was_not_done() -> None:
     async with serving(silence) as url:
         pass
     assert type(await failed(url, acts=True)) is TryLaterError
+
+
+async def drip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A file that comes, and never ends."""
+    writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    while not writer.is_closing():
+        writer.write(b"1\r\nx\r\n")
+        await writer.drain()
+        await asyncio.sleep(0.01)
+
+
+async def read_all(url: str, *, limit: int, seconds: float) -> int:
+    async with httpx.AsyncClient(trust_env=False) as client, client.stream("GET", url) as response:
+        return sum([len(piece) async for piece in pieces(response, limit=limit, seconds=seconds)])
+
+
+async def test_a_file_ends_in_time_and_in_size() -> None:
+    async with serving(drip) as url:
+        with pytest.raises(TryLaterError, match="no_answer"):
+            await read_all(url, limit=1_000_000, seconds=0.1)
+        with pytest.raises(RefusedError, match="too_large"):
+            await read_all(url, limit=3, seconds=60)
+    async with serving(half) as url:
+        with pytest.raises(TryLaterError, match="no_answer"):
+            await read_all(url, limit=1_000, seconds=60)
