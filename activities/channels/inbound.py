@@ -72,11 +72,11 @@ class Receive:
             return Worked()
         for _ in range(STRETCH):
             async with self._database.tenant(tenant) as tx:
-                waiting = await inbox.waiting(tx, account, TOGETHER)
-            if not waiting:
-                return Worked()
+                batch = await inbox.waiting(tx, account, TOGETHER)
+            if not batch.deliveries:
+                return Worked(again_at=batch.again_at)
             accepted: list[Accepted] = []
-            for delivery in waiting:
+            for delivery in batch.deliveries:
                 accepted += await self._read(tenant, opened, delivery)
             await self._hand_over(accepted)
         return Worked(again_at=datetime.now(UTC))

@@ -24,13 +24,16 @@ from activities.channels.port import (
     TryLaterError,
     UnclearError,
 )
-from activities.channels.text.cutting import parts
+from activities.channels.text import parts
+from activities.desk.posting import Posting
 from models.contracts.channels import Capabilities, Health, HealthState, Part
 from models.contracts.enums import Author, SendStatus
 from models.contracts.lanes import DELIVER, LaneWork, Worked
-from models.repositories import arrivals, channel_accounts, sends
+from models.repositories import arrivals, channel_accounts, desk_posts, sends
+from models.repositories.desk_posts import DuePost
 from models.repositories.sends import Due
 from runtime.database import Database
+from runtime.outages import is_outage
 
 STRETCH_SECONDS = 60.0
 """How long one activity works at most; then its process looks whether it is still wanted."""
@@ -70,7 +73,8 @@ class Deliver:
         pace = Pace(opened.channel.capabilities.rates)
         async with self._database.tenant(tenant) as tx:
             sender = await sends.begin(tx, account)
-            for chat, at, written in await sends.lately(tx, account, LATELY):
+            lately = [*await sends.lately(tx, account, LATELY), *await desk_posts.lately(tx, account, LATELY)]
+            for chat, at, written in sorted(lately, key=lambda each: each[1]):
                 for _ in range(written):
                     pace.note(chat, max(0.0, (datetime.now(UTC) - at).total_seconds()))
         if sender is None:
@@ -87,13 +91,14 @@ class _Run:
         self._opened, self._channel = opened, opened.channel
         self._sender = sender
         self._pace = pace
+        self._posting = Posting(database, self._tenant, opened)
         self._rest: Worked | None = None
         self._well = opened.health is HealthState.OK
         self._busy: dict[UUID, asyncio.Task[None]] = {}
 
     async def work_off(self) -> Worked:
         until = time.monotonic() + STRETCH_SECONDS
-        ready: list[Due] = []
+        ready: list[Due | DuePost] = []
         try:
             while self._rest is None and time.monotonic() < until:
                 if not ready:
@@ -103,7 +108,8 @@ class _Run:
                         return Worked(again_at=await sends.next_due(tx, self._account))
                 while ready and len(self._busy) < AT_A_TIME:
                     due = ready.pop(0)
-                    self._busy[due.conversation_id] = asyncio.create_task(self._send(due))
+                    work = self._post(due) if isinstance(due, DuePost) else self._send(due)
+                    self._busy[due.line] = asyncio.create_task(work)
                 await self._any_done()
         finally:
             # What was begun is ended: a call that is given up is one whose outcome nobody knows.
@@ -111,11 +117,11 @@ class _Run:
                 await asyncio.wait(self._busy.values())
         return self._rest or Worked(again_at=datetime.now(UTC))
 
-    async def _next(self) -> list[Due]:
+    async def _next(self) -> list[Due | DuePost]:
+        busy, threads = tuple(self._busy), self._channel.capabilities.threads
         async with self._database.tenant(self._tenant) as tx:
-            return await sends.heads(
-                tx, self._account, tuple(self._busy), 2 * AT_A_TIME, threads=self._channel.capabilities.threads
-            )
+            due = await sends.heads(tx, self._account, busy, 2 * AT_A_TIME, threads=threads)
+            return [*due, *await desk_posts.heads(tx, self._account, busy, AT_A_TIME)]
 
     async def _any_done(self) -> None:
         if not self._busy:
@@ -159,6 +165,32 @@ class _Run:
             async with self._database.tenant(self._tenant) as tx:
                 await sends.finish(tx, due.id, SendStatus.FAILED, "empty")
 
+    async def _post(self, due: DuePost) -> None:
+        """Post to a desk, call by call, each in its turn."""
+        sent: int | None = len(due.sent)
+        while sent is not None:
+            try:
+                async with self._pace.call(due.chat):
+                    if self._rest is not None or not await self._marked(due):
+                        return
+                    sent = await self._posting.step(due, sent)
+            except RefusedError as error:
+                self._count("refused")
+                log.warning("not posted", send_id=due.id, provider=self._opened.provider, code=error.code)
+                await self._posting.refused(due, error)
+                return
+            except ChannelError as error:
+                self._count(type(error).__name__.removesuffix("Error").lower())
+                await self._not_sent(due, error)
+                return
+            except Exception as error:
+                if is_outage(error):
+                    raise
+                log.exception("post broke", send_id=due.id, provider=self._opened.provider, cause=type(error).__name__)
+                await self._broken(due)
+                return
+            self._count("posted")
+
     def _count(self, outcome: str) -> None:
         counter = activity.metric_meter().create_counter("mainstay_channel_sends", "Parts given to providers.")
         counter.add(1, {"provider": self._opened.provider.value, "outcome": outcome})
@@ -183,7 +215,7 @@ class _Run:
         async with self._database.tenant(self._tenant) as tx:
             await sends.hold(tx, due.id)
 
-    async def _marked(self, due: Due) -> bool:
+    async def _marked(self, due: Due | DuePost) -> bool:
         async with self._database.tenant(self._tenant) as tx:
             if await sends.mark(tx, due.id, self._account, self._sender):
                 return True
@@ -191,7 +223,7 @@ class _Run:
         self._rest = self._rest or Worked(again_at=datetime.now(UTC))
         return False
 
-    async def _not_sent(self, due: Due, error: ChannelError) -> None:
+    async def _not_sent(self, due: Due | DuePost, error: ChannelError) -> None:
         log.warning("not sent", send_id=due.id, provider=self._opened.provider, code=error.code)
         async with self._database.tenant(self._tenant) as tx:
             match error:
@@ -214,12 +246,12 @@ class _Run:
                     await sends.unclear(tx, due.id)
                 case RefusedError():
                     await sends.finish(tx, due.id, SendStatus.FAILED, error.code)
-                    if error.unreachable:
+                    if error.unreachable and isinstance(due, Due):
                         await arrivals.set_reachable(tx, due.conversation_id, code=error.code)
                 case _:
                     raise error
 
-    async def _broken(self, due: Due) -> None:
+    async def _broken(self, due: Due | DuePost) -> None:
         """A defect of ours in the middle of a call: it may have gone."""
         async with self._database.tenant(self._tenant) as tx:
             if due.attempts + 1 >= GIVE_UP_AFTER:

@@ -18,8 +18,13 @@ from models.repositories import inbox
 
 
 async def of_telegram(gateway: Gateway, tenant: UUID, account: UUID, _: Headers, body: bytes) -> WebhookReceipt:
-    """One update. Its number is the bot's."""
-    return await _kept(gateway, tenant, account, body, lambda given: str(given.get("update_id")))
+    """One update. Updates are numbered one after the other, and several are on the way at a time."""
+
+    def number(given: dict[str, Any]) -> int | None:
+        found = given.get("update_id")
+        return found if isinstance(found, int) and 0 <= found < 2**63 else None
+
+    return await _kept(gateway, tenant, account, body, lambda given: str(given.get("update_id")), number)
 
 
 async def of_whatsapp_cloud(gateway: Gateway, tenant: UUID, account: UUID, _: Headers, body: bytes) -> WebhookReceipt:
@@ -43,12 +48,17 @@ async def of_chatflow(gateway: Gateway, tenant: UUID, account: UUID, _: Headers,
 
 
 async def _kept(
-    gateway: Gateway, tenant: UUID, account: UUID, body: bytes, name: Callable[[dict[str, Any]], str]
+    gateway: Gateway,
+    tenant: UUID,
+    account: UUID,
+    body: bytes,
+    name: Callable[[dict[str, Any]], str],
+    number: Callable[[dict[str, Any]], int | None] = lambda _: None,
 ) -> WebhookReceipt:
     """Raises ProblemError (400, 503)."""
     payload = _parsed(body)
     async with gateway.records.tenant(tenant) as tx:
-        new = await inbox.put(tx, account, name(payload), payload)
+        new = await inbox.put(tx, account, name(payload), payload, number(payload))
     if new:
         gateway.pokes.poke(tenant, account, Lane.IN)
     return WebhookReceipt(duplicate=not new)

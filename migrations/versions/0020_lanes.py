@@ -89,6 +89,7 @@ def _accounts() -> None:
         sa.Column("health_advice", ARRAY(sa.Text()), server_default=sa.text("'{}'"), nullable=False),
     )
     op.add_column("channel_accounts", sa.Column("checked_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("channel_accounts", sa.Column("last_number", sa.BigInteger(), nullable=True))
     op.add_column("channel_accounts", sa.Column("polled_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("channel_accounts", sa.Column("sender", sa.BigInteger(), server_default="0", nullable=False))
     op.create_index("uq_channel_accounts_external_id", "channel_accounts", ["provider", "external_id"], unique=True)
@@ -113,6 +114,7 @@ def _inbox() -> None:
         sa.Column("channel_account_id", sa.UUID(), nullable=False),
         sa.Column("seq", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("payload", JSONB(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=True),
         sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
         sa.Column("error", sa.Text(), nullable=True),
         *_constraints("channel_inbox"),
@@ -247,6 +249,7 @@ def downgrade() -> None:
         "health_code",
         "health_advice",
         "checked_at",
+        "last_number",
         "polled_at",
         "sender",
     ):

@@ -1,7 +1,8 @@
 """Deliveries of providers as they came: kept until they are read, each once."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,46 +13,82 @@ from models.tables import channel_inbox
 from runtime.database import TenantTx
 from runtime.ids import new_id
 
+HELD = timedelta(seconds=1)
+"""How long a delivery waits for one with a smaller number that is missing before it: they come several at a time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """`attempts`: how often somebody has tried to read it."""
+    """`attempts`: how often somebody has tried to read it. `number`: its place among the account's, where the provider
+    numbers them."""
 
     id: UUID
     payload: dict[str, Any]
     attempts: int
+    number: int | None
+    came_at: datetime
 
 
-async def put(tx: TenantTx, account: UUID, name: str, payload: Mapping[str, Any]) -> bool:
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What can be read now, in order. `again_at`: when what is held back for a missing one may be; None: nothing is."""
+
+    deliveries: Sequence[Waiting]
+    again_at: datetime | None
+
+
+WAITING = sa.text(
+    """
+    SELECT i.id, i.payload, i.attempts, i.number, i.created_at AS came_at, a.last_number,
+        i.created_at < now() - :held AS patient
+    FROM channel_inbox i JOIN channel_accounts a ON a.tenant_id = i.tenant_id AND a.id = i.channel_account_id
+    WHERE i.tenant_id = :tenant AND i.channel_account_id = :account AND i.error IS NULL
+    ORDER BY i.number NULLS FIRST, i.seq LIMIT :at_most
+    """
+).bindparams(sa.bindparam("held", HELD, type_=sa.Interval()))
+
+DONE = sa.text(
+    """
+    WITH read AS (
+        DELETE FROM channel_inbox WHERE tenant_id = :tenant AND id = :delivery RETURNING channel_account_id, number
+    )
+    UPDATE channel_accounts a SET last_number = greatest(a.last_number, r.number)
+    FROM read r WHERE a.tenant_id = :tenant AND a.id = r.channel_account_id AND r.number IS NOT NULL
+    """
+)
+
+
+async def put(tx: TenantTx, account: UUID, name: str, payload: Mapping[str, Any], number: int | None = None) -> bool:
     """Keep a delivery, by the name that its provider gave it. False when it was here before: then it has no effect."""
     if not await channel_deliveries.take(tx, account, name):
         return False
     await tx.connection.execute(
         sa.insert(channel_inbox).values(
-            tenant_id=tx.tenant_id, id=new_id(), channel_account_id=account, payload=dict(payload)
+            tenant_id=tx.tenant_id, id=new_id(), channel_account_id=account, payload=dict(payload), number=number
         )
     )
     return True
 
 
-async def waiting(tx: TenantTx, account: UUID, limit: int) -> list[Waiting]:
-    """The next deliveries, in the order in which they came."""
-    rows = await tx.connection.execute(
-        sa.select(channel_inbox.c.id, channel_inbox.c.payload, channel_inbox.c.attempts)
-        .where(
-            channel_inbox.c.tenant_id == tx.tenant_id,
-            channel_inbox.c.channel_account_id == account,
-            channel_inbox.c.error.is_(None),
-        )
-        .order_by(channel_inbox.c.seq)
-        .limit(limit)
-    )
-    return [Waiting(**row._mapping) for row in rows]
+async def waiting(tx: TenantTx, account: UUID, limit: int) -> Batch:
+    """The next deliveries, by their numbers where they have some, else as they came."""
+    rows = await tx.connection.execute(WAITING, {"tenant": tx.tenant_id, "account": account, "at_most": limit})
+    found: list[Waiting] = []
+    last: int | None = None
+    for row in rows.mappings():
+        last = row["last_number"] if last is None else last
+        each = Waiting(row["id"], row["payload"], row["attempts"], row["number"], row["came_at"])
+        if each.number is not None:
+            if last is not None and each.number > last + 1 and not row["patient"]:
+                return Batch(found, each.came_at + HELD)
+            last = each.number if last is None else max(last, each.number)
+        found.append(each)
+    return Batch(found, None)
 
 
 async def done(tx: TenantTx, delivery: UUID) -> None:
     """It was read: what it said stands elsewhere."""
-    await tx.connection.execute(sa.delete(channel_inbox).where(*_is(tx, delivery)))
+    await tx.connection.execute(DONE, {"tenant": tx.tenant_id, "delivery": delivery})
 
 
 async def failed(tx: TenantTx, delivery: UUID, error: str | None) -> None:

@@ -55,6 +55,8 @@ channel_inbox = tenant_table(
     reference("channel_account_id"),
     Column("seq", sa.BigInteger, sa.Identity(always=True), nullable=False),
     Column("payload", JSONB, nullable=False),
+    # Its place among the account's, where the provider numbers what it delivers.
+    Column("number", sa.BigInteger),
     Column("attempts", sa.Integer, nullable=False, server_default="0"),
     Column("error", sa.Text),
     within_tenant("channel_account_id", "channel_accounts", ondelete="CASCADE"),

@@ -108,6 +108,8 @@ channel_accounts = tenant_table(
     instant("polled_at"),
     # Where its news were read up to, where the provider does not remember that itself.
     Column("cursor", sa.Text),
+    # The greatest number of a delivery that was read.
+    Column("last_number", sa.BigInteger),
     # Counts those who sent for the account, one after the other: who finds a later number than its own has been replaced.
     Column("sender", sa.BigInteger, nullable=False, server_default="0"),
     within_tenant("branch_id", "branches", ondelete="CASCADE"),

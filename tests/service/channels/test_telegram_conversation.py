@@ -100,6 +100,27 @@ async def test_a_webhook_that_comes_five_times_and_at_once_has_one_effect(
     assert [each["author"] for each in said] == ["customer", "bot", "customer", "bot"]
 
 
+async def test_updates_that_overtake_each_other_are_put_in_order(shop: Company, telegram: FakeTelegram) -> None:
+    bot, person = telegram.add_bot(), telegram.person()
+    await added(shop, bot, receive="webhook")
+    bot.mailbox.held = True
+    telegram.says(bot, person, "Hello!")
+    await bot.mailbox.deliver(bot.mailbox.made)
+    await telegram.sent(person)
+    texts = [f"Question number {number}" for number in range(6)]
+    for text in texts:
+        telegram.says(bot, person, text)
+    await bot.mailbox.deliver(bot.mailbox.made[:0:-1], times=2)
+    conversation = await conversation_with(shop, person.id)
+
+    async def stored() -> bool:
+        return len([each for each in await messages_of(shop, conversation) if each["author"] == "customer"]) == 7
+
+    await eventually(stored)
+    said = [each["text"] for each in await messages_of(shop, conversation) if each["author"] == "customer"]
+    assert said == ["Hello!", *texts]
+
+
 async def test_a_sticker_is_answered_politely_and_blocks_nothing(shop: Company, telegram: FakeTelegram) -> None:
     bot, person = telegram.add_bot(), telegram.person()
     await added(shop, bot)
