@@ -122,6 +122,27 @@ class Inviting(Protocol):
         ChannelError."""
 
 
+@runtime_checkable
+class Forums(Protocol):
+    """An account that can keep a desk of managers: a group with topics, and buttons under messages."""
+
+    async def create_topic(self, chat: Chat, name: str) -> str:
+        """Make a topic in the group and return the provider's name of it. Raises ChannelError."""
+
+    async def reopen_topic(self, chat: Chat) -> None:
+        """Open a topic that somebody closed. Raises ChannelError."""
+
+    async def acknowledge(self, press_id: str, text: str = "") -> None:
+        """Tell whoever pressed a button (ButtonPressed.id) that it was noticed, with a short text or without. It has to
+        be within seconds: RefusedError `too_late` otherwise. Raises ChannelError."""
+
+    async def check_desk(self, chat: Chat) -> Health:
+        """Whether the account may do all this in the group, and what is missing. Raises nothing."""
+
+    def desk_refused(self, error: RefusedError) -> Health | None:
+        """What is wrong with the group, where a refusal is for that; None where it is for what was sent. Pure."""
+
+
 class Channel(Protocol):
     """One account of one provider, opened by its adapter."""
 

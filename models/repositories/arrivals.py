@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from models.contracts.channels import Chat, ChatKind, MessageArrived, MessageDeleted, MessageEdited, Person
 from models.contracts.enums import Author, ChannelKind, EventType
-from models.repositories import attachments, events, intake, sends
+from models.repositories import attachments, desks, events, intake, sends
 from models.repositories.intake import Accepted
 from models.tables import conversations, customers, messages, send_ledger
 from runtime.database import TenantTx
@@ -141,7 +141,9 @@ async def _change(tx: TenantTx, owner: Owner, chat: Chat, name: str, values: dic
 
 
 async def moved(tx: TenantTx, owner: Owner, chat: str, to: str) -> None:
-    """The chat goes on under another name. Where that has a conversation already, both stay as they are."""
+    """The chat goes on under another name, be it a conversation's or a desk's. Where that has a conversation already, both
+    stay as they are."""
+    await desks.moved(tx, owner.account, chat, to)
     taken = _conversations(tx, owner, to)
     await tx.connection.execute(
         sa.update(conversations)

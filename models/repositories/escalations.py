@@ -89,12 +89,22 @@ async def names(tx: TenantTx, ids: set[UUID]) -> dict[UUID, str]:
 
 async def last_messages(tx: TenantTx, conversation: UUID, limit: int) -> list[Message]:
     """The conversation's last messages, oldest first; drafts are not shown."""
+    return await _last(tx, conversation, limit)
+
+
+async def messages_until(tx: TenantTx, conversation: UUID, at: datetime, limit: int) -> list[Message]:
+    """The last messages that were said by then, oldest first."""
+    return await _last(tx, conversation, limit, messages.c.created_at <= at)
+
+
+async def _last(tx: TenantTx, conversation: UUID, limit: int, *but: sa.ColumnElement[bool]) -> list[Message]:
     rows = await tx.connection.execute(
         sa.select(*MESSAGE_COLUMNS)
         .where(
             messages.c.tenant_id == tx.tenant_id,
             messages.c.conversation_id == conversation,
             messages.c.status != MessageStatus.DRAFT,
+            *but,
         )
         .order_by(messages.c.seq.desc())
         .limit(limit)

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from models.contracts.assistants import Chosen
 from models.contracts.enums import Author, Direction, Language, MessageStatus, ReplyKind
@@ -20,6 +20,7 @@ from models.repositories.assistants import CHOSEN, chosen_of
 from models.repositories.attachments import FILES, File, files_of
 from models.repositories.identity_codes import PERIOD
 from models.repositories.ledger import DELIVERY
+from models.tables import attachments as files
 from models.tables import messages
 from runtime.database import SystemTx, TenantTx
 from runtime.ids import new_id
@@ -152,13 +153,20 @@ def message_of(row: sa.Row[Any]) -> Message:
     return Message(**{**row._mapping, "files": files_of(row.files)})
 
 
-async def add_draft(tx: TenantTx, conversation: UUID, member: UUID, text: str) -> UUID:
-    """Store a manager's text before the command that sends it; nobody sees it until the command is recorded."""
-    message_id = new_id()
+async def add_draft(
+    tx: TenantTx, conversation: UUID, member: UUID, text: str, *, posted: tuple[UUID, str] | None = None
+) -> UUID:
+    """Store a manager's text before the command that sends it; nobody sees it until the command is recorded.
+
+    `posted`: it was written in a desk; its id, the same whenever it is read, and the provider's name of it.
+    """
+    message_id, name = posted or (new_id(), None)
     await tx.connection.execute(
-        sa.insert(messages).values(
+        insert(messages)
+        .values(
             tenant_id=tx.tenant_id,
             id=message_id,
+            provider_message_id=name,
             conversation_id=conversation,
             direction=Direction.OUTBOUND,
             author=Author.MANAGER,
@@ -167,6 +175,7 @@ async def add_draft(tx: TenantTx, conversation: UUID, member: UUID, text: str) -
             member_id=member,
             text=text,
         )
+        .on_conflict_do_nothing()
     )
     return message_id
 
@@ -241,6 +250,22 @@ async def get_many(tx: TenantTx, ids: list[UUID]) -> dict[UUID, Message]:
         sa.select(*MESSAGE_COLUMNS).where(messages.c.tenant_id == tx.tenant_id, messages.c.id.in_(ids))
     )
     return {row.id: message_of(row) for row in rows}
+
+
+async def with_file(tx: TenantTx, attachment: UUID) -> Message | None:
+    """The message that a file was sent with."""
+    row = (
+        await tx.connection.execute(
+            sa.select(*MESSAGE_COLUMNS).where(
+                messages.c.tenant_id == tx.tenant_id,
+                messages.c.id
+                == sa.select(files.c.message_id)
+                .where(files.c.tenant_id == tx.tenant_id, files.c.id == attachment)
+                .scalar_subquery(),
+            )
+        )
+    ).one_or_none()
+    return None if row is None else message_of(row)
 
 
 async def page(tx: TenantTx, conversation: UUID, *, after: int = 0, limit: int = 50) -> list[Message]:

@@ -54,6 +54,11 @@ class Due:
     """What it answers and what that answered, by the provider's names, the oldest first."""
     subject: str | None
 
+    @property
+    def line(self) -> UUID:
+        """What keeps its order."""
+        return self.conversation_id
+
 
 # The first of each conversation, whether or not it is due: what waits holds back what comes after it. So does a file of
 # a manager's that is still to be fetched.

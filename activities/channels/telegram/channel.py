@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 
 from activities.channels.port import Fetched, Files, News, RefusedError, TryLaterError, UnclearError
-from activities.channels.telegram import addressing, checking, reading, writing
+from activities.channels.telegram import addressing, checking, forums, reading, writing
 from activities.channels.telegram.api import ANSWER_SECONDS, Api
 from activities.channels.telegram.errors import BAD_MARKUP, MESSAGE_GONE, NOT_MODIFIED, PHOTO_REFUSED
 from activities.channels.telegram.files import fetching
@@ -105,9 +105,19 @@ class Telegram:
         fields = {"url": url, "secret_token": secret, "allowed_updates": reading.ALLOWED_UPDATES}
         await self._api.ask("setWebhook", fields)
 
+    async def create_topic(self, chat: Chat, name: str) -> str:
+        return await forums.create(self._api, chat, name)
+
+    async def reopen_topic(self, chat: Chat) -> None:
+        await forums.reopen(self._api, chat)
+
+    async def check_desk(self, chat: Chat) -> Health:
+        return await forums.check(self._api, chat, self._settings.bot_id)
+
+    def desk_refused(self, error: RefusedError) -> Health | None:
+        return forums.refused(error.code) if error.code in forums.ADVICE else None
+
     async def acknowledge(self, press_id: str, text: str = "") -> None:
-        """Tell whoever pressed a button (ButtonPressed.id) that it was noticed, with a short notice or without. It has
-        to be within seconds: RefusedError `too_late` otherwise. Raises ChannelError."""
         fields = {"callback_query_id": press_id, **({"text": text[:LONGEST_NOTICE]} if text else {})}
         await self._api.ask("answerCallbackQuery", fields)
 
