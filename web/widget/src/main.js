@@ -23,10 +23,10 @@ async function proof() {
 
 /** Names whose outbox it is, so that nobody sends what another has written. Not a proof of anything. */
 async function person() {
-  const proved = /** @type {any} */ (await proof());
-  if (!proved) return "";
-  if (proved.user) return proved.user.id;
   try {
+    const proved = /** @type {any} */ (await proof());
+    if (!proved) return "";
+    if (proved.user) return proved.user.id;
     return JSON.parse(atob(proved.identity.split(".")[1].replace(/-/g, "+").replace(/_/g, "/"))).sub;
   } catch {
     return "unknown";
