@@ -32,10 +32,14 @@ class Dropped(Response):
 @asynccontextmanager
 async def listening(app: Any, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
     """Serve an ASGI application, and tell where. At the end, requests that are under way are broken off."""
-    config = uvicorn.Config(app, interface="asgi3", lifespan="off", log_config=None, log_level="critical")
+    # No connection ends by itself within a test: every fault of a fake is one that a test asked for.
+    config = uvicorn.Config(
+        app, interface="asgi3", lifespan="off", log_config=None, log_level="critical", timeout_keep_alive=600
+    )
     config.load()
     state = ServerState()
-    server = await asyncio.get_running_loop().create_server(lambda: _Protocol(config, state, {}), host, port)
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: _Protocol(config, state, {}), host, port, backlog=2_048)
     try:
         yield f"http://{host}:{server.sockets[0].getsockname()[1]}"
     finally:

@@ -66,6 +66,7 @@ class Provider(ABC):
     async def _answer(self, request: Request) -> Response:
         call = await self.understand(request)
         self.calls.append(call)
+        self.watch.changed()
         fault = self.faults.take(call)
         answer = await self._struck(call, request, fault) if fault else await self.act(call, request)
         if not isinstance(answer, Dropped):
