@@ -264,8 +264,10 @@ class FakeTelegram(Provider):
 
     def misbehave(self, fault: Fault) -> Response:
         if fault.kind == "too_many":
-            after = {} if fault.retry_after is None else {"retry_after": fault.retry_after}
-            return _refused(RefusalError(429, f"Too Many Requests: retry after {fault.retry_after}", **after))
+            if fault.retry_after is None:
+                return _refused(RefusalError(429, "Too Many Requests"))
+            why = f"Too Many Requests: retry after {fault.retry_after}"
+            return _refused(RefusalError(429, why, retry_after=fault.retry_after))
         if fault.kind == "broken":
             return _refused(RefusalError(fault.status, "Bad Gateway"))
         return _refused(RefusalError(400, f"Bad Request: {fault.message}"))
