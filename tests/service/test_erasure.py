@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import asyncpg
@@ -18,7 +19,8 @@ from models.repositories import erasure
 from models.tables import metadata
 from runtime.database import Database, driver_url
 from runtime.embedded import Servers
-from tests.service.api.house import Company, settings_of
+from runtime.media import links
+from tests.service.api.house import TEST_HOME, Company, settings_of
 from tests.service.whole import eventually, open_escalation, servers_of_its_own, system
 
 MARKER = "qzxverased"
@@ -129,6 +131,10 @@ async def test_nothing_of_a_customer_is_left(
     # And the first one is waiting for a person again.
     await altyn.said(conversation, PERSON)
     waiting = (await open_escalation(altyn, conversation))["id"]
+    form = {"file": (f"{MARKER}.txt", f"{MARKER} file".encode())}
+    stored = (await altyn.http.post(f"/v1/conversations/{conversation}/attachments", files=form)).json()
+    file = TEST_HOME / "media" / urlsplit(stored["url"]).path.removeprefix(links.PATH)
+    assert MARKER in file.read_text()
     customer = await customer_called(altyn, f"{MARKER}-id")
     path = f"/v1/customers/{customer['id']}"
     changed = await altyn.http.patch(path, json={"email": f"{MARKER}@example.com", "phone": "+7 701 123 45 67"})
@@ -137,6 +143,7 @@ async def test_nothing_of_a_customer_is_left(
     assert {"chunks", "documents"} <= await places(admin, ANSWER)
     planted = await places(admin, MARKER)
     assert planted == {
+        "attachments",
         "customers",
         "conversations",
         "documents",
@@ -160,7 +167,8 @@ async def test_nothing_of_a_customer_is_left(
         "escalations": 2,
         "learned_answers": 1,
     }
-    assert removed["messages"] == 5
+    assert (removed["messages"], removed["files"]) == (5, 1)
+    assert not file.exists()
     assert removed["knowledge_documents"] == 1
     assert removed["stored_responses"] == 2
     assert removed["identity_codes"] == 1

@@ -127,6 +127,9 @@ async def lived(tenant: Company) -> None:
     await eventually(lambda: job_is_done(tenant, staged.json()["job_id"]), PATIENCE)
     stored = await tenant.http.put("/v1/secrets/telegram", json={"value": "do-not-tell"})
     assert stored.is_success, stored.text
+    path = f"/v1/conversations/{conversation}/attachments"
+    stored = await tenant.http.post(path, files={"file": ("photo.txt", b"A photo.")})
+    assert stored.is_success, stored.text
 
 
 async def add_customers(admin: "Admin[asyncpg.Record]", tenant: UUID) -> None:
@@ -219,8 +222,7 @@ async def test_a_suspended_tenant_waits_where_it_was_and_goes_on(
 async def test_everything_is_exported_once_though_the_worker_is_killed(
     acme: Company, globex: Company, admin: "Admin[asyncpg.Record]", worker: WorkerProcess, database: Database
 ) -> None:
-    await lived(acme)
-    await lived(globex)
+    await asyncio.gather(lived(acme), lived(globex))
     await add_customers(admin, acme.id)
     begun = await acme.post("/v1/tenant/exports")
     assert begun.status_code == 202, begun.text
@@ -307,12 +309,11 @@ async def test_nothing_is_left_of_a_deleted_tenant_though_the_worker_is_killed(
     client: Client,
     database: Database,
 ) -> None:
-    await lived(acme)
-    await lived(globex)
+    await asyncio.gather(lived(acme), lived(globex))
     await add_customers(admin, acme.id)
     for tenant in (acme.id, globex.id):
         await schedules.put_reindex(client, tenant, ReindexSchedule(every=timedelta(days=30)))
-    crawls = [await scheduled_crawl(tenant) for tenant in (acme, globex)]
+    crawls = await asyncio.gather(scheduled_crawl(acme), scheduled_crawl(globex))
     before, neighbour = await rows_of(admin, acme.id), await rows_of(admin, globex.id)
     assert await process_ids(client, acme.id)
     neighbours = sorted(await process_ids(client, globex.id))
@@ -340,6 +341,7 @@ async def test_nothing_is_left_of_a_deleted_tenant_though_the_worker_is_killed(
 
     await eventually(finished, PATIENCE * 2)
     assert set((await rows_of(admin, acme.id)).values()) == {0}
+    assert not await admin.fetchval("SELECT count(*) FROM media_garbage WHERE tenant_id = $1", acme.id), "no file either"
     assert await process_ids(client, acme.id) == []
     assert await schedules.get_reindex(client, acme.id) is None
     assert await schedules.get_reindex(client, globex.id) is not None
