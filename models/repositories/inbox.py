@@ -13,8 +13,11 @@ from models.tables import channel_inbox
 from runtime.database import TenantTx
 from runtime.ids import new_id
 
-HELD = timedelta(seconds=1)
-"""How long a delivery waits for one with a smaller number that is missing before it: they come several at a time."""
+HELD = timedelta(seconds=5)
+"""How long a delivery waits for one with a smaller number that is missing before it: they come several at a time, and one
+that the gateway could not take comes again after a while."""
+HELD_AT_FIRST = timedelta(seconds=1)
+"""The same while no number of the account is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +43,15 @@ class Batch:
 WAITING = sa.text(
     """
     SELECT i.id, i.payload, i.attempts, i.number, i.created_at AS came_at, a.last_number,
-        i.created_at < now() - :held AS patient
+        i.created_at < now() - CASE WHEN a.last_number IS NULL THEN :held_at_first ELSE :held END AS patient
     FROM channel_inbox i JOIN channel_accounts a ON a.tenant_id = i.tenant_id AND a.id = i.channel_account_id
     WHERE i.tenant_id = :tenant AND i.channel_account_id = :account AND i.error IS NULL
     ORDER BY i.number NULLS FIRST, i.seq LIMIT :at_most
     """
-).bindparams(sa.bindparam("held", HELD, type_=sa.Interval()))
+).bindparams(
+    sa.bindparam("held", HELD, type_=sa.Interval()),
+    sa.bindparam("held_at_first", HELD_AT_FIRST, type_=sa.Interval()),
+)
 
 DONE = sa.text(
     """
@@ -79,8 +85,9 @@ async def waiting(tx: TenantTx, account: UUID, limit: int) -> Batch:
         last = row["last_number"] if last is None else last
         each = Waiting(row["id"], row["payload"], row["attempts"], row["number"], row["came_at"])
         if each.number is not None:
-            if last is not None and each.number > last + 1 and not row["patient"]:
-                return Batch(found, each.came_at + HELD)
+            follows = last is not None and each.number <= last + 1
+            if not follows and not row["patient"]:
+                return Batch(found, each.came_at + (HELD_AT_FIRST if last is None else HELD))
             last = each.number if last is None else max(last, each.number)
         found.append(each)
     return Batch(found, None)

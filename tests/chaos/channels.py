@@ -1,0 +1,299 @@
+"""`python -m tests.chaos.channels`: webhooks that come several times, at once and out of order, while workers and the
+gateway are killed and Telegram misbehaves. Then quiet, then the verdict.
+
+Promised: no message lost, none handled twice, one conversation a chat, each chat in its order; replies in order, and a
+second copy of one only where its outcome could not be known, which the ledger has counted.
+"""
+
+import argparse
+import asyncio
+import os
+import random
+import secrets
+import sys
+import tempfile
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import httpx
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from tests.chaos import system
+from tests.chaos.system import System
+from tests.fakes.faults import Json, broken, drop_after, drop_before, slow, too_many
+from tests.fakes.telegram import Bot, FakeTelegram, Limits, Person
+
+WORKERS = 2
+BOTS = 8
+CHATS = 200
+AT_ONCE = 8
+NEAR = 6
+"""Updates among which the order of delivery is lost."""
+PATIENCE_SECONDS = 900.0
+DELIVERED_WITHIN = 120.0
+TEXTS = ("How much is delivery to Astana?", "Can I pay in instalments?", "Hello!", "Do you ship to Almaty?")
+FAULTS = (
+    (too_many(1), 41),
+    (broken(502), 53),
+    (drop_before(), 67),
+    (drop_after(), 71),
+    (slow(0.5), 37),
+)
+"""Each strikes at every so manieth message."""
+
+console = Console()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    seed: int
+    messages: int
+    kills: int
+
+
+@dataclass(slots=True)
+class Told:
+    """What was said in each chat, in order, and how often it was delivered."""
+
+    texts: dict[tuple[str, int], list[str]] = field(default_factory=lambda: defaultdict(list))
+    deliveries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Customers:
+    """Bots with their accounts, and who writes to each."""
+
+    accounts: dict[str, UUID]
+    of: dict[str, list[Person]]
+    bots: list[Bot]
+
+
+async def run(under_test: System, telegram: FakeTelegram, plan: Plan, progress: Progress) -> list[str]:
+    """Carry out the plan. What was promised and did not hold, in words."""
+    chance = random.Random(plan.seed)
+    customers = await _open(under_test, telegram)
+    for fault, every in FAULTS:
+        telegram.faults.add(fault, times=None, every=every, method="sendMessage")
+    told = Told()
+    bar = progress.add_task("messages", total=plan.messages)
+    killing = asyncio.create_task(_kill(under_test, plan, chance, progress))
+    async with httpx.AsyncClient(timeout=10) as client:
+        each = plan.messages // BOTS
+        await asyncio.gather(
+            *(
+                _talk(under_test, telegram, customers, bot, each, told, client, plan.seed, progress, bar)
+                for bot in customers.bots
+            )
+        )
+    await killing
+    if (left := await _drained(under_test)) is not None:
+        return [f"wedged: {left} within {PATIENCE_SECONDS:.0f} s"]
+    return await _verdict(under_test, telegram, customers, told)
+
+
+async def _open(under_test: System, telegram: FakeTelegram) -> Customers:
+    headers = {"Authorization": f"Bearer {under_test.key}"}
+    bots = [telegram.add_bot() for _ in range(BOTS)]
+    accounts = {}
+    async with httpx.AsyncClient(base_url=under_test.run.api_url, headers=headers, timeout=30) as api:
+        (await api.put("/v1/policy", json={"flood": None}, headers={"If-Match": "*"})).raise_for_status()
+        for bot in bots:
+            made = await api.post(
+                "/v1/channel-accounts",
+                json={
+                    "provider": "telegram",
+                    "name": bot.username,
+                    "settings": {"receive": "webhook"},
+                    "credentials": {"token": bot.token},
+                },
+            )
+            accounts[bot.token] = UUID(made.raise_for_status().json()["id"])
+            bot.mailbox.held = True
+    people = {bot.token: [telegram.person(f"Person {number}") for number in range(CHATS // BOTS)] for bot in bots}
+    return Customers(accounts, people, bots)
+
+
+async def _talk(
+    under_test: System,
+    telegram: FakeTelegram,
+    customers: Customers,
+    bot: Bot,
+    messages: int,
+    told: Told,
+    client: httpx.AsyncClient,
+    seed: int,
+    progress: Progress,
+    bar: Any,
+) -> None:
+    """One bot's customers write; their updates are delivered one to five times, a few near ones in any order."""
+    chance = random.Random(f"{seed}/{bot.id}")
+    for number in range(0, messages, NEAR):
+        begun = len(bot.mailbox.made)
+        for place in range(number, min(number + NEAR, messages)):
+            person = chance.choice(customers.of[bot.token])
+            text = f"{chance.choice(TEXTS)} ({place})"
+            told.texts[bot.token, person.id].append(text)
+            telegram.says(bot, person, text)
+        near = [update for update in bot.mailbox.made[begun:] for _ in range(chance.randint(1, 5))]
+        told.deliveries += len(near)
+        chance.shuffle(near)
+        room = asyncio.Semaphore(AT_ONCE)
+
+        async def deliver(update: Json, room: asyncio.Semaphore = room) -> None:
+            async with room, asyncio.timeout(DELIVERED_WITHIN):
+                # As Telegram does: again, until it is taken.
+                while not await _taken(under_test, customers, bot, update, client):  # noqa: ASYNC110
+                    await asyncio.sleep(0.2)
+
+        await asyncio.gather(*(deliver(update) for update in near))
+        progress.advance(bar, min(NEAR, messages - number))
+
+
+async def _taken(under_test: System, customers: Customers, bot: Bot, update: Json, client: httpx.AsyncClient) -> bool:
+    """Whether the gateway has said that it keeps the update; what it is told instead is repeated, as Telegram does."""
+    address = bot.mailbox.address
+    assert address is not None, "the account has set its webhook"
+    with suppress(httpx.HTTPError, RuntimeError):
+        url = f"{under_test.run.api_url}/v1/channels/telegram/{customers.accounts[bot.token]}"
+        answer = await client.post(url, json=update, headers=dict(address.headers(b"")))
+        if answer.status_code not in (200, 503):
+            raise AssertionError(f"a webhook was answered with {answer.status_code}")
+        return answer.status_code == httpx.codes.OK
+    return False
+
+
+async def _kill(under_test: System, plan: Plan, chance: random.Random, progress: Progress) -> None:
+    """Workers mostly, and now and then the gateway, at random moments."""
+    bar = progress.add_task("kills", total=plan.kills)
+    for _ in range(plan.kills):
+        await asyncio.sleep(chance.uniform(2, 10))
+        role = chance.choice(("worker", "worker", "worker", "api"))
+        if found := under_test.pids(role):
+            await system.kill(chance.choice(found))
+        progress.advance(bar)
+
+
+LEFT = """
+    SELECT (SELECT count(*) FROM channel_inbox) AS deliveries,
+        (SELECT count(*) FROM messages WHERE status = 'stored') AS messages,
+        (SELECT count(*) FROM send_ledger WHERE status IN ('queued', 'sending')) AS sends
+"""
+
+
+async def _drained(under_test: System) -> str | None:
+    """Wait until nothing waits; else what is left."""
+    left: dict[str, int] = {}
+    async with under_test.records() as connection:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                # From outside of the system, which announces no end.
+                while any((left := dict(*await connection.fetch(LEFT))).values()):  # noqa: ASYNC110
+                    await asyncio.sleep(1)
+                return None
+    return str(left)
+
+
+async def _verdict(under_test: System, telegram: FakeTelegram, customers: Customers, told: Told) -> list[str]:
+    async with under_test.records() as connection:
+        rows = await connection.fetch(
+            """
+            SELECT c.channel_account_id AS account, c.chat_id, c.id AS conversation, m.author, m.text, m.seq, m.turn,
+                l.seq AS place, l.status, l.repeats
+            FROM conversations c JOIN messages m ON m.tenant_id = c.tenant_id AND m.conversation_id = c.id
+            LEFT JOIN send_ledger l ON l.tenant_id = m.tenant_id AND l.message_id = m.id
+            WHERE c.tenant_id = $1 AND c.chat_kind = 'private' AND c.channel_account_id = ANY($2) ORDER BY m.seq
+            """,
+            under_test.tenant,
+            list(customers.accounts.values()),
+        )
+    chats: dict[tuple[UUID, str], list[asyncpg.Record]] = defaultdict(list)
+    for row in rows:
+        chats[row["account"], row["chat_id"]].append(row)
+    found: list[str] = []
+    sent_to: dict[tuple[str, int], list[str]] = defaultdict(list)
+    for sent in telegram.world.sends:
+        sent_to[sent.bot.token, sent.message["chat"]["id"]].append(sent.text)
+    copies = repeats = 0
+    for (token, person), texts in told.texts.items():
+        where = f"{token.partition(':')[0]}/{person}"
+        said = chats.get((customers.accounts[token], str(person)), [])
+        if len({row["conversation"] for row in said}) != 1:
+            found.append(f"conversation: {where} has {len({row['conversation'] for row in said})}")
+            continue
+        stored = [row["text"] for row in said if row["author"] == "customer"]
+        found += _differences(where, texts, stored)
+        replies = sorted((row for row in said if row["author"] != "customer"), key=lambda row: row["place"])
+        turns = Counter(row["turn"] for row in replies if row["turn"] is not None)
+        found += [f"answered twice: {where}, turn {turn}" for turn, times in turns.items() if times > 1]
+        found += [f"not sent: {where}, {row['status']}" for row in replies if row["status"] not in ("sent", "unknown")]
+        again = len(sent_to[token, person]) - len(replies)
+        copies += max(0, again)
+        repeats += sum(row["repeats"] for row in replies)
+        if again > sum(row["repeats"] for row in replies):
+            found.append(f"sent twice: {where}, {again} copies that the ledger does not know of")
+    found += [f"schema: {what}" for what in telegram.wrong[:5]]
+    limits = telegram.world.limits
+    if limits is not None and limits.refused:
+        found.append(f"limits: Telegram refused {limits.refused} calls")
+    console.print(
+        f"{sum(map(len, told.texts.values()))} messages of {len(told.texts)} chats in {told.deliveries} deliveries; "
+        f"{len(telegram.world.sends)} sends, {repeats} of unknown outcome repeated, {copies} second copies; "
+        f"faults {dict(telegram.faults.struck)}"
+    )
+    return found
+
+
+def _differences(where: str, said: Sequence[str], stored: Sequence[str]) -> list[str]:
+    found = []
+    if lost := Counter(said) - Counter(stored):
+        found.append(f"lost: {where}, {sum(lost.values())} messages")
+    if twice := Counter(stored) - Counter(said):
+        found.append(f"stored twice: {where}, {sum(twice.values())} messages")
+    if not found and list(said) != list(stored):
+        found.append(f"order: {where}")
+    return found
+
+
+async def chaos(plan: Plan, data_dir: Path) -> list[str]:
+    console.print(f"seed {plan.seed}: {plan.messages} messages, {plan.kills} kills")
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    async with FakeTelegram() as telegram:
+        telegram.world.limits = Limits()
+        settings = {
+            "WORKER_PROCESSES": str(WORKERS),
+            "TELEGRAM_URL": telegram.url,
+            "RATE_LIMIT_WEBHOOK": "10000000/minute",
+        }
+        async with system.running(data_dir, **settings) as under_test:
+            with Progress(*columns, console=Console(stderr=True)) as progress:
+                return await run(under_test, telegram, plan, progress)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos.channels", description=__doc__)
+    parser.add_argument("--seed", type=int, default=None, help="of load and faults; drawn and printed if left out")
+    parser.add_argument("--messages", type=int, default=10_000)
+    parser.add_argument("--kills", type=int, default=40)
+    arguments = parser.parse_args()
+    seed = secrets.randbelow(1_000_000) if arguments.seed is None else arguments.seed
+    with tempfile.TemporaryDirectory(prefix="mainstay-chaos-") as folder:
+        found = asyncio.run(chaos(Plan(seed, arguments.messages, arguments.kills), Path(folder) / "data"))
+    for line in found[:30]:
+        console.print(f"[red]broken[/] {line}")
+    if not found:
+        console.print("[green]every promise held[/]")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    status = main()
+    sys.stdout.flush()
+    # A thread of Temporal's core that outlives the interpreter's shutdown would abort the process (sdk-python#300).
+    os._exit(status)
