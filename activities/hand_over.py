@@ -28,7 +28,7 @@ from models.repositories import (
 from runtime.database import Database
 
 POLLED_WITHIN = timedelta(minutes=3)
-"""A poller says every minute that it is there."""
+"""A poller says every minute that it is there, and so does who follows a desk."""
 
 log = structlog.get_logger(__name__)
 
@@ -59,6 +59,7 @@ class HandOver:
             whole = await tenant_deletion.unstarted(system, after=timedelta(seconds=given.after_seconds))
             idle = await lanes.idle(system, after=timedelta(seconds=given.after_seconds), limit=given.limit)
             idle += await lanes.unpolled(system, since=POLLED_WITHIN)
+            idle += await lanes.unfollowed(system, since=POLLED_WITHIN)
         for tenant_id, conversation_id, message_id in claimed:
             async with self._database.tenant(tenant_id) as tx:
                 found = await standings.start_input(tx, conversation_id)

@@ -13,7 +13,6 @@ from api.intake import attach, until_recorded
 from api.limits import check_length
 from api.permissions import Permission
 from api.problems import ProblemError, invalid, not_found, unavailable
-from api.processes import CommandRefusedError
 from api.schemas.escalations import CommandOut, EscalationBrief
 from models.contracts.conversation import (
     Actor,
@@ -24,6 +23,7 @@ from models.contracts.conversation import (
     Refusal,
 )
 from models.contracts.enums import Command, ConversationState, EscalationStatus
+from models.processes import CommandRefusedError
 from models.repositories import conversations, escalations, messages, standings, tenants
 from models.repositories.tenants import Caller
 from runtime.database import TenantTx

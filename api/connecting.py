@@ -24,5 +24,9 @@ class Connector(Protocol):
         """
 
 
+    async def check_desk(self, tenant_id: UUID, desk_id: UUID) -> None:
+        """Look whether the bot of a desk may do in its group what it must, and note what was found."""
+
+
 OpenConnector = Callable[[Database], AbstractAsyncContextManager[Connector]]
 """Given by whoever composes the process (cli)."""

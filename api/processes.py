@@ -12,20 +12,16 @@ from prometheus_client import Counter
 from temporalio.client import (
     Client,
     RPCTimeoutOrCancelledError,
-    WorkflowUpdateFailedError,
 )
-from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
 
 from api.problems import unavailable
 from models import processes, schedules
 from models.contracts.conversation import (
-    REFUSED,
     CommandInput,
     ConversationInput,
     ConversationView,
     InboundMessage,
-    Refusal,
 )
 from models.contracts.crawl import CrawlInput
 from models.contracts.enums import Command
@@ -51,14 +47,6 @@ HEALTH_SECONDS = 1.0
 
 # A client that connects late raises RuntimeError when it cannot; the SDK has no class of its own for that.
 OUTAGES = (RPCError, RPCTimeoutOrCancelledError, RuntimeError, TimeoutError)
-
-
-class CommandRefusedError(Exception):
-    """The conversation refused a manager's command."""
-
-    def __init__(self, refusal: Refusal) -> None:
-        super().__init__(refusal.reason)
-        self.refusal = refusal
 
 
 class Processes:
@@ -135,8 +123,6 @@ class Processes:
         try:
             async with asyncio.timeout(COMMAND_SECONDS):
                 return await processes.command(self._client, command, given, start, update_id, patience)
-        except WorkflowUpdateFailedError as error:
-            raise CommandRefusedError(_refusal(error)) from error
         except OUTAGES as error:
             log.warning("command_undecided", command=command, cause=type(error).__name__)
             raise unavailable(
@@ -286,11 +272,3 @@ def _reached() -> Iterator[None]:
     except OUTAGES as error:
         log.warning("schedule_unreachable", cause=type(error).__name__)
         raise unavailable("Schedules cannot be reached now.") from error
-
-
-def _refusal(error: WorkflowUpdateFailedError) -> Refusal:
-    """The refusal inside a failed update. Raises the failure itself when it is no refusal but a defect."""
-    cause = error.cause
-    if isinstance(cause, ApplicationError) and cause.type == REFUSED and cause.details:
-        return Refusal.model_validate(cause.details[0])
-    raise error

@@ -9,10 +9,10 @@ from pydantic import BaseModel
 
 from activities.channels.accounts import Accounts, Opened
 from activities.channels.choice import open_accounts
-from activities.channels.port import AccountError, ChannelError, Hooked
+from activities.channels.port import AccountError, ChannelError, Forums, Hooked
 from api.connecting import OpenConnector
-from models.contracts.channels import Health, HealthState, Provider
-from models.repositories import channel_accounts
+from models.contracts.channels import Chat, ChatKind, Health, HealthState, Provider
+from models.repositories import channel_accounts, desk_posts, desks
 from models.repositories.vault import Vault
 from runtime import secrets
 from runtime.database import Database
@@ -51,6 +51,24 @@ class Connecting:
                 facts = _facts(health) if provider is Provider.TELEGRAM else {}
                 await channel_accounts.found_out(tx, account_id, external_id=health.external_id, facts=facts)
         return health
+
+    async def check_desk(self, tenant_id: UUID, desk_id: UUID) -> None:
+        async with self._database.tenant(tenant_id) as tx:
+            desk = await desks.get(tx, desk_id)
+        if desk is None or desk.chat_id is None:
+            return
+        try:
+            opened = await self._accounts.open(tenant_id, desk.channel_account_id)
+        except AccountError as error:
+            health = Health(state=HealthState.DEAD, code=error.code, advice=("Give the bot its token.",))
+        else:
+            if opened is None or not isinstance(opened.channel, Forums):
+                health = Health(state=HealthState.DEAD, code="disabled", advice=("Enable the bot's account.",))
+            else:
+                health = await opened.channel.check_desk(Chat(id=desk.chat_id, kind=ChatKind.GROUP))
+        async with self._database.tenant(tenant_id) as tx:
+            await desks.set_health(tx, desk_id, health)
+            await desk_posts.release(tx, desk_id)
 
     async def _connected(self, tenant_id: UUID, account_id: UUID, opened: Opened | None, *, take_over: bool) -> Health:
         if opened is None:

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import TypedDict
 from uuid import UUID
 
-from temporalio.client import Client, WithStartWorkflowOperation, WorkflowHandle
+from temporalio.client import Client, WithStartWorkflowOperation, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.common import (
     Priority,
     SearchAttributePair,
@@ -12,15 +12,18 @@ from temporalio.common import (
     WorkflowIDConflictPolicy,
     WorkflowIDReusePolicy,
 )
+from temporalio.exceptions import ApplicationError
 
 from models.contracts.conversation import (
     COMMANDS,
     CONVERSATION,
     INBOUND,
+    REFUSED,
     CommandInput,
     ConversationInput,
     ConversationView,
     InboundMessage,
+    Refusal,
 )
 from models.contracts.crawl import ASKED, CRAWL, CrawlAsked, CrawlInput
 from models.contracts.enums import Command
@@ -67,6 +70,14 @@ RPC_TIMEOUT = timedelta(seconds=5)
 TASK_TIMEOUT = timedelta(seconds=3)
 """Time for one step of a conversation's own code, which takes milliseconds, or one replay of it, which takes a
 second at most. A worker that dies in it holds the conversation for so long (by default: ten seconds)."""
+
+
+class CommandRefusedError(Exception):
+    """The conversation refused a manager's command."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.reason)
+        self.refusal = refusal
 
 
 class Start(TypedDict):
@@ -120,22 +131,33 @@ async def command(
 ) -> ConversationView:
     """Have a conversation carry out a manager's command, waking its process if it sleeps.
 
-    Raises temporalio.client.WorkflowUpdateFailedError when it is refused (details: Refusal), RPCError when the outcome
-    is unknown; the same `update_id` makes it safe to repeat.
+    Raises CommandRefusedError when it is refused, RPCError when the outcome is unknown; the same `update_id` makes it
+    safe to repeat.
     """
     contract = COMMANDS[order]
     operation: WithStartWorkflowOperation[object, object] = WithStartWorkflowOperation(
         CONVERSATION.name, start, **waking(start)
     )
-    view: ConversationView = await client.execute_update_with_start_workflow(
-        contract.name,
-        given,
-        start_workflow_operation=operation,
-        id=update_id,
-        result_type=contract.output,
-        rpc_timeout=patience,
-    )
+    try:
+        view: ConversationView = await client.execute_update_with_start_workflow(
+            contract.name,
+            given,
+            start_workflow_operation=operation,
+            id=update_id,
+            result_type=contract.output,
+            rpc_timeout=patience,
+        )
+    except WorkflowUpdateFailedError as error:
+        raise CommandRefusedError(_refusal(error)) from error
     return view
+
+
+def _refusal(error: WorkflowUpdateFailedError) -> Refusal:
+    """The refusal inside a failed update. Raises the failure itself when it is no refusal but a defect."""
+    cause = error.cause
+    if isinstance(cause, ApplicationError) and cause.type == REFUSED and cause.details:
+        return Refusal.model_validate(cause.details[0])
+    raise error
 
 
 async def ingest(client: Client, start: IngestInput) -> WorkflowHandle[object, object]:

@@ -1,7 +1,8 @@
 """Puts a worker process together: what the activities need, and which worker polls which queue."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -15,6 +16,10 @@ from activities.channels.outbound import Deliver
 from activities.channels.polling import Poll
 from activities.crawling.crawl import CrawlLimits, CrawlSteps
 from activities.crawling.site import SCHEMES
+from activities.desk.commands import Commands
+from activities.desk.commands import Room as KnowledgeRoom
+from activities.desk.follow import Follow
+from activities.desk.handle import Desks
 from activities.embedding.port import Embedder
 from activities.embedding.spaces import Spaces
 from activities.hand_over import HandOver
@@ -60,7 +65,7 @@ from models.contracts.routing import (
 )
 from models.contracts.usage import Purpose
 from models.pokes import Pokes
-from models.repositories import installation_keys
+from models.repositories import events, installation_keys
 from models.repositories.vault import Vault
 from runtime import models_file, secrets
 from runtime.database import Database
@@ -72,7 +77,9 @@ from runtime.home import Home
 from runtime.media.choice import media_store
 from runtime.media.links import Links
 from runtime.media.port import MediaStore
+from runtime.notifications import Listener
 from runtime.settings import Settings
+from runtime.wakeups import Wakeups
 from worker.heartbeats import Heartbeats
 from worker.metrics import observing
 from worker.parking import Parking, Suspended
@@ -118,6 +125,7 @@ class Tools:
     transcriber: Transcriber | None
     accounts: Accounts
     pokes: Pokes
+    wakeups: Wakeups
 
 
 @asynccontextmanager
@@ -155,7 +163,24 @@ async def tools(settings: Settings, client: Client) -> AsyncIterator[Tools]:
         accounts = await stack.enter_async_context(open_accounts(settings, database, vault, media))
         pokes = Pokes(client)
         stack.push_async_callback(pokes.close)
-        yield Tools(database, client, embedder, spaces, reranker, routes, vault, media, transcriber, accounts, pokes)
+        wakeups = await stack.enter_async_context(_listening(database.url))
+        yield Tools(
+            database, client, embedder, spaces, reranker, routes, vault, media, transcriber, accounts, pokes, wakeups
+        )
+
+
+@asynccontextmanager
+async def _listening(url: str) -> AsyncIterator[Wakeups]:
+    """Hear for the whole process of what happens."""
+    wakeups = Wakeups()
+    heard = {events.CHANNEL: wakeups.announce}
+    task = asyncio.create_task(Listener(url, heard=heard, connected=wakeups.wake_all).run())
+    try:
+        yield wakeups
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
 
 
 async def workers(settings: Settings, tools: Tools) -> list[Worker]:
@@ -303,10 +328,12 @@ async def workers(settings: Settings, tools: Tools) -> list[Worker]:
             graceful_shutdown_timeout=grace,
         ),
     ]
+    desk_commands = Commands(database, client, KnowledgeRoom(settings.kb_tenant_mib << 20, settings.kb_tenant_chunks))
     receive = Receive(
         database,
         client,
         tools.accounts,
+        Desks(database, desk_commands, tools.pokes, longest=settings.message_max_chars),
         tools.pokes,
         longest=settings.message_max_chars,
         listens=tools.transcriber is not None,
@@ -331,6 +358,7 @@ async def workers(settings: Settings, tools: Tools) -> list[Worker]:
                 Deliver(database, tools.accounts).deliver,
                 fetch.fetch_media,
                 Poll(database, tools.accounts, tools.pokes).poll,
+                Follow(database, tools.wakeups, tools.pokes).follow_desk,
             ],
             interceptors=[parking, Heartbeats()],
             max_concurrent_activities=settings.worker_lanes,

@@ -14,6 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from models.contracts.lanes import (
         DELIVER,
         FETCH_MEDIA,
+        FOLLOW,
         LANE,
         POKE,
         POLL,
@@ -27,7 +28,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.calls import call
     from workflows.policies import LANE_RESTS
 
-WORK = {Lane.IN: RECEIVE, Lane.OUT: DELIVER, Lane.MEDIA: FETCH_MEDIA, Lane.POLL: POLL}
+WORK = {Lane.IN: RECEIVE, Lane.OUT: DELIVER, Lane.MEDIA: FETCH_MEDIA, Lane.POLL: POLL, Lane.DESK: FOLLOW}
 
 
 @workflow.defn(name=LANE.name)

@@ -13,7 +13,7 @@ from temporalio.common import RetryPolicy
 from models.contracts.crawl import BEGIN_CRAWL, END_CRAWL, FETCH_PAGES
 from models.contracts.escalation import CLIMB, LEARN, PLAN
 from models.contracts.ingest import EMBED, HAND_OVER, PUBLISH, READ, SPLIT
-from models.contracts.lanes import DELIVER, FETCH_MEDIA, POLL, RECEIVE
+from models.contracts.lanes import DELIVER, FETCH_MEDIA, FOLLOW, POLL, RECEIVE
 from models.contracts.learning import ASK_AGAIN, EMBED_QUESTIONS, FIND_CONTRADICTIONS, GATHER_GAPS, START_REVIEWS
 from models.contracts.mail import SEND_MAIL
 from models.contracts.privacy import (
@@ -112,6 +112,7 @@ CALLS: dict[str, CallPolicy] = {
     DELIVER.name: CallPolicy(timedelta(minutes=5), PERSIST, INTERACTIVE, heartbeat=LANE_LOST_AFTER),
     FETCH_MEDIA.name: CallPolicy(timedelta(minutes=10), PERSIST, INTERACTIVE, heartbeat=LANE_LOST_AFTER),
     POLL.name: CallPolicy(timedelta(minutes=15), PERSIST, INTERACTIVE, heartbeat=POLLER_LOST_AFTER),
+    FOLLOW.name: CallPolicy(timedelta(minutes=15), PERSIST, INTERACTIVE, heartbeat=POLLER_LOST_AFTER),
     # A mail server that is away is asked ever less often, and after an hour by reconcile.
     SEND_MAIL.name: CallPolicy(
         timedelta(minutes=1),

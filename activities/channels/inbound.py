@@ -16,6 +16,7 @@ from temporalio.service import RPCError
 
 from activities.channels.accounts import Accounts, Opened
 from activities.channels.port import AccountError, InGroups
+from activities.desk.handle import AtDesks, Desks
 from activities.transcribing.port import is_short
 from models import processes
 from models.contracts.channels import (
@@ -51,11 +52,20 @@ class Receive:
     messages are written down."""
 
     def __init__(
-        self, database: Database, client: Client, accounts: Accounts, pokes: Pokes, *, longest: int, listens: bool
+        self,
+        database: Database,
+        client: Client,
+        accounts: Accounts,
+        desks: Desks,
+        pokes: Pokes,
+        *,
+        longest: int,
+        listens: bool,
     ) -> None:
         self._database = database
         self._client = client
         self._accounts = accounts
+        self._desks = desks
         self._pokes = pokes
         self._longest = longest
         self._listens = listens
@@ -75,17 +85,25 @@ class Receive:
                 batch = await inbox.waiting(tx, account, TOGETHER)
             if not batch.deliveries:
                 return Worked(again_at=batch.again_at)
+            at_desks = await self._desks.of(tenant, opened)
             accepted: list[Accepted] = []
             for delivery in batch.deliveries:
-                accepted += await self._read(tenant, opened, delivery)
+                accepted += await self._read(tenant, opened, at_desks, delivery)
             await self._hand_over(accepted)
         return Worked(again_at=datetime.now(UTC))
 
-    async def _read(self, tenant: UUID, opened: Opened, delivery: Waiting) -> Sequence[Accepted]:
+    async def _read(
+        self, tenant: UUID, opened: Opened, at_desks: AtDesks | None, delivery: Waiting
+    ) -> Sequence[Accepted]:
         """What the delivery says, written down. The messages that are to be handed over."""
         provider = opened.provider
         try:
-            arrived = _for_us(opened, delivery)
+            arrived = opened.channel.read(delivery.payload)
+            managers = [] if at_desks is None else [event for event in arrived if at_desks.concerns(event)]
+            for event in managers:
+                assert at_desks is not None, "it has managers"
+                await at_desks.handle(event, delivery.id)
+            arrived = _for_us(opened, delivery, [event for event in arrived if event not in managers])
             async with self._database.tenant(tenant) as tx:
                 accepted = [each for event in arrived if (each := await self._take(tx, opened, event)) is not None]
                 await inbox.done(tx, delivery.id)
@@ -157,10 +175,9 @@ class Receive:
         await asyncio.gather(*(one(messages) for messages in by_conversation.values()))
 
 
-def _for_us(opened: Opened, delivery: Waiting) -> Sequence[Arrived]:
-    """What the delivery says, without what people in a group say to each other."""
+def _for_us(opened: Opened, delivery: Waiting, arrived: Sequence[Arrived]) -> Sequence[Arrived]:
+    """What a delivery says, without what people in a group say to each other."""
     channel = opened.channel
-    arrived = channel.read(delivery.payload)
     if not isinstance(channel, InGroups) or channel.addressed(delivery.payload):
         return arrived
     return [event for event in arrived if not isinstance(event, MessageArrived | MessageEdited)]

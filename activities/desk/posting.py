@@ -73,7 +73,8 @@ class Posting:
             assert isinstance(self._channel, Forums), "others have no desks"
             made = await self._channel.create_topic(chat, call.topic)
             async with self._database.tenant(self._tenant) as tx:
-                assert due.desk_id is not None and due.conversation_id is not None, "it has a topic"
+                assert due.desk_id is not None, "it has a topic"
+                assert due.conversation_id is not None, "it has a topic"
                 await desks.put_topic(tx, due.desk_id, due.conversation_id, made)
                 await sends.goes_on(tx, due.id)
             return sent

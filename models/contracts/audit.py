@@ -62,6 +62,10 @@ class AuditAction(StrEnum):
     CHANNEL_ACCOUNT_CHANGED = "channel_account.changed"
     CHANNEL_ACCOUNT_REMOVED = "channel_account.removed"
     CHANNEL_SECRET_ROTATED = "channel_account.secret_rotated"  # noqa: S105  # an action
+    DESK_CREATED = "desk.created"
+    DESK_LINKED = "desk.linked"
+    DESK_REMOVED = "desk.removed"
+    DESK_CODE_GIVEN = "desk.code_given"
     SECRET_STORED = "secret.stored"  # noqa: S105  # an action
     SECRET_REMOVED = "secret.removed"  # noqa: S105  # an action
     KEYS_ROTATED = "encryption_keys.rotated"

@@ -49,6 +49,8 @@ class Said(StrEnum):
     LINKED = "linked"
     LINKED_YOU = "linked_you"
     WRONG_CODE = "wrong_code"
+    NO_FORUM = "no_forum"
+    NO_RIGHTS = "no_rights"
 
 
 ENDED = {

@@ -12,12 +12,13 @@ from models.contracts.base import Activity, Frozen, Signal, Workflow
 
 class Lane(StrEnum):
     """`in`: deliveries become messages. `out`: messages are sent. `media`: files are fetched. `poll`: a provider that
-    does not tell us is asked for news."""
+    does not tell us is asked for news. `desk`: what happens is posted to its desks of managers."""
 
     IN = "in"
     OUT = "out"
     MEDIA = "media"
     POLL = "poll"
+    DESK = "desk"
 
 
 class LaneInput(Frozen):
@@ -60,3 +61,4 @@ RECEIVE = Activity("receive", LaneWork, Worked)
 DELIVER = Activity("deliver", LaneWork, Worked)
 FETCH_MEDIA = Activity("fetch_media", LaneWork, Worked)
 POLL = Activity("poll", LaneWork, Worked)
+FOLLOW = Activity("follow_desk", LaneWork, Worked)

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from models.contracts.channels import Health, HealthState, Provider
 from models.contracts.enums import Role
 from models.tables import branches, channel_accounts, desk_people, desk_topics, desks, event_counters, members
-from runtime.database import SystemTx, TenantTx
+from runtime.database import TenantTx
 from runtime.ids import new_id
 
 CODE_BYTES = 12
@@ -314,18 +314,6 @@ async def put_card(tx: TenantTx, desk: UUID, conversation: UUID, of: UUID | None
     await tx.connection.execute(
         sa.update(desk_topics).where(*_in(tx, desk, conversation)).values(card_of=of, card_message_id=message)
     )
-
-
-# Across tenants -----------------------------------------------------------------------------------
-
-
-async def unfollowed(tx: SystemTx, *, since: timedelta) -> list[tuple[UUID, UUID]]:
-    """Accounts with desks whose events nobody has read for so long: tenant and account."""
-    rows = await tx.connection.execute(
-        sa.text("SELECT * FROM unfollowed_desks(:since)").bindparams(sa.bindparam("since", type_=sa.Interval())),
-        {"since": since},
-    )
-    return [(row.tenant_id, row.channel_account_id) for row in rows]
 
 
 def _fresh(code: str) -> dict[str, Any]:

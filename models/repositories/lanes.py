@@ -20,6 +20,17 @@ async def idle(tx: SystemTx, *, after: timedelta, limit: int) -> list[LaneInput]
     ]
 
 
+async def unfollowed(tx: SystemTx, *, since: timedelta) -> list[LaneInput]:
+    """The lanes of accounts with desks for which nobody has read what happens for so long."""
+    rows = await tx.connection.execute(
+        sa.text("SELECT * FROM unfollowed_desks(:since)").bindparams(sa.bindparam("since", type_=sa.Interval())),
+        {"since": since},
+    )
+    return [
+        LaneInput(tenant_id=row.tenant_id, channel_account_id=row.channel_account_id, lane=Lane.DESK) for row in rows
+    ]
+
+
 async def unpolled(tx: SystemTx, *, since: timedelta) -> list[LaneInput]:
     """The lanes of accounts whose providers should be asked for news and have not been for so long."""
     rows = await tx.connection.execute(

@@ -190,6 +190,15 @@ async def drop_draft(tx: TenantTx, message: UUID) -> None:
     )
 
 
+async def forget_draft(tx: TenantTx, message: UUID) -> None:
+    """The same, with its files: they were sent with it, and nowhere else."""
+    await tx.connection.execute(
+        sa.delete(messages).where(
+            messages.c.tenant_id == tx.tenant_id, messages.c.id == message, messages.c.status == MessageStatus.DRAFT
+        )
+    )
+
+
 async def unhandled(tx: TenantTx, conversation: UUID, ids: tuple[UUID, ...]) -> Burst | None:
     """The inbound messages up to the last given one that no turn has handled yet, with what the tenant says about
     answering them. None when there are none: another attempt was quicker.
