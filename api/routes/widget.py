@@ -40,7 +40,10 @@ async def named(account_id: UUID) -> None:
 
 
 router = APIRouter(
-    prefix="/v1/widget/{account_id}", tags=["widget"], responses=documented(404), dependencies=[Depends(named)]
+    prefix="/v1/widget/{account_id}",
+    tags=["widget"],
+    responses=documented(403, 404, 422, 503),
+    dependencies=[Depends(named)],
 )
 OF_VISITORS = documented(401)
 
