@@ -15,6 +15,9 @@ from runtime.settings import Settings
 
 KNOWLEDGE = "/v1/kb/upload"
 ATTACHMENT = re.compile(r"/v1/conversations/[^/]+/attachments|/v1/widget/[^/]+/files")
+MAILS = "/v1/channels/email/"
+LARGEST_MAIL = 10 * MIB
+"""Of those that a provider posts. Larger ones have to be asked for (IMAP)."""
 SLOWEST = 262_144
 """Bytes a second that a client must send at least, when all of a large body is to arrive in time."""
 
@@ -27,11 +30,14 @@ FORM_BYTES = 65_536
 
 
 def largest_form(path: str, settings: Settings) -> int | None:
-    """Bytes of the largest form that this path takes. None: it takes no files, and bodies are as others are."""
+    """Bytes of the largest form, or mail, that this path takes. None: it takes no files, and bodies are as others are."""
     if path == KNOWLEDGE:
         return settings.kb_request_mib * MIB
     if ATTACHMENT.fullmatch(path):
         return settings.media_mib * MIB + FORM_BYTES
+    if path.startswith(MAILS):
+        # In base64, as JSON.
+        return LARGEST_MAIL * 4 // 3 + FORM_BYTES
     return None
 
 

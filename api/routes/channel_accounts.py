@@ -38,7 +38,7 @@ from runtime.database import TenantTx
 
 router = APIRouter(prefix="/v1/channel-accounts", tags=["channels"], responses=documented(401, 403, 422, 503))
 
-SIGNED = (Provider.API, Provider.WEB)
+SIGNED = (Provider.API, Provider.WEB, Provider.EMAIL)
 """Whose other side signs with a secret that we give it: what it delivers, or who a visitor is."""
 KEYED = (Provider.TELEGRAM, Provider.CHATFLOW)
 """Providers that prove their deliveries by a word that we give them."""

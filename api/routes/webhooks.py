@@ -20,7 +20,7 @@ router = APIRouter(prefix="/v1/channels", tags=["channels"], responses=documente
 SIGNATURE = [
     {"name": name, "in": "header", "required": False, "description": description, "schema": {"type": "string"}}
     for name, description in (
-        ("webhook-id", "Names the delivery, without a dot. Kind `api`: Standard Webhooks."),
+        ("webhook-id", "Names the delivery, without a dot. Kinds `api` and `email`: Standard Webhooks."),
         ("webhook-timestamp", "Unix seconds, at most five minutes off."),
         ("webhook-signature", "`v1,` and base64 of the HMAC-SHA256 of `id.timestamp.body`; several by spaces."),
     )
@@ -40,7 +40,11 @@ MESSAGE = WebhookMessageIn.model_json_schema(ref_template="#/components/schemas/
     },
 )
 async def receive(kind: str, account_id: str, request: Request, gateway: InGateway) -> WebhookReceipt:
-    """Take a delivery of a provider. 200 means stored: it will be answered, or a person will be asked."""
+    """Take a delivery of a provider. 200 means stored: it will be answered, or a person will be asked.
+
+    The body is what each provider posts. Kind `email`: a mail as it travelled (`message/rfc822`), or `{"raw": …}` with
+    the mail in base64.
+    """
     # Bounded (see api.edge.body_limit), and not looked into before it is proved.
     body = await request.body()
     account, tenant, provider, secrets = await _proof(gateway, kind, account_id)

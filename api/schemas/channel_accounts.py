@@ -100,7 +100,7 @@ def _webhook_path(account: Account) -> str | None:
 
 class ChannelAccountWithSecret(ChannelAccountOut):
     webhook_secret: str | None = Field(
-        description="What webhooks are signed with, `whsec_…`; of `chatflow`: the `key` in the address it delivers to; of "
+        description="What webhooks are signed with, `whsec_…`, mails that a provider posts among them; of `chatflow`: the `key` in the address it delivers to; of "
         "`web`: the identity secret, `mis_…`, which signs who is signed in on a page. It is shown this once."
     )
 

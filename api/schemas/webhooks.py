@@ -1,8 +1,8 @@
-"""What other systems deliver to a channel account of the kind `api`."""
+"""What other systems deliver to a channel account of the kind `api` or `email`."""
 
 from uuid import UUID
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, StrictStr
 
 from api.schemas.base import ExternalId, Name, Request, Response, Text
 
@@ -30,6 +30,12 @@ class WebhookMessageIn(Request):
     customer: WebhookCustomerIn
     text: Text
     message_id: ExternalId = Field(description="Your id of the message: one that was delivered before has no effect.")
+
+
+class WebhookMailIn(Request):
+    """A mail, as JSON."""
+
+    raw: StrictStr = Field(description="The mail as it travelled (RFC 5322), in base64.")
 
 
 class WebhookReceipt(Response):

@@ -9,7 +9,7 @@ from starlette.datastructures import Headers
 
 from api.gateway import Gateway
 from api.schemas.webhooks import WebhookReceipt
-from api.webhooks import deliveries, messages, signatures
+from api.webhooks import deliveries, mails, messages, signatures
 from models.contracts.channels import Provider
 
 Prove = Callable[[Request, bytes, Sequence[bytes], float], bool]
@@ -40,5 +40,6 @@ CHANNELS: Mapping[Provider, Channel] = {
     Provider.TELEGRAM: Channel(_by(signatures.telegram), deliveries.of_telegram),
     Provider.WHATSAPP_CLOUD: Channel(_by(signatures.whatsapp), deliveries.of_whatsapp_cloud),
     Provider.CHATFLOW: Channel(_by_address, deliveries.of_chatflow),
+    Provider.EMAIL: Channel(_by(signatures.standard), mails.receive),
 }
 KINDS = frozenset(provider.kind for provider in CHANNELS)

@@ -1,0 +1,223 @@
+"""Both sides of a mailbox: Dovecot, which keeps it, and an SMTP server that takes what is sent from it."""
+
+import asyncio
+import email
+import email.policy
+import grp
+import imaplib
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from email.utils import make_msgid
+from pathlib import Path
+
+import pytest
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+
+from runtime.embedded import ports
+
+USER, PASSWORD = "help@shop.example", "open-sesame"
+BINARY = shutil.which("dovecot", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+
+CONFIG = """
+protocols = imap
+base_dir = {folder}/run
+state_dir = {folder}/state
+log_path = {folder}/log
+listen = 127.0.0.1
+ssl = no
+disable_plaintext_auth = no
+default_internal_user = {user}
+default_internal_group = {group}
+default_login_user = {user}
+first_valid_uid = {uid}
+first_valid_gid = {gid}
+mail_location = maildir:{folder}/mail
+imap_capability = {capability}
+service anvil {{
+  chroot =
+}}
+service imap-login {{
+  chroot =
+  inet_listener imap {{
+    port = {port}
+  }}
+  inet_listener imaps {{
+    port = 0
+  }}
+}}
+passdb {{
+  driver = static
+  args = password={password}
+}}
+userdb {{
+  driver = static
+  args = uid={uid} gid={gid} home={folder}
+}}
+namespace inbox {{
+  inbox = yes
+}}
+"""
+
+
+@dataclass
+class Mailbox:
+    """A mailbox on Dovecot at `port`, and its `folder`."""
+
+    port: int
+
+    def put(self, mail: EmailMessage | bytes, folder: str = "INBOX") -> None:
+        """As if it had just come."""
+        raw = mail if isinstance(mail, bytes) else mail.as_bytes(policy=email.policy.SMTP)
+        with self._open() as imap:
+            answer, _ = imap.append(folder, "", "", raw)
+            assert answer == "OK"
+
+    def renumber(self, folder: str, *mails: EmailMessage) -> None:
+        """The folder is made anew, with these mails: all its numbers are others."""
+        with self._open() as imap:
+            imap.delete(folder)
+            imap.create(folder)
+        for mail in mails:
+            self.put(mail, folder)
+
+    @contextmanager
+    def _open(self) -> Iterator[imaplib.IMAP4]:
+        with imaplib.IMAP4("127.0.0.1", self.port) as imap:
+            imap.login(USER, PASSWORD)
+            yield imap
+
+
+@contextmanager
+def dovecot(*, idles: bool = True) -> Iterator[Mailbox]:
+    """Skips the test where there is none."""
+    if BINARY is None:
+        pytest.skip("Dovecot is not installed: apt-get install dovecot-imapd")
+    if not subprocess.check_output([BINARY, "--version"], text=True).startswith("2.3"):
+        pytest.skip("the configuration of this test is for Dovecot 2.3")
+    # Root may start it, and nothing in it may run as root.
+    owner = pwd.getpwuid(os.getuid()) if os.getuid() else pwd.getpwnam("nobody")
+    port = ports.pick(set())
+    folder = Path(tempfile.mkdtemp(prefix="dovecot-"))
+    folder.chmod(0o755)
+    os.chown(folder, owner.pw_uid, owner.pw_gid)
+    config = folder / "dovecot.conf"
+    config.write_text(
+        CONFIG.format(
+            folder=folder,
+            user=owner.pw_name,
+            group=grp.getgrgid(owner.pw_gid).gr_name,
+            uid=owner.pw_uid,
+            gid=owner.pw_gid,
+            port=port,
+            password=PASSWORD,
+            capability="+IDLE" if idles else "IMAP4rev1 LITERAL+",
+        )
+    )
+    server = subprocess.Popen([BINARY, "-F", "-c", str(config)])
+    try:
+        _wait(port, server, folder / "log")
+        yield Mailbox(port)
+    finally:
+        server.terminate()
+        server.wait(10)
+        shutil.rmtree(folder)
+
+
+def _wait(port: int, server: "subprocess.Popen[bytes]", log: Path) -> None:
+    for _ in range(250):
+        assert server.poll() is None, log.read_text() if log.exists() else "it did not start"
+        try:
+            with socket.create_connection(("127.0.0.1", port), 1) as connection:
+                if connection.recv(4).startswith(b"* OK"):
+                    return
+        except OSError:
+            pass
+        time.sleep(0.02)
+    raise AssertionError(log.read_text())
+
+
+@dataclass
+class Post:
+    """An SMTP server at `port`, where USER signs in, and what it took. `answers` to the next mails, before it takes any:
+    what it says to their receivers, or to the mails themselves."""
+
+    port: int = 0
+    mails: list[EmailMessage] = field(default_factory=list)
+    to_receivers: list[str] = field(default_factory=list)
+    to_mails: list[str] = field(default_factory=list)
+    drops: int = 0
+    """How many mails more it takes without an answer: the connection ends."""
+    _came: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls) -> AsyncIterator["Post"]:
+        post = cls()
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(
+            lambda: SMTP(post, loop=loop, hostname="post", authenticator=_signed_in, auth_require_tls=False),
+            "127.0.0.1",
+            0,
+        )
+        post.port = server.sockets[0].getsockname()[1]
+        async with server:
+            yield post
+
+    async def handle_RCPT(  # noqa: N802  # its name
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
+    ) -> str:
+        if self.to_receivers:
+            return self.to_receivers.pop(0)
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802  # its name
+        if self.to_mails:
+            return self.to_mails.pop(0)
+        assert isinstance(envelope.content, bytes)
+        message = email.message_from_bytes(envelope.content, policy=email.policy.default)
+        assert [str(to) for to in envelope.rcpt_tos] == [message["To"].addresses[0].addr_spec]
+        assert (session.authenticated, envelope.mail_from) == (True, USER)
+        async with self._came:
+            self.mails.append(message)
+            self._came.notify_all()
+        if self.drops:
+            self.drops -= 1
+            assert server.transport is not None
+            server.transport.abort()
+        return "250 OK"
+
+    async def sent_to(self, address: str, count: int = 1) -> list[EmailMessage]:
+        """What was sent to an address, when so many mails are there."""
+
+        def found() -> list[EmailMessage]:
+            return [mail for mail in self.mails if mail["To"].addresses[0].addr_spec == address]
+
+        async with self._came, asyncio.timeout(20):
+            await self._came.wait_for(lambda: len(found()) >= count)
+            return found()
+
+
+def _signed_in(_server: SMTP, _session: Session, _envelope: Envelope, _way: str, given: object) -> AuthResult:
+    assert isinstance(given, LoginPassword)
+    return AuthResult(success=(given.login.decode(), given.password.decode()) == (USER, PASSWORD))
+
+
+def mail(sender: str, text: str, *, subject: str = "A question", **headers: str) -> EmailMessage:
+    """`headers` by names with `_` for `-`."""
+    made = EmailMessage()
+    made["From"], made["To"], made["Subject"] = sender, USER, subject
+    made["Message-ID"] = headers.pop("message_id", make_msgid(domain="customer.example"))
+    for name, value in headers.items():
+        made[name.replace("_", "-")] = value
+    made.set_content(text)
+    return made
