@@ -1,6 +1,6 @@
 """Accounts as their providers are reached: opened from the records for each piece of work, so that a change holds at once."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -32,20 +32,23 @@ class Opened:
 
 
 class Accounts:
-    """Holds what adapters share. `urls`: where each provider is reached; what is not there cannot be opened."""
+    """Holds what adapters share. `urls`: where each provider is reached; what is not there cannot be opened.
+
+    Of `clients` each account has always the same one.
+    """
 
     def __init__(
         self,
         database: Database,
         vault: Vault,
-        client: httpx.AsyncClient,
+        clients: Sequence[httpx.AsyncClient],
         files: Files,
         adapters: Mapping[Provider, Open],
         urls: Mapping[Provider, str],
     ) -> None:
         self._database = database
         self._vault = vault
-        self._client = client
+        self._clients = clients
         self._files = files
         self._adapters = adapters
         self._urls = urls
@@ -65,11 +68,23 @@ class Accounts:
         return Opened(
             owner=Owner(account_id, found.provider.kind),
             provider=found.provider,
-            channel=self.of(found.provider, settings, CREDENTIALS[found.provider].model_validate(found.credentials)),
+            channel=self.of(
+                found.provider,
+                settings,
+                CREDENTIALS[found.provider].model_validate(found.credentials),
+                self._clients[account_id.int % len(self._clients)],
+            ),
             settings=settings,
             health=found.health,
         )
 
-    def of(self, provider: Provider, settings: BaseModel, credentials: BaseModel) -> Channel:
+    def of(
+        self,
+        provider: Provider,
+        settings: BaseModel,
+        credentials: BaseModel,
+        client: httpx.AsyncClient | None = None,
+    ) -> Channel:
         """An adapter for an account that may not be stored yet."""
-        return self._adapters[provider](settings, credentials, self._client, self._files, self._urls.get(provider, ""))
+        url = self._urls.get(provider, "")
+        return self._adapters[provider](settings, credentials, client or self._clients[0], self._files, url)

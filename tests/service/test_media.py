@@ -161,7 +161,7 @@ async def shop(database: Database, tenant: UUID, client: Client, meta: Site, tmp
     folder = tmp_path / "media"
     store = FolderStore(folder, Links("http://x", [b"k"]))
     async with httpx.AsyncClient(trust_env=False) as http, transcription.serving() as transcriber:
-        accounts = Accounts(database, vault, http, store, ADAPTERS, {Provider.WHATSAPP_CLOUD: meta.url})
+        accounts = Accounts(database, vault, [http], store, ADAPTERS, {Provider.WHATSAPP_CLOUD: meta.url})
         owner = Owner(account, ChannelKind.WHATSAPP)
         yield Shop(tenant, owner, database, client, meta, store, folder, accounts, transcriber)
 
