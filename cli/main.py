@@ -22,6 +22,7 @@ from cli import (
     crawl,
     customers,
     demo,
+    desks,
     doctor,
     escalations,
     evaluate,
@@ -67,6 +68,7 @@ app.add_typer(apikey.app, name="apikey")
 app.add_typer(escalations.app, name="escalations")
 app.add_typer(policy.app, name="policy")
 app.add_typer(channels.app, name="channels")
+app.add_typer(desks.app, name="desks")
 app.add_typer(kb.app, name="kb")
 kb.app.command()(gaps.gaps)
 kb.app.command()(gaps.health)

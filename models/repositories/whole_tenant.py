@@ -37,6 +37,8 @@ COLUMNS_NOT_EXPORTED: Mapping[str, str] = {
     "api_keys.previous_hash": "proof of a key",
     "channel_secrets.sealed": "what providers and we sign with",
     "chunks.words": "the text once more, as an index",
+    "desk_people.link_hash": "proof of a code",
+    "desks.link_hash": "proof of a code",
     "gap_questions.vector": "numbers computed from a message, by a model",
     "identity_codes.hash": "proof of a code",
     "identity_codes.sealed_key": "encryption key of a code",

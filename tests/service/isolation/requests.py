@@ -37,6 +37,8 @@ KINDS = {
     "learned_id": "learned_id",
     "gap_id": "gap_id",
     "attachment_ids": "attachment_id",
+    "channel_account_id": "account_id",
+    "desk_id": "desk_id",
     "cursor": "conversation_id",
 }
 # Fields with several ids.
@@ -57,6 +59,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "confirmTotp": {"code": "000000"},
     "createBranch": {"slug": "mine", "name": "Mine"},
     "createChannelAccount": {"provider": "api", "name": "Mine"},
+    "createDesk": {},
     "createKey": {"name": "mine"},
     "deleteTenant": {"slug": "wrong"},
     "checkPolicy": {"topics": []},

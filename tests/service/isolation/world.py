@@ -11,12 +11,24 @@ from uuid import UUID, uuid4
 import sqlalchemy as sa
 from pyotp import TOTP
 
+from models.contracts.channels import Provider
 from models.contracts.crawl import AddressKind, CrawlMode
 from models.contracts.knowledge import Usage
 from models.contracts.policy import Policy, Topic
 from models.contracts.settings import Budgets
 from models.contracts.usage import CallOutcome, ModelCall, Purpose, Spender
-from models.repositories import crawl_pages, crawls, drafts, gaps, knowledge_health, media_garbage, policies, usage
+from models.repositories import (
+    channel_accounts,
+    crawl_pages,
+    crawls,
+    desks,
+    drafts,
+    gaps,
+    knowledge_health,
+    media_garbage,
+    policies,
+    usage,
+)
 from models.repositories.crawl_pages import Address
 from models.repositories.crawls import Definition
 from models.tables import chunks, gap_questions, mails, one_time_tokens
@@ -109,6 +121,7 @@ async def fill(database: Database, side: Side) -> None:
         await media_garbage.reserve(tx)
         await lack(tx, ids)
         await crawl(tx, side)
+        await keep_a_desk(tx, ids)
         rules = Policy(topics=(Topic(name="fraud", phrases=(f"{side.marker} fraud",)),))
         await policies.put(tx, rules, note=f"{side.marker} note")
 
@@ -132,6 +145,15 @@ async def crawl(tx: TenantTx, side: Side) -> None:
     side.ids["crawl_id"] = str(found)
     await crawl_pages.add(tx, found, [Address(url, AddressKind.PAGE, 0)])
     side.ids["page_id"] = str(await tx.connection.scalar(sa.select(page_table.c.id)))
+
+
+async def keep_a_desk(tx: TenantTx, ids: dict[str, str]) -> None:
+    """A bot in a group, a topic there, and somebody who is to be known there."""
+    account = await channel_accounts.create(tx, provider=Provider.TELEGRAM, name="desk", branch_id=None)
+    desk = await desks.create(tx, account, None)
+    await desks.put_topic(tx, desk, UUID(ids["conversation_id"]), "7")
+    await desks.new_person_link(tx, UUID(ids["member_id"]))
+    ids["desk_id"] = str(desk)
 
 
 async def sign_in(database: Database, side: Side) -> None:
