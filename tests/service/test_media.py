@@ -273,8 +273,13 @@ async def test_a_short_voice_message_is_written_down_and_then_handed_over(shop: 
         member = await tenants.add_member(tx, name="Aigerim", role=Role.AGENT)
         draft = await messages.add_draft(tx, heard.start.conversation_id, member.id, "")
         await attachments.add(tx, heard.start.conversation_id, draft, shop.owner.account, [voice("voice")])
+        refused = await messages.add_draft(tx, heard.start.conversation_id, member.id, "")
+        await attachments.add(tx, heard.start.conversation_id, refused, shop.owner.account, [voice("voice")])
+        await messages.drop_draft(tx, refused)
     assert await shop.fetch(hears=True) == Worked()
+    assert shop.meta.times()["/files/voice"] == 3, "what came with a refused draft is not fetched"
     async with shop.database.tenant(shop.tenant) as tx:
+        assert await attachments.next_due(tx, shop.owner.account) is None
         said = (await messages.get_many(tx, [draft]))[draft]
     assert (said.text, [each.state for each in said.files]) == ("", [FileState.STORED])
     assert [each.message for each in await shop.told() if each.data["message_id"] == str(draft)] == [None]
