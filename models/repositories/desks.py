@@ -154,38 +154,32 @@ async def new_link(tx: TenantTx, desk: UUID) -> str:
 async def link(tx: TenantTx, account: UUID, code: str, chat: str) -> UUID | None:
     """Use up a code of one of the bot's desks: `chat` is that desk's group from now on, and what happens from now on is
     posted there. None when the code is not good. Raises TakenError when the group is another desk's."""
-    found: UUID | None = await tx.connection.scalar(
-        sa.select(desks.c.id)
-        .where(
-            desks.c.tenant_id == tx.tenant_id,
-            desks.c.channel_account_id == account,
-            desks.c.link_hash == _hash(code),
-            desks.c.link_expires_at > sa.func.now(),
+    found = (
+        await tx.connection.execute(
+            sa.select(desks.c.id, desks.c.chat_id)
+            .where(
+                desks.c.tenant_id == tx.tenant_id,
+                desks.c.channel_account_id == account,
+                desks.c.link_hash == _hash(code),
+                desks.c.link_expires_at > sa.func.now(),
+            )
+            .with_for_update()
         )
-        .with_for_update()
-    )
+    ).one_or_none()
     if found is None:
         return None
-    other = await tx.connection.scalar(
-        sa.select(desks.c.id).where(
-            desks.c.tenant_id == tx.tenant_id,
-            desks.c.channel_account_id == account,
-            desks.c.chat_id == chat,
-            desks.c.id != found,
-        )
-    )
-    if other is not None:
+    if any(each.chat_id == chat and each.id != found.id for each in await of_account(tx, account)):
         raise TakenError
-    last = sa.select(event_counters.c.last_seq).where(event_counters.c.tenant_id == tx.tenant_id).scalar_subquery()
-    await tx.connection.execute(
-        sa.delete(desk_topics).where(desk_topics.c.tenant_id == tx.tenant_id, desk_topics.c.desk_id == found)
-    )
-    await tx.connection.execute(
-        sa.update(desks)
-        .where(*_is(tx, found))
-        .values(chat_id=chat, last_seq=sa.func.coalesce(last, 0), link_hash=None, link_expires_at=None)
-    )
-    return found
+    linked: dict[str, Any] = {"link_hash": None, "link_expires_at": None}
+    if found.chat_id != chat:
+        last = sa.select(event_counters.c.last_seq).where(event_counters.c.tenant_id == tx.tenant_id).scalar_subquery()
+        linked |= {"chat_id": chat, "last_seq": sa.func.coalesce(last, 0)}
+        await tx.connection.execute(
+            sa.delete(desk_topics).where(desk_topics.c.tenant_id == tx.tenant_id, desk_topics.c.desk_id == found.id)
+        )
+    await tx.connection.execute(sa.update(desks).where(*_is(tx, found.id)).values(**linked))
+    desk: UUID = found.id
+    return desk
 
 
 async def moved(tx: TenantTx, account: UUID, chat: str, to: str) -> None:

@@ -35,6 +35,7 @@ NOT_EXPORTED: Mapping[str, str] = {
 COLUMNS_NOT_EXPORTED: Mapping[str, str] = {
     "api_keys.hash": "proof of a key",
     "api_keys.previous_hash": "proof of a key",
+    "channel_credentials.sealed": "what a provider gave",
     "channel_secrets.sealed": "what providers and we sign with",
     "chunks.words": "the text once more, as an index",
     "desk_people.link_hash": "proof of a code",

@@ -77,6 +77,7 @@ async def registrations(tmp_path_factory: pytest.TempPathFactory) -> list[Regist
         media=nothing,
         accounts=nothing,
         pokes=nothing,
+        wakeups=nothing,
         transcriber=nothing,
     )
     with pytest.MonkeyPatch.context() as patch:
