@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 from runtime.embedded import Servers
 from tests.fakes.site import Page as Document
@@ -16,7 +16,11 @@ from tests.service.api.house import Company
 from tests.service.whole import SAMPLE, eventually, job_is_done, servers_of_its_own, system
 
 SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
-ROOT_ARGUMENTS = ["--no-sandbox"] if os.geteuid() == 0 else []
+# Containers have little shared memory; root has no sandbox.
+ARGUMENTS = ["--disable-dev-shm-usage", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+# Milliseconds: other tests may have the processors meanwhile.
+PATIENCE = 15_000
+expect.set_options(timeout=PATIENCE)
 
 
 @dataclass
@@ -72,7 +76,7 @@ async def browser() -> AsyncIterator[Browser]:
         assert not os.environ.get("CI"), "CI has a browser: see .ci/run"
         pytest.skip("no Chromium here")
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=found, args=ROOT_ARGUMENTS)
+        browser = await playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
         yield browser
         await browser.close()
 
@@ -81,7 +85,7 @@ async def browser() -> AsyncIterator[Browser]:
 async def page(browser: Browser) -> AsyncIterator[Page]:
     """Somebody's browser, which has been nowhere before. What a page reports as an error fails the test."""
     context = await browser.new_context(viewport={"width": 1000, "height": 760}, locale="en-GB")
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(PATIENCE)
     page = await context.new_page()
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(str(error)))

@@ -11,7 +11,7 @@ from playwright.async_api import Page, Route, expect
 
 from tests.browser.accessibility import faults
 from tests.browser.conftest import SCREENSHOTS, Shop
-from tests.service.whole import messages_of
+from tests.service.whole import messages_of, open_escalation
 
 QUESTION = "How many days do I have to return something?"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
@@ -64,7 +64,8 @@ async def test_a_customers_day(shop: Shop, page: Page) -> None:
 
     await page.get_by_role("button", name="Talk to a person").click()
     await expect(page.get_by_role("status")).to_have_text("A person will answer you here.")
-    (escalation,) = (await shop.company.get("/v1/escalations?status=pending")).json()["items"]
+    conversation, _ = await conversation_of(shop, QUESTION)
+    escalation = await open_escalation(shop.company, conversation)
     path = f"/v1/escalations/{escalation['id']}"
     taken = await shop.company.post(f"{path}/take", headers=shop.company.as_("aigerim"))
     assert taken.is_success, taken.text
