@@ -109,7 +109,7 @@ async def create_channel_account(
         return ChannelAccountWithSecret.with_secret(await _found(tx, made), shown)
 
 
-@router.post("/{account_id}/check", operation_id="checkChannelAccount", responses=documented(404, 409))
+@router.post("/{account_id}/check", operation_id="checkChannelAccount", responses=documented(400, 404, 409, 413))
 async def check_channel_account(
     account_id: UUID, gateway: InGateway, caller: Signed, body: ChannelAccountCheckIn | None = None
 ) -> ChannelAccountOut:

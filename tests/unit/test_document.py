@@ -22,7 +22,8 @@ DOCUMENT = APP.openapi()
 # Open to strangers. Each is a decision: add to it only what cannot ask who calls.
 PUBLIC = {
     "register", "confirmEmail", "login", "loginJson", "refresh", "forgotPassword", "resetPassword", "acceptInvite",
-    "receiveWebhook", "getHealth", "getLiveness", "getReadiness", "getMetrics",
+    "receiveWebhook", "probeWebhook", "getMedia", "getSite", "openVisit",
+    "getHealth", "getLiveness", "getReadiness", "getMetrics",
 }  # fmt: skip
 
 
@@ -36,11 +37,14 @@ def operations() -> list[Any]:
 
 @pytest.mark.parametrize(("path", "operation"), operations())
 def test_it_says_who_may_call(path: str, operation: dict[str, Any]) -> None:
-    permission = ROUTES[operation["operationId"]].permission
-    assert (operation["operationId"] in PUBLIC) == (permission is None)
+    rule = ROUTES[operation["operationId"]]
+    permission = rule.permission
+    assert (operation["operationId"] in PUBLIC) == (permission is None and not rule.visitors)
     assert operation.get("x-permission") == (None if permission is None else permission.value)
     schemes = {scheme for way in operation.get("security", []) for scheme in way}
-    if permission is None:
+    if rule.visitors:
+        assert schemes == {"visitor"}
+    elif permission is None:
         assert not schemes
     else:
         assert schemes == {"session", "cookie"} | (set() if permission is Permission.SELF else {"key"})

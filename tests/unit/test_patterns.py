@@ -40,6 +40,16 @@ def patterns() -> dict[str, "re.Pattern[Any]"]:
 PATTERNS = patterns()
 # Only ever held against a whole text, or against what follows one place of it.
 NEVER_SEARCHED = {
+    "activities.channels.email.quoting._FROM",
+    "activities.channels.email.quoting._LINE",
+    "activities.channels.email.quoting._MOBILE",
+    "activities.channels.email.quoting._OTHER_HEADERS",
+    "activities.channels.email.quoting._RULE",
+    "activities.channels.email.quoting._SAID",
+    "activities.channels.form.MIME",
+    "activities.channels.text.syntax._ITEM",
+    "activities.channels.text.syntax._TRAILING",
+    "activities.desk.handle._PRESSED",
     "activities.language.quantities._RANGE",
     "activities.reading.html.style._NUMBER",
     "activities.reading.kinds._HTML",
@@ -47,6 +57,7 @@ NEVER_SEARCHED = {
     "activities.understanding.language._KAZAKH_ENDING",
     "api.identity.tokens.SHAPE",
     "runtime.egress.urls.SHAPE",
+    "runtime.media.content._MARKUP",
 }
 
 

@@ -18,7 +18,7 @@ LARGEST_FILE = 18 * 1024 * 1024
 """Encoded, it grows by a third: servers commonly take mails of 25 MB."""
 LONGEST_SUBJECT = 200
 
-_REPLIED = re.compile(r"(?:\s*(?:re|fwd?|aw|wg|отв|на|пересл|жауап)(?:\[\d+\])?\s*:)+\s*", re.IGNORECASE)
+_REPLIED = re.compile(r"\A(?:\s*(?:re|fwd?|aw|wg|отв|на|пересл|жауап)(?:\[\d+\])?\s*:)+\s*", re.IGNORECASE)
 _PRE = re.compile(r"(<pre>.*?</pre>)", re.DOTALL)
 
 
