@@ -5,6 +5,7 @@ something of which nobody knows whether it went: it is sent again once, and coun
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -45,6 +46,8 @@ DEAD_REST = timedelta(minutes=5)
 """How often an account that its provider refuses is tried again."""
 GIVE_UP_AFTER = 6
 """Attempts at a message that break something here."""
+DESK_PATIENCE = 2.0
+"""Seconds that a post waits for its turn at its place in the queue's work."""
 CHAT_PATIENCE = 5.0
 """Seconds that a chat rests when its provider asks for patience and names no time."""
 
@@ -166,9 +169,14 @@ class _Run:
                 await sends.finish(tx, due.id, SendStatus.FAILED, "empty")
 
     async def _post(self, due: DuePost) -> None:
-        """Post to a desk, call by call, each in its turn."""
+        """Post to a desk, call by call. One that has to wait for long, as groups must, holds no place meanwhile."""
         sent: int | None = len(due.sent)
         while sent is not None:
+            wait = self._pace.wait(due.chat)
+            if DESK_PATIENCE < wait < math.inf:
+                async with self._database.tenant(self._tenant) as tx:
+                    await sends.later(tx, due.id, "pace", datetime.now(UTC) + timedelta(seconds=wait))
+                return
             try:
                 async with self._pace.call(due.chat):
                     if self._rest is not None or not await self._marked(due):

@@ -132,6 +132,9 @@ class Forums(Protocol):
     async def reopen_topic(self, chat: Chat) -> None:
         """Open a topic that somebody closed. Raises ChannelError."""
 
+    async def delete_topic(self, chat: Chat) -> None:
+        """Delete a topic with all that stands in it; one that is gone is no error. Raises ChannelError."""
+
     async def acknowledge(self, press_id: str, text: str = "") -> None:
         """Tell whoever pressed a button (ButtonPressed.id) that it was noticed, with a short text or without. It has to
         be within seconds: RefusedError `too_late` otherwise. Raises ChannelError."""

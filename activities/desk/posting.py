@@ -12,7 +12,7 @@ from activities.channels.port import Forums, RefusedError
 from activities.desk import compose
 from activities.desk.words import WORDS, Words
 from models.contracts.channels import Chat, Health, Part
-from models.contracts.desk import CardPost, FilePost, LearnedPost, MessagePost, NoticePost, Said
+from models.contracts.desk import CardPost, FilePost, ForgetPost, LearnedPost, MessagePost, NoticePost, Said
 from models.contracts.enums import Author, SendStatus
 from models.repositories import (
     conversations,
@@ -67,6 +67,9 @@ class Posting:
 
         Raises ChannelError.
         """
+        if isinstance(due.post, ForgetPost):
+            await self._forget(due, due.post)
+            return None
         async with self._database.tenant(self._tenant) as tx:
             chat, call = await self._next(tx, due, sent)
         if call.topic is not None:
@@ -90,6 +93,22 @@ class Posting:
         async with self._database.tenant(self._tenant) as tx:
             await self._went(tx, due, call, name)
         return sent if call.aside else None if call.last else sent + 1
+
+    async def _forget(self, due: DuePost, post: ForgetPost) -> None:
+        """What a bot may not delete, people must: that it is still there stands with the desk."""
+        assert isinstance(self._channel, Forums), "others have no desks"
+        chat = due.chat.model_copy(update={"topic": post.topic})
+        try:
+            await self._channel.delete_topic(chat)
+        except RefusedError as error:
+            health = await self._channel.check_desk(due.chat)
+            async with self._database.tenant(self._tenant) as tx:
+                if due.desk_id is not None:
+                    await desks.set_health(tx, due.desk_id, health)
+                await sends.finish(tx, due.id, SendStatus.FAILED, error.code)
+            return
+        async with self._database.tenant(self._tenant) as tx:
+            await sends.went(tx, due.id, post.topic, last=True)
 
     async def _went(self, tx: TenantTx, due: DuePost, call: _Next, name: str) -> None:
         if call.card_of is not None and due.desk_id is not None and due.conversation_id is not None:

@@ -105,7 +105,16 @@ class LearnedPost(Frozen):
     message_id: str | None = None
 
 
-Post = Annotated[CardPost | MessagePost | FilePost | NoticePost | LearnedPost, Field(discriminator="type")]
+class ForgetPost(Frozen):
+    """A topic whose customer was erased is to be deleted with all that stands in it."""
+
+    type: Literal["forget"] = "forget"
+    topic: str
+
+
+Post = Annotated[
+    CardPost | MessagePost | FilePost | NoticePost | LearnedPost | ForgetPost, Field(discriminator="type")
+]
 """What a desk is told: ids and words of ours, never what somebody wrote."""
 
 POST: TypeAdapter[Post] = TypeAdapter(Post)

@@ -9,7 +9,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from models.contracts.channels import Attachment, FileState, MediaKind
-from models.contracts.enums import EventType, Language, MessageStatus
+from models.contracts.enums import Direction, EventType, Language, MessageStatus
 from models.repositories import events, media_garbage
 from models.tables import attachments, conversations, messages, tenants
 from runtime.database import TenantTx
@@ -176,11 +176,16 @@ async def postpone(tx: TenantTx, attachment: UUID, until: datetime, *, counted: 
 
 
 async def hear(tx: TenantTx, message: UUID, text: str) -> None:
-    """A voice message's words become its text, unless it has one."""
+    """A customer's voice message: its words become its text, unless it has one."""
     heard = sa.func.coalesce(messages.c.extras, sa.text("'{}'::jsonb")).op("||")(sa.text(TRANSCRIBED))
     await tx.connection.execute(
         sa.update(messages)
-        .where(messages.c.tenant_id == tx.tenant_id, messages.c.id == message, messages.c.text == "")
+        .where(
+            messages.c.tenant_id == tx.tenant_id,
+            messages.c.id == message,
+            messages.c.text == "",
+            messages.c.direction == Direction.INBOUND,
+        )
         .values(text=text, extras=heard)
     )
 

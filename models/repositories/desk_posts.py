@@ -11,9 +11,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from models.contracts.channels import Chat, ChatKind
-from models.contracts.desk import POST, CardPost, NoticePost, Post
+from models.contracts.desk import POST, CardPost, ForgetPost, NoticePost, Post
 from models.contracts.enums import SendStatus
-from models.tables import desks, send_ledger
+from models.tables import desk_topics, desks, send_ledger
 from runtime.database import TenantTx
 from runtime.ids import new_id
 
@@ -132,6 +132,20 @@ async def enter(tx: TenantTx, account: UUID, desk: UUID | None, posts: Sequence[
             )
             .on_conflict_do_nothing()
         )
+
+
+async def forget(tx: TenantTx, conversation: UUID) -> None:
+    """Have the conversation's topic deleted: its customer is erased. The lane wakes by itself, in a while."""
+    found = (
+        await tx.connection.execute(
+            sa.select(desk_topics.c.topic_id, desks.c.id, desks.c.channel_account_id)
+            .join(desks, sa.and_(desks.c.tenant_id == desk_topics.c.tenant_id, desks.c.id == desk_topics.c.desk_id))
+            .where(desk_topics.c.tenant_id == tx.tenant_id, desk_topics.c.conversation_id == conversation)
+        )
+    ).one_or_none()
+    if found is not None:
+        post = NewPost(f"desk/{found.id}/forget/{found.topic_id}", ForgetPost(topic=found.topic_id), None)
+        await enter(tx, found.channel_account_id, found.id, [post])
 
 
 async def _card_waits(tx: TenantTx, desk: UUID | None, conversation: UUID | None) -> bool:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 
 from models.contracts.privacy import ErasureInput, ErasureStatus, ToErase
-from models.repositories import learned, vocabulary
+from models.repositories import desk_posts, learned, vocabulary
 from models.tables import (
     attachments,
     conversations,
@@ -197,6 +197,7 @@ async def erase_conversation(tx: TenantTx, conversation: UUID) -> Counter[str]:
     of_escalations = {"notices": notices, "learned_answers": learned_answers}
     for kind, table in of_escalations.items():
         removed[kind] = await _delete(tx, table, table.c.escalation_id.in_(asked))
+    await desk_posts.forget(tx, conversation)
     of_conversation = {
         "events": events,
         "sends": send_ledger,

@@ -111,6 +111,9 @@ class Telegram:
     async def reopen_topic(self, chat: Chat) -> None:
         await forums.reopen(self._api, chat)
 
+    async def delete_topic(self, chat: Chat) -> None:
+        await forums.delete(self._api, chat)
+
     async def check_desk(self, chat: Chat) -> Health:
         return await forums.check(self._api, chat, self._settings.bot_id)
 

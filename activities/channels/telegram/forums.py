@@ -10,6 +10,10 @@ from models.contracts.channels import Chat, Health, HealthState
 NO_GROUP = "The bot is not in the group (any more), or the group is gone: add it again, or link another group."
 NO_FORUM = "The group has no topics: switch them on in its settings (Topics)."
 NO_RIGHTS = "The bot may not manage topics: make it an administrator of the group with the right “Manage topics”."
+NO_DELETING = (
+    "The bot may not delete messages, so that topics of customers who are erased stay in the group: give it that right, or "
+    "delete those topics yourself."
+)
 AWAY = "Telegram does not answer; what is to be posted waits."
 ADVICE = {
     "no_forum": NO_FORUM,
@@ -41,6 +45,15 @@ async def reopen(api: Api, chat: Chat) -> None:
             raise
 
 
+async def delete(api: Api, chat: Chat) -> None:
+    """One that is gone already is no error."""
+    try:
+        await api.ask("deleteForumTopic", address(chat))
+    except RefusedError as error:
+        if error.code != "topic_gone":
+            raise
+
+
 async def check(api: Api, chat: Chat, bot: int | None) -> Health:
     """Whether the bot can keep a desk there."""
     try:
@@ -53,18 +66,21 @@ async def check(api: Api, chat: Chat, bot: int | None) -> Health:
         return Health(state=HealthState.AWAY, code=error.code, advice=(AWAY,))
     except ChannelError as error:
         return refused(error.code)
-    return Health(state=HealthState.OK) if _manages(member) else refused("no_rights")
+    if not _may(member, "can_manage_topics"):
+        return refused("no_rights")
+    return Health(state=HealthState.OK, advice=() if _may(member, "can_delete_messages") else (NO_DELETING,))
 
 
 def refused(code: str) -> Health:
     return Health(state=HealthState.DEAD, code=code, advice=(ADVICE.get(code, NO_GROUP),))
 
 
-def _manages(member: Any) -> bool:
+def _may(member: Any, right: str) -> bool:
+    """An administrator's right; whoever made the group has them all."""
     match member:
         case {"status": "creator"}:
             return True
-        case {"status": "administrator", "can_manage_topics": True}:
-            return True
+        case {"status": "administrator"}:
+            return member.get(right) is True
         case _:
             return False

@@ -13,7 +13,7 @@ from tests.service.channels.test_telegram_conversation import PERSON, conversati
 from tests.service.whole import eventually, messages_of, open_escalation, system
 
 PNG = b"\x89PNG\r\n\x1a\n" + 32 * b"x"
-MAY = Membership("administrator", manages_topics=True)
+MAY = Membership("administrator", manages_topics=True, deletes_messages=True)
 
 
 @dataclass
