@@ -12,11 +12,13 @@ import asyncpg
 import pytest
 
 from activities.embedding.nano import NanoEmbedder
+from activities.embedding.tei import TeiEmbedder
 from models.contracts.enums import FileStatus, IngestStatus
 from models.repositories import events
 from models.repositories.ingest_files import NewFile
 from runtime.database import Database
 from runtime.embedded import Servers
+from tests.fakes.embedding import serving
 from tests.service.library import open_library, page
 
 ROOT = Path(__file__).parents[2]
@@ -71,7 +73,7 @@ async def test_a_killed_run_is_resumed_where_it_was(servers: Servers, database: 
     assert (done.status, done.chunks_total, done.chunks_embedded) == (IngestStatus.DONE, SECTIONS, SECTIONS)
 
 
-FILES, TEXTS, KNOWN = 100, 900, 50
+FILES, TEXTS, KNOWN = 40, 960, 20
 SEED, KILLS = 20_261_121, 5
 
 DOCUMENTS = """
@@ -94,39 +96,41 @@ async def test_a_thousand_documents_survive_kills_at_any_point(
 ) -> None:
     """Files and texts, some of them new versions: each is current once in the end, and till then what was."""
     chance = random.Random(SEED)  # repeatable, not secret
-    embedder = NanoEmbedder()
-    library = await open_library(database, tenant, embedder)
-    await library.add(*(page(f"file {n}", f"Old model {n}.") for n in range(KNOWN)))
-    known = dict.fromkeys((f"file {n}" for n in range(KNOWN)), 1)
+    async with serving("recovers", 64) as fake:
+        embedder = TeiEmbedder(base_url=fake.url, model=fake.model, dimension=fake.dimension)
+        library = await open_library(database, tenant, embedder)
+        await library.add(*(page(f"file {n}", f"Old model {n}.") for n in range(KNOWN)))
+        known = dict.fromkeys((f"file {n}" for n in range(KNOWN)), 1)
 
-    source, of_files = await library.upload(
-        *(NewFile(name=f"file {n}", content=f"New model {n}.\n\nIt weighs {n} kg.".encode()) for n in range(FILES))
-    )
-    _, of_texts = await library.stage(*(page(f"text {n}", f"# Model {n}\n\nIt costs {n}.") for n in range(TEXTS)))
-    killed = 0
-    while True:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.service.ingest_process", servers.database_url, str(tenant), str(source)),
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            stdout=asyncio.subprocess.PIPE,
+        source, of_files = await library.upload(
+            *(NewFile(name=f"file {n}", content=f"New model {n}.\n\nIt weighs {n} kg.".encode()) for n in range(FILES))
         )
-        assert process.stdout is not None
-        assert await process.stdout.readline() == b"begins\n"
-        try:
-            # Not to wait for anything: the moment is chosen by lot.
-            await asyncio.wait_for(process.wait(), chance.uniform(0.1, 3) if killed < KILLS else None)
-        except TimeoutError:
-            process.send_signal(signal.SIGKILL)
-            await process.wait()
-        if process.returncode != -signal.SIGKILL:
-            break
-        killed += 1
-        names = await library.names()
-        assert names == known or len(names) == FILES + TEXTS, f"half published after kill {killed} of seed {SEED}"
-    assert process.returncode == 0
-    assert killed == KILLS
-    await embedder.close()
+        _, of_texts = await library.stage(*(page(f"text {n}", f"# Model {n}\n\nIt costs {n}.") for n in range(TEXTS)))
+        killed = 0
+        while True:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "tests.service.ingest_process", servers.database_url, str(tenant), str(source)),
+                *(fake.url, fake.model, str(fake.dimension)),
+                cwd=ROOT,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                stdout=asyncio.subprocess.PIPE,
+            )
+            assert process.stdout is not None
+            assert await process.stdout.readline() == b"begins\n"
+            try:
+                # Not to wait for anything: the moment is chosen by lot.
+                await asyncio.wait_for(process.wait(), chance.uniform(0.1, 3) if killed < KILLS else None)
+            except TimeoutError:
+                process.send_signal(signal.SIGKILL)
+                await process.wait()
+            if process.returncode != -signal.SIGKILL:
+                break
+            killed += 1
+            names = await library.names()
+            assert names == known or len(names) == FILES + TEXTS, f"half published after kill {killed} of seed {SEED}"
+        assert process.returncode == 0
+        assert killed == KILLS
+        await embedder.close()
 
     admin = await asyncpg.connect(servers.admin_database_url)
     current = await admin.fetch(DOCUMENTS, tenant)

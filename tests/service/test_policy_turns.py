@@ -36,7 +36,7 @@ async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ser
 
 @pytest.fixture(scope="module")
 async def altyn(servers: Servers) -> AsyncIterator[Company]:
-    async with system(servers) as altyn:
+    async with system(servers, learns="en/delivery.md") as altyn:
         await ruled(altyn, RULES)
         yield altyn
 

@@ -5,15 +5,18 @@ import base64
 import json
 import sys
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
+import sqlalchemy as sa
 from temporalio.worker import Replayer
 
 from cli.context import running_settings
 from models.payload_keys import connected
+from models.repositories.signing_keys import PUBLISHED_BEFORE, REFRESH_SECONDS
 from runtime.database import Database
 from tests.service.api.house import Company, company
 from tests.service.api.signing_in import Login, give_password, log_in, refreshed
@@ -106,7 +109,7 @@ async def mainstay(folder: Path, *arguments: str) -> list[dict[str, Any]] | dict
     return found
 
 
-async def rotate_until_used(folder: Path, load: Load) -> None:
+async def rotate_until_used(folder: Path, load: Load, owner: Database) -> None:
     """Every key, three times, wrapped anew in between; until a token is signed by the last one."""
     for _ in range(3):
         made = await mainstay(folder, "keys", "rotate", "--all")
@@ -114,7 +117,14 @@ async def rotate_until_used(folder: Path, load: Load) -> None:
         await load.more(30)
     assert isinstance(made, list)
     (signing,) = (UUID(key["id"]).hex for key in made if key["purpose"] == "signing")
-    # A new key signs half a minute after it is published.
+    # A new key signs half a minute after it is published: all of that passes at once but the time in which every process
+    # reads the keys anew.
+    async with owner.system() as tx:
+        published = (
+            "UPDATE installation_keys SET active_at = active_at - CAST(:passed AS interval) WHERE active_at > now()"
+        )
+        passed = PUBLISHED_BEFORE - 2 * timedelta(seconds=REFRESH_SECONDS)
+        await tx.connection.execute(sa.text(published), {"passed": passed})
     async with asyncio.timeout(90):
         while signing not in load.signed_by:
             await load.more(1)
@@ -126,10 +136,10 @@ async def test_no_request_fails_while_keys_rotate(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     chosen = {"WORKER_PROCESSES": "2", "RATE_LIMIT_SIGN_IN": "1000000/minute", "PASSWORD_MEMORY_MIB": "8"}
     async with up(folder, **chosen) as found, connected(running_settings(folder)) as client:
-        database = Database(found.database_url)
+        database, owner = Database(found.database_url), Database(str(found.admin_database_url))
         load = Load()
         async with company(database, found.api_url) as tenant:
-            await learn_the_sample(tenant)
+            await learn_the_sample(tenant, "en/delivery.md")
             unlimited = await tenant.http.put("/v1/policy", json={"flood": None}, headers={"If-Match": "*"})
             assert unlimited.is_success, unlimited.text
             address = await give_password(database, tenant, "owner")
@@ -138,7 +148,7 @@ async def test_no_request_fails_while_keys_rotate(tmp_path: Path) -> None:
                     clients.create_task(customer(load, tenant))
                 clients.create_task(people(load, tenant, address))
                 clients.create_task(keeper(load, tenant))
-                await rotate_until_used(folder, load)
+                await rotate_until_used(folder, load, owner)
                 load.stopped.set()
             assert len(load.signed_by) >= 2
             assert load.requests > 200
@@ -152,3 +162,4 @@ async def test_no_request_fails_while_keys_rotate(tmp_path: Path) -> None:
                 replayed += 1
             assert replayed >= TALKERS
         await database.close()
+        await owner.close()

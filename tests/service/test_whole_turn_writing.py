@@ -34,6 +34,7 @@ async def altyn(tmp_path_factory: pytest.TempPathFactory, model_server: LLMockSe
         servers_of_its_own(tmp_path_factory.mktemp("writing")) as servers,
         system(
             servers,
+            learns="en/*.md",
             llm_provider="openai",
             llm_url=model_server.base_url(),
             llm_model="gpt-4o",
