@@ -58,7 +58,7 @@ async def events(gateway: Gateway, visit: Visit, subscription: Subscription, aft
     async def may_hear() -> bool:
         if time.time() >= visit.ends:
             return False
-        return await visitors.site_of(gateway.records, visit.account_id) is not None
+        return await visitors.site_visited(gateway.records, visit) is not None
 
     async for delivery in streams.follow(
         gateway, visit.tenant_id, visit.conversation_id, after, subscription, may_hear

@@ -43,17 +43,27 @@ def site_id(written: str | UUID) -> UUID | None:
         return None
 
 
+async def site_visited(records: Records, visit: Visit) -> Site | None:
+    """The site of a token that was good. None as with `site_of`, which does not know whose it is."""
+    async with records.tenant(visit.tenant_id) as tx:
+        return await sites.get(tx, visit.account_id)
+
+
 async def visit_of(connection: HTTPConnection, token: str) -> Visit:
     """Whose token this is. Raises ProblemError: 401 for a token that is not good here, 404 for a site that is gone."""
     tokens: Tokens = connection.app.state.gateway.tokens
-    found = await site(connection)
-    visit = await tokens.read_visit(token, found.account_id)
+    account = site_id(connection.path_params["account_id"])
+    visit = None if account is None else await tokens.read_visit(token, account)
     if visit is None:
         raise ProblemError(
             401,
             "This token is unknown, expired, or another site's: open the visit again.",
             headers={"WWW-Authenticate": 'Bearer realm="mainstay", error="invalid_token"'},
         )
+    if getattr(connection.state, "site", None) is None:
+        connection.state.site = await site_visited(connection.app.state.gateway.records, visit)
+    if connection.state.site is None:
+        raise not_found("site")
     return visit
 
 

@@ -22,7 +22,7 @@ class Site:
 
 
 async def get(tx: TenantTx, account_id: UUID) -> Site | None:
-    """None when there is no such account of this kind, or it is disabled."""
+    """None when there is no such account of this kind, it is disabled, or its tenant suspended."""
     row = (
         await tx.connection.execute(
             sa.select(channel_accounts.c.settings, tenants.c.language)
@@ -32,6 +32,7 @@ async def get(tx: TenantTx, account_id: UUID) -> Site | None:
                 channel_accounts.c.id == account_id,
                 channel_accounts.c.kind == ChannelKind.WEB,
                 ~channel_accounts.c.disabled,
+                ~tenants.c.suspended,
             )
         )
     ).one_or_none()
