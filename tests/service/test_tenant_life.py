@@ -341,7 +341,9 @@ async def test_nothing_is_left_of_a_deleted_tenant_though_the_worker_is_killed(
 
     await eventually(finished, PATIENCE * 2)
     assert set((await rows_of(admin, acme.id)).values()) == {0}
-    assert not await admin.fetchval("SELECT count(*) FROM media_garbage WHERE tenant_id = $1", acme.id), "no file either"
+    assert not await admin.fetchval("SELECT count(*) FROM media_garbage WHERE tenant_id = $1", acme.id), (
+        "no file either"
+    )
     assert await process_ids(client, acme.id) == []
     assert await schedules.get_reindex(client, acme.id) is None
     assert await schedules.get_reindex(client, globex.id) is not None
