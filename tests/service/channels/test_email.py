@@ -1,19 +1,28 @@
 """Conversations by e-mail, from end to end: the whole system, Dovecot's mailbox and a real SMTP server."""
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator, Iterator
 from email.message import EmailMessage
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import httpx
 import pytest
+from pydantic import SecretStr
 
+from activities.channels.email.channel import Email, open_email
+from models.contracts.accounts import EmailCredentials, EmailSettings
+from models.contracts.channels import MessageArrived
 from models.repositories import channel_accounts
 from runtime.database import Database
+from runtime.egress.addresses import networks
 from runtime.embedded import Servers, ports
 from tests.service.api.house import Company
 from tests.service.api.signing import Sender
 from tests.service.channels.post_office import PASSWORD, USER, Mailbox, Post, dovecot, mail
+from tests.service.channels.shelf import open_shelf
 from tests.service.whole import SAMPLE, eventually, job_is_done, messages_of, open_escalation, system
 
 DELIVERY = "How much is delivery to Astana?"
@@ -157,16 +166,31 @@ async def test_machines_are_not_answered_and_a_file_comes_along(
     assert {each["To"] for each in post.mails} <= {"aida@customer.example", "boris@customer.example"}
 
 
-async def test_a_folder_that_is_numbered_anew_is_read_on_and_nothing_is_answered_twice(
-    shop: Company, mailbox: Mailbox, post: Post, account: dict[str, Any]
-) -> None:
-    before, after = (mail("clara@customer.example", text) for text in (DELIVERY, "Thank you!"))
-    mailbox.put(before, FOLDER)
-    await post.sent_to("clara@customer.example")
-    mailbox.renumber(FOLDER, before, after)
-    assert len(await post.sent_to("clara@customer.example", 2)) == 2
-    said = await messages_of(shop, await conversation_with(shop, "clara@customer.example"))
-    assert [each["text"] for each in said if each["author"] == "customer"] == [DELIVERY, "Thank you!"]
+@pytest.mark.parametrize("idles", [True, False])
+async def test_a_mailbox_is_read_on_from_where_it_was_read_up_to(idles: bool, tmp_path: Path) -> None:
+    with dovecot(idles=idles) as mailbox:
+        mailbox.renumber(FOLDER, mail("old@customer.example", "Before anybody listened"))
+        settings = EmailSettings.model_validate(given(mailbox.port, 1)["settings"])
+        async with open_shelf(tmp_path) as shelf, httpx.AsyncClient() as client:
+            adapter = open_email(networks("127.0.0.0/8"))
+            channel = adapter(settings, EmailCredentials(password=SecretStr(PASSWORD)), client, shelf.store, "")
+            assert isinstance(channel, Email)
+            begun = await channel.news(None, 1)
+            assert (begun.deliveries, begun.forgetful) == ((), True)
+            waiting = asyncio.create_task(channel.news(begun.cursor, 20 if idles else 1))
+            seen, new = mail("clara@customer.example", DELIVERY), mail("clara@customer.example", "Thank you!")
+            await asyncio.to_thread(mailbox.put, seen, FOLDER)
+            first = await waiting
+            [(name, payload)] = first.deliveries
+            [read] = channel.read(payload)
+            assert isinstance(read, MessageArrived)
+            assert (read.id, read.text) == (seen["Message-ID"], DELIVERY)
+            # Numbered anew: what came lately comes again, under the names that it had.
+            mailbox.renumber(FOLDER, seen, new)
+            again = await channel.news(first.cursor, 1)
+            assert [each for each, _ in again.deliveries] == [name, f"mail/clara@customer.example/{new['Message-ID']}"]
+            assert str(again.cursor).partition(":")[0] != str(first.cursor).partition(":")[0]
+            assert (await channel.news(again.cursor, 0.1)).deliveries == []
 
 
 async def test_what_servers_answer_is_kept_to(
