@@ -204,3 +204,24 @@ async def test_a_group_is_healed_or_reported(desk: Desk) -> None:
     await desk.card(gulnara)
     checked = (await desk.shop.post(f"/v1/desks/{desk.id}/check", {})).json()
     assert (checked["health"], checked["advice"]) == ("ok", [])
+
+    customers = (await desk.shop.get(f"/v1/customers?external_id=telegram:{farida.id}")).json()["items"]
+    erasing = (await desk.shop.http.delete(f"/v1/customers/{customers[0]['id']}")).json()["erasure_id"]
+
+    async def erased() -> bool:
+        return bool((await desk.shop.get(f"/v1/erasures/{erasing}")).json()["finished_at"])
+
+    await eventually(erased)
+    await desk.shop.post(f"/v1/desks/{desk.id}/check", {})
+    await telegram.watch.until(lambda: anew.topic not in desk.group.topics, 10, "her topic gone")
+
+
+async def test_a_desk_is_set_up_by_those_who_may(desk: Desk) -> None:
+    shop, made = desk.shop, await desk.health()
+    body = {"channel_account_id": made["channel_account_id"], "branch_id": made["branch_id"]}
+    assert (await shop.post("/v1/desks", body, headers=shop.as_("aigerim"))).status_code == 403
+    assert (await shop.post("/v1/desks", body)).status_code == 409
+    wrong = await shop.post("/v1/desks", {**body, "channel_account_id": made["branch_id"]})
+    assert [error["field"] for error in wrong.json()["errors"]] == ["channel_account_id"]
+    assert (await shop.http.delete(f"/v1/desks/{desk.id}")).status_code == 204
+    assert (await shop.get(f"/v1/desks/{desk.id}")).status_code == 404

@@ -43,6 +43,7 @@ KINDS = {
     "owner": "member_id",
     "target": "member_id",
     "uploaded": "attachment_id",
+    "busy": "desk_id",
     "vectors": "chunk_id",
     "bands": "chunk_id",
     "calls": "assistant_id",

@@ -13,6 +13,7 @@ from pyotp import TOTP
 
 from models.contracts.channels import Provider
 from models.contracts.crawl import AddressKind, CrawlMode
+from models.contracts.desk import CardPost
 from models.contracts.knowledge import Usage
 from models.contracts.policy import Policy, Topic
 from models.contracts.settings import Budgets
@@ -21,9 +22,11 @@ from models.repositories import (
     channel_accounts,
     crawl_pages,
     crawls,
+    desk_posts,
     desks,
     drafts,
     gaps,
+    inbox,
     knowledge_health,
     media_garbage,
     policies,
@@ -31,13 +34,16 @@ from models.repositories import (
 )
 from models.repositories.crawl_pages import Address
 from models.repositories.crawls import Definition
-from models.tables import chunks, gap_questions, mails, one_time_tokens
+from models.repositories.desk_posts import NewPost
+from models.repositories.vault import Vault
+from models.tables import channel_inbox, chunks, gap_questions, mails, one_time_tokens, send_ledger
 from models.tables import crawl_pages as page_table
 from models.tables import gaps as gap_table
+from runtime.crypto.roots import RootKeys
 from runtime.database import Database, TenantTx
 from runtime.embedded import Servers
 from runtime.ids import new_id
-from tests.service.api.house import Company, company
+from tests.service.api.house import ROOT_KEYS, Company, company
 from tests.service.api.signing import message, sender
 from tests.service.api.signing_in import CHEAP, PASSWORD, give_password, log_in
 from tests.service.whole import eventually, job_is_done, open_escalation, system
@@ -148,12 +154,20 @@ async def crawl(tx: TenantTx, side: Side) -> None:
 
 
 async def keep_a_desk(tx: TenantTx, ids: dict[str, str]) -> None:
-    """A bot in a group, a topic there, and somebody who is to be known there."""
+    """A bot in a group, a topic there, and somebody who is to be known there; a delivery and a post that wait."""
     account = await channel_accounts.create(tx, provider=Provider.TELEGRAM, name="desk", branch_id=None)
+    # Nobody is to work for it: there is no such bot.
+    await channel_accounts.update(tx, account, name=None, disabled=True)
+    await channel_accounts.put_credentials(tx, Vault(RootKeys.parse(ROOT_KEYS)), account, {"token": "none"})
+    await inbox.put(tx, account, "1", {"update_id": 1})
+    conversation = UUID(ids["conversation_id"])
     desk = await desks.create(tx, account, None)
-    await desks.put_topic(tx, desk, UUID(ids["conversation_id"]), "7")
+    await desks.put_topic(tx, desk, conversation, "7")
     await desks.new_person_link(tx, UUID(ids["member_id"]))
+    await desk_posts.enter(tx, account, desk, [NewPost(f"desk/{desk}", CardPost(), conversation)])
     ids["desk_id"] = str(desk)
+    ids["delivery_id"] = str(await tx.connection.scalar(sa.select(channel_inbox.c.id)))
+    ids["send_id"] = str(await tx.connection.scalar(sa.select(send_ledger.c.id).where(send_ledger.c.desk_id == desk)))
 
 
 async def sign_in(database: Database, side: Side) -> None:
