@@ -29,6 +29,8 @@ NOBODY_KNOWS = datetime(1970, 1, 1, tzinfo=UTC)
 
 NOT_SHOWN = frozenset({"application/ms-tnef", "application/pgp-signature", "application/pkcs7-signature"})
 """Files that mail programs add for each other: Outlook's winmail.dat, signatures."""
+REPORT = "multipart/report"
+"""What mail servers and programs tell: that a mail was not delivered, will be later, or was read (RFC 6522)."""
 REPORTS = frozenset({"message/delivery-status", "message/global-delivery-status", "text/rfc822-headers"})
 
 _ID = re.compile(rf"<[!-;=?-~]{{1,{LONGEST_ID}}}>")
@@ -57,7 +59,9 @@ def parse(raw: bytes, origin: str) -> Letter:
         in_reply_to=replied[0] if replied else None,
         # The first names the thread, the last are what is answered.
         references=(*references[:1], *references[1:][1 - MOST_REFERENCES :]),
-        automatic=automatic({name.lower(): _text(value) for name, value in mail.items()}, sender),
+        automatic="report"
+        if mail.get_content_type() == REPORT
+        else automatic({name.lower(): _text(value) for name, value in mail.items()}, sender),
         bounce=_bounce(mail, parts),
         text="\n\n".join(bodies["text/plain"])[:LONGEST_TEXT],
         html="\n".join(bodies["text/html"])[:LONGEST_TEXT],
@@ -178,7 +182,7 @@ def _date(mail: Message) -> datetime:
 
 def _bounce(mail: Message, parts: list[Message]) -> Bounce | None:
     """RFC 3464: a part says what became of it, another one has its headers."""
-    if mail.get_content_type() != "multipart/report":
+    if mail.get_content_type() != REPORT:
         return None
     status, failed, named = None, False, None
     for part in parts:

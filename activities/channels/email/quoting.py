@@ -21,6 +21,11 @@ _SAID = re.compile(
     r"|.{0,300}\bвы писали)\s*:\s*",
     re.IGNORECASE | re.DOTALL,
 )
+_DATED = re.compile(
+    r"\s*(?:on\b|\d|(?:mon|tue|wed|thu|fri|sat|sun|пн|вт|ср|чт|пт|сб|вс|понедельник|вторник|среда|четверг|пятница|суббота"
+    r"|воскресенье|дс|сс|бс|жм|сн|жс)\b)",
+    re.IGNORECASE,
+)
 _MOST_WRAPPED = 4
 """Lines that "On … wrote:" may be broken into."""
 _SIGNED = re.compile(r"--\s?")
@@ -68,17 +73,16 @@ def _drop_announcement(kept: list[str]) -> None:
     end = len(kept)
     while end and not kept[end - 1].strip():
         end -= 1
-    for begin in range(end - 1, max(-1, end - 1 - _MOST_WRAPPED), -1):
-        if not kept[begin].strip():
-            return
-        if _SAID.fullmatch("\n".join(kept[begin:end])) and _begins(kept, begin):
+    first = end
+    while first > max(0, end - _MOST_WRAPPED) and kept[first - 1].strip():
+        first -= 1
+    # With a date or "On" it may follow somebody's words at once; else it stands alone.
+    dated = (begin for begin in range(first, end) if _DATED.match(kept[begin]))
+    alone = (begin for begin in (first,) if not first or not kept[first - 1].strip())
+    for begin in (*dated, *alone):
+        if _SAID.fullmatch("\n".join(kept[begin:end])):
             del kept[begin:]
             return
-
-
-def _begins(kept: Sequence[str], place: int) -> bool:
-    """Whether an announcement starts here: with the line's own words, not in the middle of somebody's sentence."""
-    return place == 0 or not kept[place - 1].strip() or bool(re.match(r"\s*(?:on\b|\d|\W)", kept[place], re.IGNORECASE))
 
 
 def _without_signature(lines: Sequence[str]) -> list[str]:
