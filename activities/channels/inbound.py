@@ -125,7 +125,8 @@ class Receive:
         _count(opened, "read")
         if any(isinstance(event, MessageArrived) and event.attachments for event in arrived):
             self._pokes.poke(tenant, opened.owner.account, Lane.MEDIA)
-        if any(isinstance(event, MessageArrived) for event in arrived):
+        holds = opened.channel.capabilities.window is not None
+        if holds and any(isinstance(event, MessageArrived) for event in arrived):
             # What was held until the customer writes may go now.
             self._pokes.poke(tenant, opened.owner.account, Lane.OUT)
         return accepted

@@ -155,6 +155,8 @@ class _Run:
                     await self._not_sent(due, error)
                 return
             except Exception as error:
+                if is_outage(error):
+                    raise
                 log.exception("send broke", send_id=due.id, provider=self._opened.provider, cause=type(error).__name__)
                 await self._broken(due)
                 return
