@@ -165,6 +165,41 @@ def chatflow(
 
 @add.command()
 @remote
+def email(
+    api: "Api",
+    address: Annotated[str, typer.Option(help="Of the mailbox: customers write there, and get answers from it.")],
+    smtp: Annotated[str, typer.Option(metavar="HOST[:PORT]", help="Server that sends; port 465 unless you say.")],
+    password: Annotated[
+        str, typer.Option(prompt=True, hide_input=True, help="Often one made for this (app password).")
+    ],
+    imap: Annotated[
+        str | None, typer.Option(metavar="HOST[:PORT]", help="Server that keeps the mailbox; port 993 unless you say.")
+    ] = None,
+    security: Annotated[str, typer.Option(help="Of both servers: tls, starttls or none.")] = "tls",
+    username: Annotated[str | None, typer.Option(help="If it is not the address.")] = None,
+    sender_name: Annotated[str, typer.Option(help="What people see before the address.")] = "",
+    signature: Annotated[str, typer.Option(help="Below each mail.")] = "",
+    folder: Annotated[str, typer.Option(help="Where mails are read.")] = "INBOX",
+    name: Name = "email",
+    branch: Branch = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add a mailbox. Without --imap, a mail provider of yours posts what arrives to the address that is shown."""
+    settings: dict[str, Any] = {
+        "address": address,
+        "receive": "webhook" if imap is None else "poll",
+        "username": username,
+        "sender_name": sender_name,
+        "signature": signature,
+        "folder": folder,
+        **_server("smtp", smtp, security),
+        **({} if imap is None else _server("imap", imap, security)),
+    }
+    _added(api, "email", name, branch, settings, {"password": password}, as_json=as_json)
+
+
+@add.command()
+@remote
 def web(
     api: "Api",
     origins: Annotated[
@@ -177,6 +212,15 @@ def web(
 ) -> None:
     """Add a site with the widget."""
     _added(api, "web", name, branch, {"origins": origins, "title": title}, None, as_json=as_json)
+
+
+def _server(which: str, given: str, security: str) -> dict[str, Any]:
+    """Settings of a server given as `host` or `host:port`. Raises OperatorError."""
+    host, _, port = given.partition(":")
+    if port and not port.isdecimal():
+        raise OperatorError(f"--{which} must be a host, or host:port, as mail.example.com:587")
+    settings: dict[str, Any] = {f"{which}_host": host, f"{which}_security": security}
+    return {**settings, f"{which}_port": int(port)} if port else settings
 
 
 def _added(
@@ -203,6 +247,8 @@ def _added(
     if found["webhook_path"] is not None and provider != "telegram":
         key = f"?key={found['webhook_secret']}" if provider == "chatflow" else ""
         console.print(f"Have the provider deliver to: {api.url}{found['webhook_path']}{key}", soft_wrap=True)
+        if provider == "email":
+            console.print(f"signed (Standard Webhooks) with: {found['webhook_secret']}", soft_wrap=True)
 
 
 def _tell(account: dict[str, Any]) -> None:
