@@ -105,7 +105,9 @@ class Settings(BaseSettings):
     rate_limit_visitor: str = Field(
         "120/minute", description="Requests of one visitor in the widget; an address may make ten times as many."
     )
-    rate_limit_visitor_files: str = Field("60/hour", description="Files that visitors of one address send in the widget.")
+    rate_limit_visitor_files: str = Field(
+        "60/hour", description="Files that visitors of one address send in the widget."
+    )
     rate_limit_read: str = Field("30000/minute", description="Reading requests of one caller.")
     rate_limit_write: str = Field("30000/minute", description="Writing requests of one caller.")
     rate_limit_model: str = Field("6000/minute", description="Questions and searches of one caller.")
@@ -161,9 +163,7 @@ class Settings(BaseSettings):
     )
     media_bucket: str | None = Field(None, description="Bucket there; it must exist, and need not be public.")
     media_bucket_region: str = Field("us-east-1", description="Region that requests to it are signed for.")
-    media_bucket_key: str | None = Field(
-        None, description="Access key, which may put, get and delete objects there."
-    )
+    media_bucket_key: str | None = Field(None, description="Access key, which may put, get and delete objects there.")
     media_bucket_secret: SecretStr | None = Field(None, description="Its secret.")
 
     transcribe_provider: Literal["openai"] | None = Field(
