@@ -155,6 +155,7 @@ def cases() -> Iterator[tuple[str, Happened, list[Post]]]:
     yield "a file alone", happened(EventType.MESSAGE, SAID, worded=False), []
     not_delivered = NoticePost(said=Said.NOT_DELIVERED, code="blocked")
     yield "lost", happened(EventType.DELIVERY, LOST), [not_delivered]
+    yield "lost by the bot", happened(EventType.DELIVERY, LOST, during=False), []
     yield "read", happened(EventType.DELIVERY, {**LOST, "status": "read"}), []
     yield "fetched", happened(EventType.ATTACHMENT, FETCHED, author=Author.CUSTOMER), [FilePost(attachment_id=ID)]
     yield "a manager's file", happened(EventType.ATTACHMENT, FETCHED, author=Author.MANAGER), []

@@ -3,9 +3,12 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+from models.repositories import erasure
+from runtime.database import Database
 from runtime.embedded import Servers
 from tests.fakes.telegram import Bot, FakeTelegram, Group, Limits, Membership, Person, Sent
 from tests.service.api.house import Company
@@ -177,10 +180,10 @@ async def test_whoever_is_nobody_here_and_whatever_is_forged_does_nothing(desk: 
     assert len(await telegram.sent(desk.group, text="do not know who you are")) == 1
 
 
-async def test_a_group_is_healed_or_reported(desk: Desk) -> None:
-    """A topic that is deleted; a bot that loses its rights and gets them back."""
+async def test_a_group_is_healed_or_reported(desk: Desk, servers: Servers) -> None:
+    """A topic that is deleted; a bot that loses its rights and gets them back; a customer who is erased."""
     telegram, owner, farida = desk.telegram, desk.people["owner"], desk.telegram.person("Farida")
-    await desk.asked(farida)
+    conversation = await desk.asked(farida)
     card = await desk.card(farida)
     assert card.topic is not None
     telegram.deletes_topic(desk.group, card.topic)
@@ -205,13 +208,10 @@ async def test_a_group_is_healed_or_reported(desk: Desk) -> None:
     checked = (await desk.shop.post(f"/v1/desks/{desk.id}/check", {})).json()
     assert (checked["health"], checked["advice"]) == ("ok", [])
 
-    customers = (await desk.shop.get(f"/v1/customers?external_id=telegram:{farida.id}")).json()["items"]
-    erasing = (await desk.shop.http.delete(f"/v1/customers/{customers[0]['id']}")).json()["erasure_id"]
-
-    async def erased() -> bool:
-        return bool((await desk.shop.get(f"/v1/erasures/{erasing}")).json()["finished_at"])
-
-    await eventually(erased)
+    database = Database(servers.database_url)
+    async with database.tenant(desk.shop.id) as tx:
+        assert await erasure.erase_conversation(tx, UUID(conversation))
+    await database.close()
     await desk.shop.post(f"/v1/desks/{desk.id}/check", {})
     await telegram.watch.until(lambda: anew.topic not in desk.group.topics, 10, "her topic gone")
 
