@@ -73,6 +73,8 @@ def _drop_announcement(kept: list[str]) -> None:
     end = len(kept)
     while end and not kept[end - 1].strip():
         end -= 1
+    # Gone for good, so that a long mail of quotes is not gone through again and again.
+    del kept[end:]
     first = end
     while first > max(0, end - _MOST_WRAPPED) and kept[first - 1].strip():
         first -= 1

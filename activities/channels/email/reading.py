@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
-from selectolax.lexbor import LexborHTMLParser
+from selectolax.lexbor import LexborNode
 
 from activities.channels.email.letter import File, Letter
 from activities.channels.email.parsing import parse
 from activities.channels.email.quoting import own
-from activities.reading.html.page import read_html
+from activities.reading.html.page import parsed, read_html
 from activities.reading.port import Limits, UnreadableError
 from models.contracts.channels import (
     Arrived,
@@ -45,9 +45,9 @@ def delivery(raw: bytes, origin: str) -> tuple[str, dict[str, Any]]:
     without the bytes of its files."""
     try:
         letter = parse(raw, origin)
-    except ValueError as error:
-        # Named here, put aside by whoever reads it: a mail that cannot be read holds up no other.
-        return f"body/{hashlib.sha256(raw).hexdigest()}", {"unreadable": str(error)}
+    except Exception as error:  # noqa: BLE001  # whatever in it breaks the reader
+        # Put aside by whoever reads the delivery: a mail that cannot be read holds up no other.
+        return f"body/{hashlib.sha256(raw).hexdigest()}", {"unreadable": type(error).__name__}
     return f"mail/{letter.sender}/{letter.message_id}", {"letter": letter.model_dump(mode="json")}
 
 
@@ -124,13 +124,26 @@ def _said(letter: Letter) -> str:
 def _shown(html: str) -> str:
     """A page as plain text, without quotes; with them, if nothing else is in it."""
     try:
-        page = LexborHTMLParser(html)
-        for found in page.css(f"{QUOTES}, {SIGNATURES}"):
+        page = parsed(html)
+        for found in _outermost(page.css(f"{QUOTES}, {SIGNATURES}")):
             found.decompose()
         text = read_html(page.html or "", PAGE, whole=True).text.strip() or read_html(html, PAGE, whole=True).text
     except UnreadableError:
         return ""
     return _ESCAPED.sub(r"\1", text)
+
+
+def _outermost(found: Sequence[LexborNode]) -> list[LexborNode]:
+    """Without what lies within others of them, which goes with those."""
+    known = {node.mem_id for node in found}
+
+    def lies_within(node: LexborNode) -> bool:
+        around = node.parent
+        while around is not None and around.mem_id not in known:
+            around = around.parent
+        return around is not None
+
+    return [node for node in found if not lies_within(node)]
 
 
 def _attachment(letter: Letter, file: File) -> Attachment:

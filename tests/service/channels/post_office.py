@@ -45,6 +45,9 @@ mail_location = maildir:{folder}/mail
 imap_capability = {capability}
 service anvil {{
   chroot =
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
 }}
 service imap-login {{
   chroot =

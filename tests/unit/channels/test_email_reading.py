@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from email.message import EmailMessage
 from email.policy import SMTP
 
@@ -70,6 +71,7 @@ def test_long_threads_keep_their_beginning_and_their_end() -> None:
         (("Content-Type: text/plain", "Content-Transfer-Encoding: base64"), b"0J/RgNC40LLQtdGC", "Привет"),
         (("Content-Type: text/html; charset=utf-8",), b"<p>1. Where is <b>it</b>?</p><p>a*b</p>", "1. Where is it?\n\na*b"),
         (("Content-Type: text/html",), b'New<blockquote>old</blockquote><div class="gmail_quote">old</div>', "New"),
+        (("Content-Type: text/html",), 20 * b"<blockquote><div class=gmail_quote>old" + b"</div></blockquote>" * 20 + b"New", "New"),
         (("Content-Type: text/html",), b"<blockquote>Only quoted</blockquote>", "> Only quoted"),
         (("Subject: In the subject alone",), b"", "In the subject alone"),
     ],
@@ -195,6 +197,14 @@ def test_what_is_posted_reads_like_what_is_fetched() -> None:
     raw = mail("Subject: x")
     posted = {"raw": base64.b64encode(raw).decode(), "origin": "imap/1/2"}
     assert list(reading.read(posted, US)) == arrived(raw)
+
+
+def test_long_mails_are_read_in_a_moment() -> None:
+    begun = time.process_time()
+    for body in (">\n\n" * 60_000, "\n" * 190_000 + "x", "a wrote:\n" * 20_000, "- " * 90_000, "From: a\n" * 25_000):
+        message(mail(body=f"Hello\r\n{body}"))
+    message(mail("Content-Type: text/html", body="<blockquote>a</blockquote>" * 7_000 + "b"))
+    assert time.process_time() - begun < 10
 
 
 LINES = st.sampled_from(
