@@ -1,5 +1,7 @@
 """The managers' desk in Telegram: the whole system, a bot for customers, a bot for the desk, and a judged Telegram."""
 
+import asyncio
+import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +14,7 @@ from runtime.database import Database
 from runtime.embedded import Servers
 from tests.fakes.telegram import Bot, FakeTelegram, Group, Limits, Membership, Person, Sent
 from tests.service.api.house import Company
+from tests.service.api.test_api_command_line import Terminal
 from tests.service.channels.test_telegram_conversation import PERSON, conversation_with
 from tests.service.whole import eventually, messages_of, open_escalation, system
 
@@ -223,5 +226,12 @@ async def test_a_desk_is_set_up_by_those_who_may(desk: Desk) -> None:
     assert (await shop.post("/v1/desks", body)).status_code == 409
     wrong = await shop.post("/v1/desks", {**body, "channel_account_id": made["branch_id"]})
     assert [error["field"] for error in wrong.json()["errors"]] == ["channel_account_id"]
+    shell = Terminal({**os.environ, "MAINSTAY_URL": str(shop.http.base_url), "MAINSTAY_API_KEY": shop.keys["owner"]})
+    linked, checked = await asyncio.gather(
+        shell.mainstay("desks", "link", desk.id), shell.mainstay("desks", "check", desk.id)
+    )
+    assert "Manage topics" in linked.out
+    assert "write there: /link " in linked.out
+    assert (checked.code, f"{desk.id}: ok" in checked.out) == (0, True)
     assert (await shop.http.delete(f"/v1/desks/{desk.id}")).status_code == 204
     assert (await shop.get(f"/v1/desks/{desk.id}")).status_code == 404
