@@ -13,6 +13,7 @@ from activities.understanding.language import detect
 from models.contracts.enums import Language
 from models.contracts.knowledge import Retrieval
 from models.repositories import retrieval
+from models.repositories.retrieval import Worded
 from runtime.database import TenantTx
 
 RERANKED = 20
@@ -37,6 +38,11 @@ class Retriever:
         self._last: dict[UUID, int] = {}
         """The space that each tenant was searched in last: where it most likely is now."""
 
+    async def worded(self, tenant_id: UUID, question: str, tags: Sequence[str] | None = None) -> Worded:
+        """What the question's words find: `find` can be given it, if it was asked for while the question was embedded."""
+        async with self._records.tenant(tenant_id) as tx:
+            return await retrieval.worded(tx, question, tags=tags)
+
     async def find(
         self,
         tenant_id: UUID,
@@ -47,6 +53,7 @@ class Retriever:
         usual: Vector | None = None,
         tags: Sequence[str] | None = None,
         limit: int = 5,
+        words: Worded | None = None,
     ) -> Retrieval:
         """The best `limit` passages for `question`, the one to quote first; `outgoing` is what models may see of it, `usual` its
         vector by the usual embedder, where that is known already.
@@ -60,7 +67,7 @@ class Retriever:
             vector = usual if usual and space == spaces.usual else await spaces.by_id[space].embed_query(outgoing)
             async with self._records.tenant(tenant_id) as tx:
                 found, active = await retrieval.search_and_space(
-                    tx, question, vector, space, language, tags=tags, limit=candidates
+                    tx, question, vector, space, language, tags=tags, limit=candidates, words=words
                 )
             now = spaces.searched_at(active)
             if now == space:

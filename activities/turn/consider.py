@@ -3,6 +3,7 @@
 A turn of a conversation and a question without one (agent/ask) come through here alike.
 """
 
+import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ from models.contracts.policy import Policy, Topic
 from models.contracts.settings import TenantSettings
 from models.contracts.turn import Coverage
 from models.repositories import messages
+from models.repositories.retrieval import Worded
 from runtime.database import Database
 
 BEFORE = 4
@@ -64,11 +66,13 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """`topic` is what policy takes the words to be about; `vector` None: the embedder is away."""
+    """`topic` is what policy takes the words to be about; `vector` None: the embedder is away. `words`: what they find in
+    knowledge."""
 
     understanding: Understanding
     topic: Topic | None
     vector: Vector | None
+    words: Worded
     embedding_seconds: float
 
 
@@ -92,14 +96,19 @@ class Consider:
 
     async def understand(self, asked: Asked) -> Understood:
         outgoing = asked.masked(asked.text)
-        begun = time.perf_counter()
-        vector = await self._embed(core(outgoing))
-        embedding_seconds = time.perf_counter() - begun
+        # What can be known without a vector is found out while it is made: nobody waits for it then.
+        embedding = asyncio.create_task(self._embed(core(outgoing)))
+        try:
+            words = await self._retriever.worded(asked.tenant_id, core(asked.text), asked.chosen.tags or None)
+            self._classifier.read_ahead(outgoing)
+            matched = policy.match(asked.policy, asked.text)
+        finally:
+            vector, embedding_seconds = await embedding
         understanding = await self._meaning(asked, outgoing, vector)
         if asked.chosen.assistant.language is not None:
             understanding = understanding.model_copy(update={"language": asked.chosen.assistant.language})
-        topic = policy.match(asked.policy, asked.text) or await self._alike(asked, core(outgoing), vector)
-        return Understood(understanding, topic, vector, embedding_seconds)
+        topic = matched or await self._alike(asked, core(outgoing), vector)
+        return Understood(understanding, topic, vector, words, embedding_seconds)
 
     async def find(self, asked: Asked, understood: Understood) -> Retrieval | None:
         """The passages that may answer, the one to quote first. None when nothing could be searched.
@@ -110,7 +119,8 @@ class Consider:
             return None
         question, language = core(asked.text), understood.understanding.language
         try:
-            found = await self._search(asked, question, language, core(asked.masked(asked.text)), understood.vector)
+            outgoing = core(asked.masked(asked.text))
+            found = await self._search(asked, question, language, outgoing, understood.vector, understood.words)
         except ProviderError as error:
             log.warning("search failed", cause=type(error).__name__)
             return None
@@ -169,11 +179,17 @@ class Consider:
         return f"{topic} {question}"
 
     async def _search(
-        self, asked: Asked, question: str, language: Language, outgoing: str, vector: Vector | None
+        self,
+        asked: Asked,
+        question: str,
+        language: Language,
+        outgoing: str,
+        vector: Vector | None,
+        words: Worded | None = None,
     ) -> Retrieval:
         tags = asked.chosen.tags or None
         found = await self._retriever.find(
-            asked.tenant_id, question, language, outgoing=outgoing, usual=vector, tags=tags
+            asked.tenant_id, question, language, outgoing=outgoing, usual=vector, tags=tags, words=words
         )
         passages = orders.readable(found.passages)
         # The confidence is the first passage's: with that one gone, nothing is known.
@@ -181,12 +197,14 @@ class Consider:
         confidence = found.confidence if first_stays else 0.0
         return found.model_copy(update={"passages": tuple(passages), "confidence": confidence})
 
-    async def _embed(self, text: str) -> Vector | None:
+    async def _embed(self, text: str) -> tuple[Vector | None, float]:
+        """The vector, and the seconds that it took."""
+        begun, vector = time.perf_counter(), None
         try:
-            return await self._embedder.embed_query(text)
+            vector = await self._embedder.embed_query(text)
         except ProviderError as error:
             log.warning("embedding failed", cause=type(error).__name__)
-            return None
+        return vector, time.perf_counter() - begun
 
 
 def asks(understanding: Understanding) -> bool:

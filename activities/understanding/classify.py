@@ -70,6 +70,10 @@ class ExampleClassifier:
         """Embed or read back the examples. Raises ProviderError when they must be embedded and cannot be."""
         await self._loaded()
 
+    def read_ahead(self, text: str) -> None:
+        """Each sentence by itself, which is remembered."""
+        _read(text)
+
     async def understand(
         self, text: str, vector: Vector | None = None, previous: Language | None = None
     ) -> Understanding:

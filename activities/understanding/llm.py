@@ -55,6 +55,9 @@ class LlmClassifier:
     async def load(self) -> None:
         await self._examples.load()
 
+    def read_ahead(self, text: str) -> None:
+        self._examples.read_ahead(text)
+
     async def understand(
         self, text: str, vector: Vector | None = None, previous: Language | None = None
     ) -> Understanding:

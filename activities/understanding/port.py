@@ -11,6 +11,9 @@ class Classifier(Protocol):
     async def load(self) -> None:
         """Make ready what the first message would have to wait for. May raise ProviderError."""
 
+    def read_ahead(self, text: str) -> None:
+        """Do what `understand` can do without a vector, while one is being made."""
+
     async def understand(
         self, text: str, vector: Vector | None = None, previous: Language | None = None
     ) -> Understanding:

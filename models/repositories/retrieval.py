@@ -5,6 +5,8 @@ The figures behind the constants here are in docs/decisions/0016 and 0039.
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -64,7 +66,7 @@ HYBRID = """
         SELECT w.chunk_id, w.rank, (
                 SELECT coalesce(c.likeness, c.id::text) FROM chunks c WHERE c.tenant_id = :tenant AND c.id = w.chunk_id
             ) AS said
-        FROM search_words(:question, CAST(:tags AS text[]), :words_read) w
+        FROM {worded} w
     ),
     -- Passages that say the same have one place together, that of the first.
     places AS (
@@ -106,26 +108,61 @@ TAGGED = """
 """
 
 
-def _statement(*, exact: bool, tagged: bool) -> sa.TextClause:
+SEARCHED = "search_words(:question, CAST(:tags AS text[]), :words_read)"
+GIVEN = "unnest(CAST(:word_chunks AS uuid[]), CAST(:word_ranks AS real[])) AS"
+
+
+def _statement(*, exact: bool, tagged: bool, given: bool) -> sa.TextClause:
     sql = HYBRID.replace("{nearness}", EXACT if exact else INDEXED).replace("{tagged}", TAGGED if tagged else "")
-    return sa.text(sql).bindparams(
+    sql = sql.replace("{worded} w", f"{GIVEN} w(chunk_id, rank)" if given else f"{SEARCHED} w")
+    parameters: list[sa.BindParameter[Any]] = [
         # Literals, because a partial index on an expression serves only a statement that says them.
         sa.bindparam("space", type_=sa.SmallInteger, literal_execute=True),
         sa.bindparam("dimension", type_=sa.Integer, literal_execute=True),
         sa.bindparam("vector", type_=ARRAY(sa.REAL)),
-        sa.bindparam("tags", type_=ARRAY(sa.Text)),
         sa.bindparam("candidates", CANDIDATES, type_=sa.Integer),
         sa.bindparam("near_read", READ if exact else READ_BY_INDEX, type_=sa.Integer),
-        sa.bindparam("words_read", READ_BY_INDEX, type_=sa.Integer),
         sa.bindparam("rank_constant", RANK_CONSTANT, type_=sa.Integer),
         sa.bindparam("words_weight", WORDS_WEIGHT, type_=sa.Double),
         sa.bindparam("same_language", SAME_LANGUAGE, type_=sa.Double),
-    )
+    ]
+    if given:
+        parameters += [
+            sa.bindparam("word_chunks", type_=ARRAY(sa.Uuid)),
+            sa.bindparam("word_ranks", type_=ARRAY(sa.REAL)),
+        ]
+    else:
+        parameters.append(sa.bindparam("words_read", READ_BY_INDEX, type_=sa.Integer))
+    if tagged or not given:
+        parameters.append(sa.bindparam("tags", type_=ARRAY(sa.Text)))
+    return sa.text(sql).bindparams(*parameters)
 
 
 STATEMENTS = {
-    (exact, tagged): _statement(exact=exact, tagged=tagged) for exact in (True, False) for tagged in (True, False)
+    (exact, tagged, given): _statement(exact=exact, tagged=tagged, given=given)
+    for exact in (True, False)
+    for tagged in (True, False)
+    for given in (True, False)
 }
+
+WORDED = sa.text(f"SELECT chunk_id, rank FROM {SEARCHED}").bindparams(  # noqa: S608  # made of a constant
+    sa.bindparam("tags", type_=ARRAY(sa.Text)), sa.bindparam("words_read", READ_BY_INDEX, type_=sa.Integer)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Worded:
+    """Chunks that match a question's words, and how well: what is known of it without its vector."""
+
+    chunks: tuple[UUID, ...]
+    ranks: tuple[float, ...]
+
+
+async def worded(tx: TenantTx, question: str, *, tags: Sequence[str] | None = None) -> Worded:
+    """The half of a search that can be made while the question is embedded. `tags` as for `search`."""
+    given = {"question": _bounded(question), "tags": None if tags is None else list(tags)}
+    rows = (await tx.connection.execute(WORDED, given)).all()
+    return Worded(tuple(row.chunk_id for row in rows), tuple(row.rank for row in rows))
 
 
 async def search(
@@ -156,17 +193,23 @@ async def search_and_space(
     *,
     tags: Sequence[str] | None = None,
     limit: int = 5,
+    words: Worded | None = None,
 ) -> tuple[list[Passage], int | None]:
     """Like `search`, with the space that the tenant was searched in at that very moment (see `spaces.active`): where it
-    is another, the passages are of no use."""
+    is another, the passages are of no use. `words` is what `worded` has found, where that was asked before."""
     exact = await _chunk_count(tx) < EXACT_BELOW
     if not exact:
         await tx.connection.execute(ITERATE)
+    by_words: dict[str, object] = (
+        {"question": _bounded(question)}
+        if words is None
+        else {"word_chunks": list(words.chunks), "word_ranks": list(words.ranks)}
+    )
     rows = await tx.connection.execute(
-        STATEMENTS[exact, tags is not None],
+        STATEMENTS[exact, tags is not None, words is not None],
         {
+            **by_words,
             "tenant": tx.tenant_id,
-            "question": question[:MAX_QUESTION_CHARACTERS].replace("\x00", " "),
             "vector": vector,
             "dimension": len(vector),
             "space": space,
@@ -179,6 +222,10 @@ async def search_and_space(
     # One statement and not two: no switch to another space comes between.
     active = found[0].active if found else await spaces.active(tx)
     return [Passage(**row._mapping) for row in found], active
+
+
+def _bounded(question: str) -> str:
+    return question[:MAX_QUESTION_CHARACTERS].replace("\x00", " ")
 
 
 _chunk_counts: dict[UUID, tuple[float, int]] = {}

@@ -283,12 +283,27 @@ async def test_each_path_uses_the_plan_that_it_is_for(database: Database) -> Non
         "limit": 5,
     }
     for exact in (True, False):
-        statement = retrieval.STATEMENTS[exact, False]
+        statement = retrieval.STATEMENTS[exact, False, False]
         explain = sa.text(f"EXPLAIN {statement.text}").bindparams(*statement._bindparams.values())
         async with database.tenant(tenant) as tx:
             await tx.connection.execute(sa.text("SET LOCAL enable_sort = off"))
             plan = "\n".join(row[0] for row in await tx.connection.execute(explain, values))
         assert (f"ix_embeddings_space_{space}" in plan) is not exact
+
+
+async def test_words_that_were_looked_up_before_find_the_same(library: Library) -> None:
+    pages = [
+        page(f"{n}.md", f"# Page {n}\n\nDelivery to place {n} costs {n}90 tenge and takes days.") for n in range(30)
+    ]
+    await library.add(*pages)
+    question = "How much is delvery to place 7?"
+    vector = await library.embedder.embed_query(question)
+    async with library.database.tenant(library.tenant) as tx:
+        whole, _ = await retrieval.search_and_space(tx, question, vector, library.space, None)
+        words = await retrieval.worded(tx, question)
+        halves, _ = await retrieval.search_and_space(tx, question, vector, library.space, None, words=words)
+    assert words.chunks
+    assert halves == whole
 
 
 # --- Passages as they are read
