@@ -34,7 +34,7 @@ FUNCTIONS = {
             SELECT s.tenant_id, s.channel_account_id, 'out', min(coalesce(s.due_at, s.created_at))
             FROM send_ledger s WHERE s.status IN ('queued', 'sending') AND s.channel_account_id IS NOT NULL GROUP BY 1, 2
             UNION ALL
-            SELECT f.tenant_id, f.channel_account_id, 'media', min(f.created_at)
+            SELECT f.tenant_id, f.channel_account_id, 'media', min(coalesce(f.due_at, f.created_at))
             FROM attachments f WHERE f.state = 'waiting' GROUP BY 1, 2
         ) w
         JOIN channel_accounts a ON a.tenant_id = w.tenant_id AND a.id = w.channel_account_id

@@ -24,7 +24,7 @@ from activities.privacy.retain import UNSENT
 from activities.transcribing.openai import OpenAITranscriber
 from models.contracts.channels import Attachment, Chat, FileState, MediaKind, MessageArrived, Person, Provider
 from models.contracts.enums import ChannelKind, EventType, Role
-from models.contracts.lanes import LaneWork, Worked
+from models.contracts.lanes import Lane, LaneInput, LaneWork, Worked
 from models.contracts.routing import conversation_id
 from models.payload_keys import connected
 from models.repositories import (
@@ -33,6 +33,7 @@ from models.repositories import (
     channel_accounts,
     deliveries,
     erasure,
+    lanes,
     media_garbage,
     messages,
     tenants,
@@ -114,6 +115,12 @@ class Shop:
     async def told(self) -> list[deliveries.Delivery]:
         async with self.database.tenant(self.tenant) as tx:
             return [each for each in await deliveries.after(tx, 0) if each.type is EventType.ATTACHMENT]
+
+    async def waits(self) -> bool:
+        """Whether reconcile would wake the lane."""
+        lane = LaneInput(tenant_id=self.tenant, channel_account_id=self.owner.account, lane=Lane.MEDIA)
+        async with self.database.system() as tx:
+            return lane in await lanes.idle(tx, after=timedelta(0), limit=10_000)
 
     async def handed_over(self, accepted: Accepted) -> bool:
         process = conversation_id(self.tenant, accepted.start.conversation_id)
@@ -198,11 +205,13 @@ async def test_files_are_fetched_and_told_of_or_refused_with_a_word(shop: Shop) 
 async def test_what_cannot_be_had_now_is_fetched_later_and_given_up_in_the_end(shop: Shop, tmp_path: Path) -> None:
     shop.has("photo", PNG, status=503)
     accepted = await shop.arrives(image("photo"))
+    assert await shop.waits()
     begun = datetime.now(UTC)
     again = (await shop.fetch()).again_at
     assert again is not None
     assert timedelta(seconds=9) < again - begun < timedelta(seconds=30)
     asked = len(shop.meta.asked)
+    assert not await shop.waits(), "reconcile leaves it alone until it is due"
     assert (await shop.fetch()).again_at == again
     assert len(shop.meta.asked) == asked, "it was not due yet"
 
