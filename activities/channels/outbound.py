@@ -27,7 +27,7 @@ from activities.channels.port import (
 )
 from activities.channels.text import parts
 from activities.desk.posting import Posting
-from models.contracts.channels import Capabilities, Health, HealthState, Part
+from models.contracts.channels import Capabilities, Health, HealthState, Media, MediaKind, Part
 from models.contracts.enums import Author, SendStatus
 from models.contracts.lanes import DELIVER, LaneWork, Worked
 from models.repositories import arrivals, channel_accounts, desk_posts, sends
@@ -273,7 +273,7 @@ class _Run:
 def compose(due: Due, capabilities: Capabilities) -> Sequence[Part]:
     """What a message is sent as. Files first, the first with the words where they fit below it as one caption."""
     texts = parts(due.text, capabilities) if due.text.strip() else []
-    files = [media for media in due.media if media.kind in capabilities.media]
+    files = [each for media in due.media if (each := _carried(media, capabilities)) is not None]
     captions = [""] * len(files)
     if files and files[0].kind in capabilities.captions and due.text.strip():
         short = capabilities.model_copy(update={"text_limit": capabilities.caption_limit})
@@ -282,6 +282,13 @@ def compose(due: Due, capabilities: Capabilities) -> Sequence[Part]:
     found = [Part(text=caption, media=media) for media, caption in zip(files, captions, strict=True)]
     found += [Part(text=text) for text in texts]
     return [_threaded(due, place, part) for place, part in enumerate(found)] if capabilities.threads else found
+
+
+def _carried(media: Media, capabilities: Capabilities) -> Media | None:
+    """As a document where the channel has nothing nearer; None where it takes no files."""
+    if media.kind in capabilities.media:
+        return media
+    return media.model_copy(update={"kind": MediaKind.DOCUMENT}) if MediaKind.DOCUMENT in capabilities.media else None
 
 
 def _threaded(due: Due, place: int, part: Part) -> Part:
