@@ -18,6 +18,9 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.channels.accounts import Accounts
 from activities.channels.choice import ADAPTERS
+from activities.channels.inbound import Receive
+from activities.desk.commands import Commands, Room
+from activities.desk.handle import Desks
 from activities.media.fetch import GIVE_UP_AFTER, FetchMedia, Limits
 from activities.media.sweep import Sweep
 from activities.privacy.retain import UNSENT
@@ -27,12 +30,14 @@ from models.contracts.enums import ChannelKind, EventType, Role
 from models.contracts.lanes import Lane, LaneInput, LaneWork, Worked
 from models.contracts.routing import conversation_id
 from models.payload_keys import connected
+from models.pokes import Pokes
 from models.repositories import (
     arrivals,
     attachments,
     channel_accounts,
     deliveries,
     erasure,
+    inbox,
     lanes,
     media_garbage,
     messages,
@@ -122,8 +127,8 @@ class Shop:
         async with self.database.system() as tx:
             return lane in await lanes.idle(tx, after=timedelta(0), limit=10_000)
 
-    async def handed_over(self, accepted: Accepted) -> bool:
-        process = conversation_id(self.tenant, accepted.start.conversation_id)
+    async def handed_over(self, conversation: UUID) -> bool:
+        process = conversation_id(self.tenant, conversation)
         try:
             await self.client.get_workflow_handle(process).describe()
         except RPCError:
@@ -275,7 +280,7 @@ async def test_a_short_voice_message_is_written_down_and_then_handed_over(shop: 
         )
     assert (found[heard.message_id].text, found[long.message_id].text) == (shop.transcriber.words, "")
     assert extras == {"transcribed": True}
-    assert (await shop.handed_over(heard), await shop.handed_over(long)) == (True, False)
+    assert [await shop.handed_over(each.start.conversation_id) for each in (heard, long)] == [True, False]
 
     # A manager who speaks in a channel is passed on as they are, and shown to nobody before it is accepted.
     async with shop.database.tenant(shop.tenant) as tx:
@@ -299,7 +304,35 @@ async def test_a_short_voice_message_is_written_down_and_then_handed_over(shop: 
     async with shop.database.tenant(shop.tenant) as tx:
         assert (await messages.get_many(tx, [unheard.message_id]))[unheard.message_id].text == ""
     assert [each.state for each in await shop.files_of(unheard)] == [FileState.STORED]
-    assert await shop.handed_over(unheard)
+    assert await shop.handed_over(unheard.start.conversation_id)
+
+
+@pytest.mark.parametrize("listens", [True, False])
+async def test_a_voice_message_waits_for_its_words_where_somebody_writes_them_down(shop: Shop, listens: bool) -> None:
+    said = {"from": "77001112233", "id": "wamid.1", "timestamp": "1700000000", "type": "audio"}
+    spoken = said | {"audio": {"id": "voice", "mime_type": "audio/ogg; codecs=opus", "voice": True}}
+    value = {"messaging_product": "whatsapp", "metadata": {"phone_number_id": NUMBER}, "messages": [spoken]}
+    entry = {"id": "1", "changes": [{"field": "messages", "value": value}]}
+    pokes = Pokes(shop.client)
+    commands = Commands(shop.database, shop.client, Room(0, 0))
+    step = Receive(
+        shop.database,
+        shop.client,
+        shop.accounts,
+        Desks(shop.database, commands, pokes, longest=LIMITS.text),
+        pokes,
+        longest=LIMITS.text,
+        listens=listens,
+    )
+    async with shop.database.tenant(shop.tenant) as tx:
+        await inbox.put(tx, shop.owner.account, "delivery", {"object": "whatsapp_business_account", "entry": [entry]})
+    given = LaneWork(tenant_id=shop.tenant, channel_account_id=shop.owner.account)
+    assert await ActivityEnvironment().run(step.receive, given) == Worked()
+    await pokes.close()
+    async with shop.database.tenant(shop.tenant) as tx:
+        conversation = await tx.connection.scalar(sa.select(table.c.conversation_id))
+    assert conversation is not None
+    assert await shop.handed_over(conversation) != listens
 
 
 async def test_a_file_lies_there_as_long_as_a_row_wants_it_and_no_longer(shop: Shop) -> None:
