@@ -38,6 +38,9 @@ from tests.fakes.wire import Provider
 
 DO = {**SENDING, **CHANGING, **ASKING}
 
+BOT_IDS = itertools.count(700_001)
+"""Of all fakes in this process: an installation has a bot only once, and several test modules share one."""
+
 
 class FakeTelegram(Provider):
     """See the package for how to use it. `world` is what Telegram knows; set its `limits` to have them kept."""
@@ -46,7 +49,7 @@ class FakeTelegram(Provider):
         super().__init__()
         self.world = World(self.watch)
         self.bots: dict[str, Bot] = {}
-        self._bot_ids, self._people_ids = itertools.count(700_001), itertools.count(5_000_001)
+        self._people_ids = itertools.count(5_000_001)
         self._group_ids, self._queries = itertools.count(1), itertools.count(1)
 
     # Who there is
@@ -55,7 +58,7 @@ class FakeTelegram(Provider):
         self, token: str | None = None, *, username: str | None = None, name: str = "Shop", privacy: bool = True
     ) -> Bot:
         """What BotFather makes."""
-        bot_id = int(token.partition(":")[0]) if token else next(self._bot_ids)
+        bot_id = int(token.partition(":")[0]) if token else next(BOT_IDS)
         token = token or f"{bot_id}:AA{bot_id:033d}"
         bot = Bot(token, bot_id, username or f"shop{bot_id}_bot", name, privacy, Mailbox(self.client))
         self.outboxes.append(bot.mailbox)
