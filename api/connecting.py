@@ -23,7 +23,6 @@ class Connector(Protocol):
         `take_over`: have it deliver to nobody else any more.
         """
 
-
     async def check_desk(self, tenant_id: UUID, desk_id: UUID) -> None:
         """Look whether the bot of a desk may do in its group what it must, and note what was found."""
 

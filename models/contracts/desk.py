@@ -112,9 +112,7 @@ class ForgetPost(Frozen):
     topic: str
 
 
-Post = Annotated[
-    CardPost | MessagePost | FilePost | NoticePost | LearnedPost | ForgetPost, Field(discriminator="type")
-]
+Post = Annotated[CardPost | MessagePost | FilePost | NoticePost | LearnedPost | ForgetPost, Field(discriminator="type")]
 """What a desk is told: ids and words of ours, never what somebody wrote."""
 
 POST: TypeAdapter[Post] = TypeAdapter(Post)
