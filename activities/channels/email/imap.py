@@ -44,6 +44,8 @@ class Imap:
         # Nobody can guess it: what was slipped in before the connection was made secure answers no command.
         self._tag = secrets.token_hex(8).upper()
         self._commands = 0
+        # Whether a mail was told of since this was taken back. A server tells once, with the answer to any command.
+        self.told = False
 
     async def ask(self, *words: str | bytes) -> list[Answer]:
         """Send a command and return what is answered, the last line with the outcome included. Words in bytes go as
@@ -61,14 +63,14 @@ class Imap:
         return await self._until(tag)
 
     async def idle(self, seconds: float) -> None:
-        """Wait until the server tells of a new mail, at most so long."""
+        """Wait until the server tells of a new mail, at most so long; not at all when it has `told` of one."""
         tag = self._next()
         await self._send(tag + b" IDLE")
         await self._invited(tag)
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while not (await self._answer()).text.endswith(b" EXISTS"):
-                    pass
+                while not self.told:
+                    await self._answer()
         await self._send(b"DONE")
         await self._until(tag)
 
@@ -115,6 +117,7 @@ class Imap:
                 line = await self._reader.readuntil(b"\r\n")
                 found = _LITERAL.search(line)
                 if found is None:
+                    self.told = self.told or line.endswith(b" EXISTS\r\n")
                     return Answer(text + line[:-2], literals)
                 text += line[: found.start()]
                 if int(found[1]) > LONGEST_LITERAL or len(text) > LONGEST_LINE:

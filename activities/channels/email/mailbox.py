@@ -63,6 +63,8 @@ class Mailbox:
         return None
 
     async def _search(self, what: str) -> list[int]:
+        # What comes while it is looked for may not be found, and is told of with the answer.
+        self.imap.told = False
         answers = await self.imap.ask(f"UID SEARCH {what}")
         found = [answer.text for answer in answers if answer.text.startswith(b"* SEARCH")]
         return sorted({int(uid) for text in found for uid in re.findall(rb"\b\d{1,10}\b", text)})

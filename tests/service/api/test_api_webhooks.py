@@ -147,7 +147,7 @@ async def test_whatever_is_wrong_the_answer_is_the_same(acme: Company, database:
     assert await count(database, acme, "conversations") == 0
 
 
-@pytest.mark.parametrize("kind", ["email", "web", "nothing", "API"])
+@pytest.mark.parametrize("kind", ["web", "nothing", "API"])
 async def test_kinds_that_nobody_can_read_do_not_exist(acme: Company, kind: str) -> None:
     shop = await sender(acme)
     answer = await Sender(acme.http, shop.account, shop.secret, kind=kind).deliver(message())
