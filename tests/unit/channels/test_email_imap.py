@@ -1,0 +1,77 @@
+"""IMAP with a server that says what a test has it say."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from activities.channels.email.imap import BrokenError, Imap, RefusalError, open_imap
+from activities.channels.email.mailbox import Mailbox, Position
+from activities.channels.email.server import Server
+from runtime.egress.addresses import networks
+
+Says = Callable[[bytes, bytes], bytes]
+"""`says(tag, command)`: what the server answers to a line."""
+
+
+@asynccontextmanager
+async def talking(says: Says, heard: list[bytes]) -> AsyncIterator[Imap]:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"* OK ready\r\n")
+        while line := await reader.readline():
+            heard.append(line.rstrip(b"\r\n"))
+            tag, _, command = heard[-1].partition(b" ")
+            writer.write(says(tag, command))
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, open_imap(Server("127.0.0.1", port, "none", networks("127.0.0.0/8"))) as imap:
+        yield imap
+
+
+async def test_a_mail_that_comes_while_mails_are_looked_for_is_not_waited_for() -> None:
+    def says(tag: bytes, command: bytes) -> bytes:
+        if command.startswith(b"UID SEARCH"):
+            return b"* SEARCH\r\n* 1 EXISTS\r\n" + tag + b" OK\r\n"
+        return b"+ idling\r\n" if command == b"IDLE" else heard[-2].partition(b" ")[0] + b" OK\r\n"
+
+    heard: list[bytes] = []
+    async with talking(says, heard) as imap, asyncio.timeout(5):
+        mailbox = Mailbox(imap, Position(1, 0), idles=True)
+        assert await mailbox.since(Position(1, 0)) == []
+        await imap.idle(60)
+    assert heard[-1] == b"DONE"
+
+
+async def test_words_go_as_literals_and_come_as_literals() -> None:
+    def says(tag: bytes, command: bytes) -> bytes:
+        if line := heard[-1]:
+            if line.endswith(b"}"):
+                return b"+ go on\r\n"
+            if line == b'word"\\':
+                return b"* 1 FETCH (UID 7 BODY[] {6}\r\na\r\nb\r\n)\r\n" + heard[0].partition(b" ")[0] + b" OK\r\n"
+        return b""
+
+    heard: list[bytes] = []
+    async with talking(says, heard) as imap, asyncio.timeout(5):
+        answer, _ = await imap.ask("LOGIN", b"user", b'word"\\')
+    assert (answer.text, answer.literals) == (b"* 1 FETCH (UID 7 BODY[] )", [b"a\r\nb\r\n"])
+    assert [line.partition(b" ")[2] for line in heard[:2]] == [b"LOGIN {4}", b"{6}"]
+
+
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        (b"%s NO [AUTHENTICATIONFAILED] no\r\n", RefusalError),
+        (b"%s BAD what\r\n", RefusalError),
+        (b"* BYE\r\n", BrokenError),
+        (b"* 1 FETCH (BODY[] {99999999999}\r\n", BrokenError),
+        (b"x" * 1_100_000, BrokenError),
+    ],
+)
+async def test_what_a_server_does_wrong_ends_the_command(said: bytes, error: type[Exception]) -> None:
+    async with talking(lambda tag, _: said.replace(b"%s", tag), []) as imap, asyncio.timeout(5):
+        with pytest.raises(error):
+            await imap.ask("NOOP")
