@@ -31,12 +31,12 @@ run: $(VENV)/.runtime  ## Start everything here: Postgres, Temporal, worker, API
 
 test: check  ## All checks, then every test (the short chaos run included)
 	$(BIN)/python -m pytest tests/chaos
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 12 --ignore tests/chaos
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --durations 12 --ignore tests/chaos
 
 check: $(VENV)/.dev  ## Formatting, lint, types, import directions, advisories about dependencies
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
+	$(BIN)/mypy --num-workers 2
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m tests.audit
 
