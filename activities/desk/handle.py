@@ -169,6 +169,10 @@ class AtDesks:
             await messages.add_draft(tx, place.conversation, by.member_id, message.text, posted=(draft, message.id))
             if message.attachments and not await attachments.of_message(tx, draft):
                 await attachments.add(tx, place.conversation, draft, self._account, message.attachments)
+            stored = (await messages.get_many(tx, [draft])).get(draft)
+        if stored is not None and stored.status is MessageStatus.SENT:
+            # Read before, and carried out.
+            return None
         if message.attachments:
             self._pokes.poke(self._tenant, self._account, Lane.MEDIA)
         refused = await self._commands.carry_out(self._tenant, Command.REPLY, by, escalation, f"desk/{draft}", draft)

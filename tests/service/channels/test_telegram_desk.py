@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from models.repositories import erasure
+from models.repositories import erasure, inbox
 from runtime.database import Database
 from runtime.embedded import Servers
 from tests.fakes.telegram import Bot, FakeTelegram, Group, Limits, Membership, Person, Sent
@@ -96,7 +96,7 @@ async def desk(shop: Company, telegram: FakeTelegram) -> Desk:
     return Desk(shop, telegram, customers, bot, group, made.json()["id"], people)
 
 
-async def test_a_request_from_its_card_to_what_is_learned(desk: Desk) -> None:
+async def test_a_request_from_its_card_to_what_is_learned(desk: Desk, database: Database) -> None:
     shop, telegram, aigerim, boris = desk.shop, desk.telegram, desk.people["aigerim"], desk.people["boris"]
     aida = telegram.person("Aida <b>&")
     telegram.says(desk.customers, aida, "Do you repair roofs of castles?")
@@ -127,8 +127,12 @@ async def test_a_request_from_its_card_to_what_is_learned(desk: Desk) -> None:
     [sent] = [each for each in telegram.world.sends if each.method == "sendPhoto" and each.room.person is not None]
     assert sent.data == PNG + b"ours"
     assert not [each for each in telegram.world.sends if "difficult" in each.text or "better" in each.text]
-    telegram.says(desk.group, aigerim, "Ask us any time.", topic=topic)
+    said = telegram.says(desk.group, aigerim, "Ask us any time.", topic=topic)
     await telegram.sent(aida, text="any time")
+    # As after a crash that came between its effect and the end of its delivery.
+    account = UUID((await desk.health())["channel_account_id"])
+    async with database.tenant(shop.id) as tx:
+        await inbox.put(tx, account, "again", {"update_id": 1, "message": said})
 
     assert await desk.pressed(card, aigerim, "Resolve") == ""
     await desk.shows(card, "resolved by Aigerim")
@@ -141,6 +145,7 @@ async def test_a_request_from_its_card_to_what_is_learned(desk: Desk) -> None:
     assert entry["question"] == "Do you repair roofs of castles?"
     authors = [each["author"] for each in await messages_of(shop, conversation)]
     assert authors.count("manager") == 2
+    assert len(await telegram.sent(aida, text="any time")) == 1
 
 
 async def added(shop: Company, bot: Bot, branch_id: str) -> dict[str, Any]:
@@ -183,7 +188,7 @@ async def test_whoever_is_nobody_here_and_whatever_is_forged_does_nothing(desk: 
     assert len(await telegram.sent(desk.group, text="do not know who you are")) == 1
 
 
-async def test_a_group_is_healed_or_reported(desk: Desk, servers: Servers) -> None:
+async def test_a_group_is_healed_or_reported(desk: Desk, database: Database) -> None:
     """A topic that is deleted; a bot that loses its rights and gets them back; a customer who is erased."""
     telegram, owner, farida = desk.telegram, desk.people["owner"], desk.telegram.person("Farida")
     conversation = await desk.asked(farida)
@@ -211,10 +216,8 @@ async def test_a_group_is_healed_or_reported(desk: Desk, servers: Servers) -> No
     checked = (await desk.shop.post(f"/v1/desks/{desk.id}/check", {})).json()
     assert (checked["health"], checked["advice"]) == ("ok", [])
 
-    database = Database(servers.database_url)
     async with database.tenant(desk.shop.id) as tx:
         assert await erasure.erase_conversation(tx, UUID(conversation))
-    await database.close()
     await desk.shop.post(f"/v1/desks/{desk.id}/check", {})
     await telegram.watch.until(lambda: anew.topic not in desk.group.topics, 10, "her topic gone")
 
