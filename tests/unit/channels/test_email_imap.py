@@ -75,3 +75,12 @@ async def test_what_a_server_does_wrong_ends_the_command(said: bytes, error: typ
     async with talking(lambda tag, _: said.replace(b"%s", tag), []) as imap, asyncio.timeout(5):
         with pytest.raises(error):
             await imap.ask("NOOP")
+
+
+async def test_what_was_told_before_mails_are_looked_for_is_no_news() -> None:
+    async with talking(lambda tag, _: b"* 3 EXISTS\r\n* SEARCH 8 9\r\n" + tag + b" OK\r\n", []) as imap:
+        imap.told = True
+        search = asyncio.create_task(Mailbox(imap, Position(1, 9), idles=True).since(Position(1, 8)))
+        await asyncio.sleep(0)
+        assert not imap.told
+        assert await search == [9]
