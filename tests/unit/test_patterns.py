@@ -40,6 +40,7 @@ def patterns() -> dict[str, "re.Pattern[Any]"]:
 PATTERNS = patterns()
 # Only ever held against a whole text, or against what follows one place of it.
 NEVER_SEARCHED = {
+    "activities.channels.email.quoting._DATED",
     "activities.channels.email.quoting._FROM",
     "activities.channels.email.quoting._LINE",
     "activities.channels.email.quoting._MOBILE",
@@ -48,6 +49,7 @@ NEVER_SEARCHED = {
     "activities.channels.email.quoting._SAID",
     "activities.channels.form.MIME",
     "activities.channels.text.syntax._ITEM",
+    "activities.channels.text.syntax._LINK",
     "activities.channels.text.syntax._TRAILING",
     "activities.desk.handle._PRESSED",
     "activities.language.quantities._RANGE",
