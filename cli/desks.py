@@ -97,7 +97,7 @@ def remove(api: "Api", which: Which) -> None:
 @remote
 def link_me(api: "Api", as_json: AsJson = False) -> None:
     """Get the command that tells the bots who you are."""
-    found = api.post(f"{PATH}/me", {})
+    found = api.post(f"{PATH}/people/me", {})
     if as_json:
         print_json(found)
         return

@@ -51,7 +51,7 @@ async def create_desk(body: DeskIn, request: Request, gateway: InGateway, caller
         return DeskWithLink(**dict(await _shown(tx, made)), link=_link(code))
 
 
-@router.post("/me", operation_id="linkMyself")
+@router.post("/people/me", operation_id="linkMyself")
 async def link_myself(request: Request, gateway: InGateway, caller: Signed) -> LinkOut:
     """A code for the caller: whoever writes it to one of the bots is them at the desks from then on."""
     async with gateway.records.tenant(caller.tenant_id) as tx:

@@ -88,7 +88,7 @@ async def desk(shop: Company, telegram: FakeTelegram) -> Desk:
     telegram.joins(bot, group, people["owner"], MAY)
     telegram.says(group, people["owner"], made.json()["link"]["command"])
     for name, person in people.items():
-        code = (await shop.post("/v1/desks/me", {}, headers=shop.as_(name))).json()
+        code = (await shop.post("/v1/desks/people/me", {}, headers=shop.as_(name))).json()
         telegram.says(bot, person, code["command"])
     await telegram.sent(group, text=f"is the desk of Branch {bot.id}")
     for name, person in people.items():
