@@ -79,9 +79,12 @@ class Answering:
             async with metered(self._database, spender, asked.settings.budgets) as meter:
                 understood, decision = await self._decided(consider, asked, trail)
             answered = _answered(asked, understood, decision, trail)
+        trail.seconds["model"] = sum(call.milliseconds for call in meter.calls) / 1000
         trail.note("total", begun)
+        spent = {step: round(1000 * seconds, 2) for step, seconds in trail.seconds.items()}
+        answered = answered.model_copy(update={"milliseconds": spent})
         if question.explain:
-            explanation = _explained(asked, understood, decision, trail, meter)
+            explanation = _explained(asked, understood, decision, trail, meter, spent)
             answered = answered.model_copy(update={"explanation": explanation})
         return answered
 
@@ -212,7 +215,14 @@ def _answered(asked: Asked, understood: Understood, decision: Decision, trail: T
     )
 
 
-def _explained(asked: Asked, understood: Understood, decision: Decision, trail: Trail, meter: Meter) -> Explanation:
+def _explained(
+    asked: Asked,
+    understood: Understood,
+    decision: Decision,
+    trail: Trail,
+    meter: Meter,
+    spent: dict[str, float],
+) -> Explanation:
     assistant, written = asked.chosen.assistant, trail.written
     shown = ("chunk_id", "title", "heading", "text", "language", "similarity", "score")
     coverage = coverage_of(trail.found.confidence, assistant)
@@ -234,7 +244,7 @@ def _explained(asked: Asked, understood: Understood, decision: Decision, trail: 
         outcome=None if written is None else written.outcome,
         causes=() if written is None else written.causes,
         calls=tuple(meter.calls),
-        milliseconds={step: round(1000 * seconds, 2) for step, seconds in trail.seconds.items()},
+        milliseconds=spent,
         why=_why(understood, decision, coverage, trail),
     )
 

@@ -29,7 +29,7 @@ PREFLIGHT = {
     "X-Request-ID",
     "Access-Control-Max-Age": "600",
 }
-EXPOSED = "Content-Disposition, Idempotency-Replayed, Retry-After, X-Request-ID"
+EXPOSED = "Content-Disposition, Idempotency-Replayed, Retry-After, Server-Timing, X-Request-ID"
 
 
 class Listed(Protocol):

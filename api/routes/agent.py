@@ -1,6 +1,6 @@
 """One question, one answer, without a conversation: the playground, and whoever only wants to know."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
 from api.gateway import Gateway, InGateway
 from api.idempotency import IdempotentRoute
@@ -21,10 +21,10 @@ router = APIRouter(
 
 
 @router.post("/ask", operation_id="ask", responses=documented(400, 409, 413))
-async def ask(body: AskIn, gateway: InGateway, caller: Signed) -> AskOut:
+async def ask(body: AskIn, response: Response, gateway: InGateway, caller: Signed) -> AskOut:
     """Answer a question as a conversation's turn would, and keep nothing of it but what it cost.
 
-    Nobody is called: to have a person asked, open a conversation.
+    Nobody is called: to have a person asked, open a conversation. `Server-Timing` says how long each step took.
     """
     check_length("question", body.question, gateway.settings.message_max_chars)
     if body.explain and not may(caller, Permission.AGENT_EXPLAIN):
@@ -32,7 +32,11 @@ async def ask(body: AskIn, gateway: InGateway, caller: Signed) -> AskOut:
     if gateway.answerer is None:
         raise unavailable("This gateway has no means to answer.")
     question = Question(text=body.question, language=body.language, assistant=body.assistant, explain=body.explain)
-    return AskOut.of(await gateway.answerer.ask(caller.tenant_id, question))
+    answered = await gateway.answerer.ask(caller.tenant_id, question)
+    response.headers["Server-Timing"] = ", ".join(
+        f"{step};dur={taken}" for step, taken in answered.milliseconds.items()
+    )
+    return AskOut.of(answered)
 
 
 @router.get("/health", operation_id="getAgentHealth")

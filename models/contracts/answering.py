@@ -60,7 +60,10 @@ class Explanation(Frozen):
 
 
 class Answered(Frozen):
-    """`text` None: a person would be asked, and nobody has been. `kind` is what the text is in a conversation."""
+    """`text` None: a person would be asked, and nobody has been. `kind` is what the text is in a conversation.
+
+    `milliseconds` are by step; `model`: all calls of models together.
+    """
 
     decision: AnswerDecision
     kind: ReplyKind | None
@@ -69,4 +72,5 @@ class Answered(Frozen):
     citations: tuple[dict[str, Any], ...] = ()
     confidence: float | None = None
     reason: EscalationReason | None = None
+    milliseconds: dict[str, float] = {}
     explanation: Explanation | None = None

@@ -163,7 +163,7 @@ async def test_an_explanation_shows_what_was_found_and_what_the_model_was_told_m
     assert 0 < why["passages"][0]["similarity"] <= 1
     assert "question" in why["understanding"]["intents"]
     assert {"margin", "near", "usual"} <= why["features"].keys()
-    assert why["milliseconds"].keys() == {"understand", "embedding", "search", "write", "total"}
+    assert why["milliseconds"].keys() == {"understand", "embedding", "search", "write", "model", "total"}
     assert "confidence" in why["why"]
     prompt = why["prompt"][-1]["text"]
     assert "[card]" in prompt
