@@ -17,10 +17,10 @@ class ChannelAccountsQuery(PageQuery):
     cursor: UUID | None = Field(None, description="`next` of the page before.")
 
 
-def _one_of(models: Iterable[type[BaseModel]]) -> dict[str, JsonValue]:
+def _one_of(models: Iterable[type[BaseModel]], *, or_null: bool = False) -> dict[str, JsonValue]:
     """Each provider's own fields, for readers of the OpenAPI document; the route checks them."""
-    found: JsonValue = [model.model_json_schema() for model in models]
-    return {"anyOf": found}
+    found: list[JsonValue] = [model.model_json_schema() for model in models]
+    return {"anyOf": [*found, {"type": "null"}] if or_null else found}
 
 
 class ChannelAccountIn(Request):
@@ -31,7 +31,7 @@ class ChannelAccountIn(Request):
     credentials: dict[str, Any] | None = Field(
         None,
         description="What the provider gave you. Kept sealed, and never shown again.",
-        json_schema_extra=_one_of(CREDENTIALS.values()),
+        json_schema_extra=_one_of(CREDENTIALS.values(), or_null=True),
     )
 
 
