@@ -6,7 +6,12 @@ model and embedding.
 """
 
 import asyncio
+import multiprocessing
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from typing import Any
 
 from llmock.pytest_plugin import LLMock
@@ -61,13 +66,33 @@ async def measure(figures: Figures) -> None:
 
 async def costs(asked: int) -> list[Cost]:
     """Of `asked` questions, one after the other, through the whole product."""
-    with LLMockServer() as server:
-        LLMock(server).reply(ANSWER, times=None)
-        settings = {"LLM_PROVIDER": "openai", "LLM_MODEL": "gpt-4o", "LLM_URL": server.base_url()}
+    with _model() as url:
+        settings = {"LLM_PROVIDER": "openai", "LLM_MODEL": "gpt-4o", "LLM_URL": url}
         async with system.running(**settings, **system.WITHOUT_LIMITS) as under_test:
             (await under_test.api.post("/v1/assistants", json=ANSWERS_WHATEVER_IS_FOUND)).raise_for_status()
             found = [await _ask(under_test, number) for number in range(WARM_UP + asked)]
     return found[WARM_UP:]
+
+
+@contextmanager
+def _model() -> Iterator[str]:
+    """The address of a model's server in a process of its own: in this one it would hold up the client."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_answer_for_ever, args=(theirs,), daemon=True)
+    process.start()
+    try:
+        yield ours.recv()
+    finally:
+        process.terminate()
+        process.join()
+
+
+def _answer_for_ever(pipe: Connection) -> None:
+    with LLMockServer() as server:
+        LLMock(server).reply(ANSWER, times=None)
+        pipe.send(server.base_url())
+        threading.Event().wait()
 
 
 async def _ask(under_test: system.System, number: int) -> Cost:
