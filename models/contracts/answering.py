@@ -3,6 +3,8 @@
 from typing import Any, Literal
 from uuid import UUID
 
+from pydantic import Field
+
 from models.contracts.base import Frozen
 from models.contracts.enums import EscalationReason, Language, ReplyKind
 from models.contracts.knowledge import Understanding
@@ -72,5 +74,5 @@ class Answered(Frozen):
     citations: tuple[dict[str, Any], ...] = ()
     confidence: float | None = None
     reason: EscalationReason | None = None
-    milliseconds: dict[str, float] = {}
+    milliseconds: dict[str, float] = Field(default_factory=dict)
     explanation: Explanation | None = None
