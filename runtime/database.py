@@ -9,7 +9,7 @@ from uuid import UUID
 import asyncpg
 from sqlalchemy import Executable, Row
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from runtime.outages import is_outage
@@ -128,8 +128,11 @@ async def _end(connection: AsyncConnection, driver: asyncpg.Connection, statemen
     """End the transaction; a connection in which that fails goes to nobody else."""
     try:
         await driver.execute(statement)
-    except BaseException:
+    except BaseException as error:
         await connection.invalidate()
+        if isinstance(error, asyncpg.IntegrityConstraintViolationError):
+            # As everywhere else a constraint that refuses is told, and not only one that is looked at in the end.
+            raise IntegrityError(statement, None, error) from error
         raise
 
 

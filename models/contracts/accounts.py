@@ -28,7 +28,7 @@ class TelegramSettings(Strict):
 
     receive: Receive = "poll"
     bot_id: StrictInt | None = None
-    username: str | None = None
+    username: Annotated[str, StringConstraints(max_length=64)] | None = None
 
 
 class TelegramCredentials(Strict):

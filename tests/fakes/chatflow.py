@@ -29,7 +29,7 @@ import httpx
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from tests.fakes.faults import Call, Fault, Json
+from tests.fakes.faults import PATIENCE, Call, Fault, Json
 from tests.fakes.outbox import Address, Outbox
 from tests.fakes.upload import Upload
 from tests.fakes.wire import Provider
@@ -159,7 +159,9 @@ class FakeChatflow(Provider):
         url = instance.outbox.address.url
         return [(await self.client.get(url)).status_code, (await self.client.post(url)).status_code]
 
-    async def sent(self, to: Person | None = None, *, count: int = 1, text: str = "", within: float = 10) -> list[Sent]:
+    async def sent(
+        self, to: Person | None = None, *, count: int = 1, text: str = "", within: float = PATIENCE
+    ) -> list[Sent]:
         """Wait until so many messages that hold `text` went out to a person, and return all of them, oldest first."""
 
         def seen() -> list[Sent]:

@@ -7,6 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
+PATIENCE = 60.0
+"""Seconds that a test waits for what takes a second or two: an event ends the wait, and machines may be busy."""
+
 T = TypeVar("T")
 Json = dict[str, Any]
 

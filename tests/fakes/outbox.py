@@ -9,7 +9,7 @@ from http import HTTPStatus
 
 import httpx
 
-from tests.fakes.faults import Json, Watch
+from tests.fakes.faults import PATIENCE, Json, Watch
 
 
 def _no_headers(body: bytes) -> Mapping[str, str]:
@@ -59,7 +59,7 @@ class Outbox:
             self._posting.cancel()
             await asyncio.gather(self._posting, return_exceptions=True)
 
-    async def taken(self, within: float = 10) -> None:
+    async def taken(self, within: float = PATIENCE) -> None:
         """Wait until nothing is pending."""
         await self.watch.until(lambda: not self.pending, within, "all notices taken")
 

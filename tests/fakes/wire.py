@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from tests.fakes.faults import Call, Fault, Faults, Watch
+from tests.fakes.faults import PATIENCE, Call, Fault, Faults, Watch
 from tests.fakes.listening import Dropped, listening
 from tests.fakes.outbox import Outbox
 
@@ -46,7 +46,7 @@ class Provider(ABC):
         """How the provider words a fault in which nothing is done."""
 
     async def called(
-        self, method: str, *, count: int = 1, chat: object = None, account: str | None = None, within: float = 10
+        self, method: str, *, count: int = 1, chat: object = None, account: str | None = None, within: float = PATIENCE
     ) -> list[Call]:
         """Wait until so many calls of a method have been answered or dropped, and return all that came."""
 

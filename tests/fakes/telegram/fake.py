@@ -10,7 +10,7 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from tests.fakes.faults import Call, Fault, Json
+from tests.fakes.faults import PATIENCE, Call, Fault, Json
 from tests.fakes.telegram.asking import ASKING, get_updates
 from tests.fakes.telegram.changing import CHANGING, add_topic, forget_topic
 from tests.fakes.telegram.requests import METHODS, GetUpdates, WrongRequestError, judged
@@ -198,7 +198,7 @@ class FakeTelegram(Provider):
         bot: Bot | None = None,
         topic: int | None = None,
         text: str = "",
-        within: float = 10,
+        within: float = PATIENCE,
     ) -> list[Sent]:
         """Wait until so many messages that hold `text` were sent to a chat, and return all of them, oldest first."""
 
@@ -217,13 +217,13 @@ class FakeTelegram(Provider):
 
         return await self.watch.until(seen, within, f"{count} messages in {chat or 'any chat'}")
 
-    async def answered(self, query_id: str, within: float = 10) -> Json:
+    async def answered(self, query_id: str, within: float = PATIENCE) -> Json:
         """Wait until a press of a button is answered, and return the answer."""
         return (
             await self.watch.until(lambda: self.world.answers.get(query_id), within, f"an answer to {query_id}") or {}
         )
 
-    async def taken(self, bot: Bot, within: float = 10) -> None:
+    async def taken(self, bot: Bot, within: float = PATIENCE) -> None:
         """Wait until a bot took all of its updates: by its webhook, or by an offset behind them."""
         await bot.mailbox.taken(within)
 

@@ -10,7 +10,7 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from tests.fakes.faults import Call, Fault, Json
+from tests.fakes.faults import PATIENCE, Call, Fault, Json
 from tests.fakes.outbox import Address, Outbox
 from tests.fakes.upload import Upload
 from tests.fakes.whatsapp_cloud import graph
@@ -108,7 +108,9 @@ class FakeCloud(Provider):
 
     # What a test waits for
 
-    async def sent(self, to: Person | None = None, *, count: int = 1, text: str = "", within: float = 10) -> list[Sent]:
+    async def sent(
+        self, to: Person | None = None, *, count: int = 1, text: str = "", within: float = PATIENCE
+    ) -> list[Sent]:
         """Wait until so many messages that hold `text` were taken for a person, and return all of them, oldest first."""
 
         def seen() -> list[Sent]:

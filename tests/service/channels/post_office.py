@@ -206,7 +206,7 @@ class Post:
         def found() -> list[EmailMessage]:
             return [mail for mail in self.mails if mail["To"].addresses[0].addr_spec == address]
 
-        async with self._came, asyncio.timeout(20):
+        async with self._came, asyncio.timeout(60):
             await self._came.wait_for(lambda: len(found()) >= count)
             return found()
 

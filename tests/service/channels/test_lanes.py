@@ -110,7 +110,7 @@ async def test_order_within_a_chat_and_no_limit_passed(sender: Sender, telegram:
         await sender.queue(person, "only one")
     await sender.queue(people[0], "second", "third")
     await sender.wake()
-    found = await telegram.sent(people[0], count=3, within=20)
+    found = await telegram.sent(people[0], count=3)
     assert [each.text for each in found] == ["only one", "second", "third"]
     assert len(await telegram.sent(bot=sender.bot, count=42)) == 42
     assert telegram.world.limits is not None
@@ -128,7 +128,7 @@ async def test_a_provider_that_is_away_is_waited_for_and_shown(sender: Sender, t
         return bool((await sender.state())["health"] == "away")
 
     await eventually(shown)
-    found = await telegram.sent(person, count=2, within=30)
+    found = await telegram.sent(person, count=2)
     assert [each.text for each in found] == ["first", "second"]
 
     async def well() -> bool:
@@ -165,7 +165,7 @@ async def test_a_dead_account_is_red_keeps_what_waits_and_goes_on_with_a_new_tok
         f"/v1/channel-accounts/{sender.account}", json={"credentials": {"token": sender.bot.token}}
     )
     assert changed.json()["health"] == "ok", changed.text
-    await telegram.sent(person, within=20)
+    await telegram.sent(person)
 
 
 async def test_a_long_queue_of_one_bot_delays_no_other(
