@@ -16,6 +16,8 @@ ANY_NAME = "anything"
 
 # Refused before the body's fields are looked at: an API key does nothing for a person, a webhook must be signed, a
 # visitor have a token.
+# A provider's own fields are looked at when everything else is right: see test_api_channel_accounts.
+OF_PROVIDERS = {"settings", "credentials"}
 EARLIER = {
     "changePassword", "updateMe", "beginTotp", "confirmTotp", "removeTotp", "renewRecoveryCodes", "logout",
     "logoutEverywhere", "receiveWebhook", "sendVisitorMessage",
@@ -121,6 +123,8 @@ async def test_every_text_of_any_body_has_an_end(acme: Company, document: Docume
     tried = 0
     for method, path, operation in document.operations():
         for place, schema in document.texts(document.body(operation) or {}):
+            if place[0] in OF_PROVIDERS and operation["operationId"].endswith("ChannelAccount"):
+                continue
             if "maxLength" in schema and operation["operationId"] not in EARLIER:
                 content = json.dumps(placed(place, "a" * (schema["maxLength"] + 1)))
                 answer = await acme.http.request(method, path, content=content, headers=JSON)
