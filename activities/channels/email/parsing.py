@@ -79,7 +79,8 @@ def leaves(mail: Message) -> Iterator[Message]:
     waiting = [mail]
     while waiting:
         part = waiting.pop()
-        inside = part.get_payload()
+        # Asked for by its text, a leaf would be decoded by whatever its header calls a character set.
+        inside = part.get_payload() if part.is_multipart() else None
         if part.get_content_maintype() == "multipart" and isinstance(inside, list):
             waiting.extend(reversed([each for each in inside if isinstance(each, Message)]))
         else:
@@ -88,12 +89,12 @@ def leaves(mail: Message) -> Iterator[Message]:
 
 def content(part: Message) -> bytes:
     """The bytes of a leaf, as they were before they were encoded for the way."""
-    inside = part.get_payload()
+    inside = part.get_payload() if part.is_multipart() else None
     if isinstance(inside, list):
         return b"\n".join(bytes(each) for each in inside if isinstance(each, Message))
     try:
         data = part.get_payload(decode=True)
-    except (ValueError, LookupError):
+    except (ValueError, LookupError, TypeError):
         data = None
     return data if isinstance(data, bytes) else b""
 
@@ -125,7 +126,7 @@ def _charset(part: Message) -> str | None:
     try:
         given = part.get_content_charset()
         return None if given is None or "\x00" in given else given
-    except (ValueError, LookupError):
+    except (ValueError, LookupError, TypeError):
         return None
 
 

@@ -14,10 +14,10 @@ ID = "01890000-0000-7000-8000-000000000000"
 ANY_NAME = "anything"
 
 
-# Refused before the body's fields are looked at: an API key does nothing for a person, a webhook must be signed, a
-# visitor have a token.
 # A provider's own fields are looked at when everything else is right: see test_api_channel_accounts.
 OF_PROVIDERS = {"settings", "credentials"}
+# Refused before the body's fields are looked at: an API key does nothing for a person, a webhook must be signed, a
+# visitor have a token.
 EARLIER = {
     "changePassword", "updateMe", "beginTotp", "confirmTotp", "removeTotp", "renewRecoveryCodes", "logout",
     "logoutEverywhere", "receiveWebhook", "sendVisitorMessage",
