@@ -13,12 +13,17 @@ from activities.channels.port import AccountError, ChannelError, Forums, Hooked
 from api.connecting import OpenConnector
 from models.contracts.channels import Chat, ChatKind, Health, HealthState, Provider
 from models.repositories import channel_accounts, desk_posts, desks
+from models.repositories.channel_accounts import TakenError
 from models.repositories.vault import Vault
 from runtime import secrets
 from runtime.database import Database
 from runtime.media.choice import media_store
 from runtime.media.links import Links
 from runtime.settings import Settings
+
+IN_USE = (
+    "Another account here is this one already, and two would take each other's messages: remove or disable this one."
+)
 
 log = structlog.get_logger(__name__)
 
@@ -45,12 +50,20 @@ class Connecting:
             health = Health(state=HealthState.DEAD, code=error.code, advice=("Give the account its credentials.",))
         except ChannelError as error:
             health = Health(state=HealthState.AWAY, code=error.code)
+        try:
+            await self._note(tenant_id, account_id, provider, health)
+        except TakenError:
+            # Its provider was away when it was made.
+            health = Health(state=HealthState.DEAD, code="in_use", advice=(IN_USE,))
+            await self._note(tenant_id, account_id, provider, health)
+        return health
+
+    async def _note(self, tenant_id: UUID, account_id: UUID, provider: Provider | None, health: Health) -> None:
         async with self._database.tenant(tenant_id) as tx:
             await channel_accounts.set_health(tx, account_id, health)
             if health.external_id is not None:
                 facts = _facts(health) if provider is Provider.TELEGRAM else {}
                 await channel_accounts.found_out(tx, account_id, external_id=health.external_id, facts=facts)
-        return health
 
     async def check_desk(self, tenant_id: UUID, desk_id: UUID) -> None:
         async with self._database.tenant(tenant_id) as tx:

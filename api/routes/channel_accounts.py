@@ -75,13 +75,7 @@ async def create_channel_account(
     """
     settings = _parsed(SETTINGS[body.provider], body.settings, "settings")
     credentials = _credentials(body.provider, body.credentials)
-    external_id = None
-    if credentials is not None:
-        health = await _connector(gateway).look(body.provider, settings, credentials)
-        # What the provider knows can be put right later; what it does not know is no account.
-        if health.state is HealthState.DEAD and health.external_id is None:
-            raise invalid("credentials", " ".join(health.advice) or f"the provider refuses them ({health.code})")
-        external_id = health.external_id
+    external_id = None if credentials is None else await _looked_at(gateway, body.provider, settings, credentials)
     shown = None
     async with gateway.records.tenant(caller.tenant_id) as tx:
         try:
@@ -139,18 +133,32 @@ async def retry_channel_account(account_id: UUID, gateway: InGateway, caller: Si
 async def update_channel_account(
     account_id: UUID, body: ChannelAccountPatch, request: Request, gateway: InGateway, caller: Signed
 ) -> ChannelAccountOut:
-    """Change an account, or let it take nothing in and send nothing for a while."""
+    """Change an account, or let it take nothing in and send nothing for a while. Other credentials must be those of the
+    same account of the provider: its chats are that one's."""
+    async with gateway.records.tenant(caller.tenant_id) as tx:
+        known = await channel_accounts.get(tx, account_id)
+    if known is None:
+        raise not_found("channel account")
+    model = SETTINGS[known.provider]
+    settings = None if body.settings is None else _parsed(model, body.settings, "settings")
+    credentials = None if body.credentials is None else _credentials(known.provider, body.credentials)
+    if credentials is not None:
+        now = settings or model.model_validate(known.settings)
+        external_id = await _looked_at(gateway, known.provider, now, credentials)
+        if None not in (external_id, known.external_id) and external_id != known.external_id:
+            raise invalid("credentials", "are those of another account of the provider: add it as one of its own")
     async with gateway.records.tenant(caller.tenant_id) as tx:
         before = await _locked(tx, account_id)
-        settings = None
-        if body.settings is not None:
-            settings = _parsed(SETTINGS[before.provider], body.settings, "settings").model_dump(mode="json")
-        if body.credentials is not None:
-            credentials = _credentials(before.provider, body.credentials)
-            assert credentials is not None, "they were given"
+        if credentials is not None:
             await channel_accounts.put_credentials(tx, gateway.vault, account_id, _plain(credentials))
         try:
-            await channel_accounts.update(tx, account_id, name=body.name, disabled=body.disabled, settings=settings)
+            await channel_accounts.update(
+                tx,
+                account_id,
+                name=body.name,
+                disabled=body.disabled,
+                settings=None if settings is None else settings.model_dump(mode="json"),
+            )
         except TakenError:
             raise _taken() from None
         account = await _found(tx, account_id)
@@ -216,6 +224,15 @@ async def _given_secret(
     secret, shown = site_identity.new_secret() if provider is Provider.WEB else new_secret()
     await channel_accounts.rotate(tx, gateway.vault, account_id, secret, overlap=overlap)
     return shown
+
+
+async def _looked_at(gateway: Gateway, provider: Provider, settings: BaseModel, credentials: BaseModel) -> str | None:
+    """The provider's own name of the account, if it tells. Raises ProblemError (422) when it knows no such account."""
+    health = await _connector(gateway).look(provider, settings, credentials)
+    # What the provider knows can be put right later; what it does not know is no account.
+    if health.state is HealthState.DEAD and health.external_id is None:
+        raise invalid("credentials", " ".join(health.advice) or f"the provider refuses them ({health.code})")
+    return health.external_id
 
 
 async def _connect(gateway: Gateway, tenant_id: UUID, account_id: UUID, *, take_over: bool = False) -> None:

@@ -28,6 +28,7 @@ class Account:
     name: str
     disabled: bool
     settings: dict[str, Any]
+    external_id: str | None
     health: HealthState
     health_code: str | None
     health_advice: list[str]
@@ -75,6 +76,7 @@ COLUMNS = (
     channel_accounts.c.name,
     channel_accounts.c.disabled,
     channel_accounts.c.settings,
+    channel_accounts.c.external_id,
     channel_accounts.c.health,
     channel_accounts.c.health_code,
     channel_accounts.c.health_advice,
@@ -204,12 +206,15 @@ async def put_credentials(tx: TenantTx, vault: Vault, account_id: UUID, credenti
 
 
 async def found_out(tx: TenantTx, account_id: UUID, *, external_id: str, facts: dict[str, Any]) -> None:
-    """Note what the provider calls an account, which may be here only once, and add `facts` to its settings."""
-    await tx.connection.execute(
-        sa.update(channel_accounts)
-        .where(*_of(tx, account_id))
-        .values(external_id=external_id, settings=channel_accounts.c.settings.op("||")(sa.cast(facts, JSONB)))
-    )
+    """Note what the provider calls an account, and add `facts` to its settings. Raises TakenError when it is here already,
+    after which the transaction is over."""
+    settings = channel_accounts.c.settings.op("||")(sa.cast(facts, JSONB))
+    try:
+        await tx.connection.execute(
+            sa.update(channel_accounts).where(*_of(tx, account_id)).values(external_id=external_id, settings=settings)
+        )
+    except sa.exc.IntegrityError as error:
+        raise TakenError from error
 
 
 async def polled(tx: TenantTx, account_id: UUID) -> None:

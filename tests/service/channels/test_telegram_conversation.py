@@ -175,3 +175,17 @@ async def test_a_token_that_telegram_does_not_know_is_refused(shop: Company, tel
     [error] = refused.json()["errors"]
     assert error["field"] == "credentials"
     assert "BotFather" in error["message"]
+
+
+async def test_an_account_stays_the_bot_that_it_is(shop: Company, telegram: FakeTelegram) -> None:
+    """Its chats are that bot's; and two accounts of one bot would take each other's messages."""
+    bot, other = telegram.add_bot(), telegram.add_bot()
+    account = await added(shop, bot)
+    path = f"/v1/channel-accounts/{account['id']}"
+    for token in (other.token, "700999:AA" + 33 * "x"):
+        refused = await shop.http.patch(path, json={"credentials": {"token": token}})
+        assert refused.status_code == 422, refused.text
+        assert [error["field"] for error in refused.json()["errors"]] == ["credentials"]
+    twice = {"provider": "telegram", "name": "twice", "credentials": {"token": bot.token}}
+    assert (await shop.post("/v1/channel-accounts", twice)).status_code == 409
+    assert (await shop.get(path)).json()["health"] == "ok"
