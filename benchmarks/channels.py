@@ -3,19 +3,15 @@
 The far side is a Telegram that keeps its limits to the letter; everything on this side is the system as it runs.
 """
 
-import asyncio
 import random
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
-import asyncpg
-import httpx
 import sqlalchemy as sa
 
-from benchmarks import system
+from benchmarks import paced, system
 from benchmarks.figures import Figures, command, console
 from benchmarks.load import median, percentile
 from models.contracts.channels import Chat
@@ -34,7 +30,6 @@ ACCEPTED_MS = 50.0
 MEMORY_MIB = 512
 BESIDE_SECONDS = 1.0
 TEXT = "How much is delivery to Astana?"
-INSERT = "INSERT INTO bare_deliveries (id, body) VALUES ($1, $2)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,27 +75,14 @@ async def _added(under_test: system.System, telegram: FakeTelegram) -> Added:
 async def _webhooks(
     figures: Figures, under_test: system.System, telegram: FakeTelegram, added: Sequence[Added], seconds: int
 ) -> None:
-    """One update each hundredth of a second, whatever became of those before, while the bots answer them."""
+    """So many updates a second, while the bots answer them; and bare inserts at the same pace, while they answer the rest."""
     console.print(f"{PER_SECOND} webhooks a second, for {seconds} s")
     people = [telegram.person(f"Person {number}") for number in range(PER_SECOND * seconds)]
 
-    async def deliver(client: httpx.AsyncClient, person: Person) -> float:
-        one = random.choice(added)  # noqa: S311  # no secret
-        telegram.says(one.bot, person, TEXT)
-        update = one.bot.mailbox.made[-1]
-        address = one.bot.mailbox.address
-        assert address is not None, "the account has set its webhook"
-        url = f"{under_test.run.api_url}/v1/channels/telegram/{one.account}"
-        begun = time.perf_counter()
-        answer = await client.post(url, json=update, headers=dict(address.headers(b"")))
-        taken = time.perf_counter() - begun
-        answer.raise_for_status()
-        return taken
-
-    limits = httpx.Limits(max_connections=100, max_keepalive_connections=100)
-    async with httpx.AsyncClient(timeout=30, limits=limits) as client:
-        accepted = await _paced([deliver(client, person) for person in people])
-    bare = await _bare(under_test.run.database_url, len(people))
+    requests = [_update(under_test, telegram, random.choice(added), person) for person in people]  # noqa: S311  # no secret
+    accepted = await paced.posts(requests, PER_SECOND)
+    admin = under_test.run.admin_database_url or under_test.run.database_url
+    bare = await paced.inserts(driver_url(admin), [TEXT] * len(people), PER_SECOND)
     figures.add("webhook_accepted_p50", 1000 * median(accepted), "ms", 1000 * median(bare))
     figures.add("webhook_accepted_p99", 1000 * percentile(accepted, 0.99), "ms", at_most=ACCEPTED_MS)
     figures.add("webhook_accepted_p99_to_bare", 1000 * percentile(accepted, 0.99), "ms", 1000 * percentile(bare, 0.99))
@@ -109,34 +91,13 @@ async def _webhooks(
     figures.add("answered_after_the_last", time.perf_counter() - begun, "s")
 
 
-async def _paced(work: Sequence[Coroutine[Any, Any, float]]) -> list[float]:
-    """Begins one each hundredth of a second; the results when all have ended."""
-    loop = asyncio.get_running_loop()
-    begun = loop.time()
-    tasks: list[asyncio.Task[float]] = []
-    for number, each in enumerate(work):
-        await asyncio.sleep(max(0.0, begun + number / PER_SECOND - loop.time()))
-        tasks.append(asyncio.create_task(each))
-    return await asyncio.gather(*tasks)
-
-
-async def _bare(database_url: str, rows: int) -> list[float]:
-    """The same pace, into a table without anything, by the driver itself."""
-    admin = await asyncpg.connect(driver_url(database_url))
-    await admin.execute("CREATE TEMPORARY TABLE bare_deliveries (id bigint PRIMARY KEY, body text)")
-
-    async def insert(number: int) -> float:
-        begun = time.perf_counter()
-        await admin.execute(INSERT, number, TEXT)
-        return time.perf_counter() - begun
-
-    loop = asyncio.get_running_loop()
-    begun, found = loop.time(), []
-    for number in range(rows):
-        await asyncio.sleep(max(0.0, begun + number / PER_SECOND - loop.time()))
-        found.append(await insert(number))
-    await admin.close()
-    return found
+def _update(under_test: system.System, telegram: FakeTelegram, to: Added, person: Person) -> paced.Post:
+    """What Telegram posts when the person writes to the bot."""
+    telegram.says(to.bot, person, TEXT)
+    address = to.bot.mailbox.address
+    assert address is not None, "the account has set its webhook"
+    url = f"{under_test.run.api_url}/v1/channels/telegram/{to.account}"
+    return paced.Post(url, to.bot.mailbox.made[-1], dict(address.headers(b"")))
 
 
 async def _memory(figures: Figures, under_test: system.System, added: Sequence[Added]) -> None:

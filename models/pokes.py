@@ -15,12 +15,15 @@ from models.contracts.lanes import Lane, LaneInput
 
 log = structlog.get_logger(__name__)
 
+REST_SECONDS = 0.05
+"""How long a lane is left alone after a call: in a burst, many share one."""
+
 OUTAGES = (RPCError, RuntimeError, TimeoutError)
 """A client that connects late raises RuntimeError when it cannot; the SDK has no class of its own for that."""
 
 
 class Pokes:
-    """Of one lane at most one call is under way; whatever is added during it shares the one after it."""
+    """Of one lane at most one call is under way; whatever is added during it, or soon after, shares the next one."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -48,6 +51,7 @@ class Pokes:
             while asked := self._more[start]:
                 self._more[start] = []
                 await processes.lane(self._client, start, anew=any(asked))
+                await asyncio.sleep(REST_SECONDS)
         except OUTAGES as error:
             log.warning(
                 "lane not woken",

@@ -8,12 +8,14 @@ from fastapi.responses import PlainTextResponse
 
 from api.gateway import Gateway, InGateway
 from api.problems import ProblemError, documented
+from api.records import translated
 from api.schemas.webhooks import WebhookMessageIn, WebhookReceipt
 from api.webhooks.challenge import answer
 from api.webhooks.channels import CHANNELS, KINDS
 from models.contracts.channels import Provider
 from models.contracts.enums import ChannelKind
-from models.repositories import channel_accounts
+from models.repositories import account_proofs, channel_accounts
+from models.repositories.account_proofs import AccountProof
 
 router = APIRouter(prefix="/v1/channels", tags=["channels"], responses=documented(400, 401, 404, 413, 422, 503))
 
@@ -47,13 +49,13 @@ async def receive(kind: str, account_id: str, request: Request, gateway: InGatew
     """
     # Bounded (see api.edge.body_limit), and not looked into before it is proved.
     body = await request.body()
-    account, tenant, provider, secrets = await _proof(gateway, kind, account_id)
-    channel = None if provider is None else CHANNELS.get(provider)
-    if channel is None or tenant is None or account is None or not channel.prove(request, body, secrets, time.time()):
+    proof = await _proof(gateway, kind, account_id)
+    channel = None if proof is None else CHANNELS.get(proof.provider)
+    if proof is None or channel is None or not channel.prove(request, body, proof.secrets, time.time()):
         await gateway.gate.stranger(request)
         # The same words whatever is wrong with it.
         raise ProblemError(401, "This account is unknown, or the signature is not its own.")
-    return await channel.receive(gateway, tenant, account, request.headers, body)
+    return await channel.receive(gateway, proof.tenant_id, proof.account_id, request.headers, body)
 
 
 @router.get(
@@ -69,10 +71,10 @@ async def receive(kind: str, account_id: str, request: Request, gateway: InGatew
 )
 async def probe(kind: str, account_id: str, request: Request, gateway: InGateway) -> PlainTextResponse:
     """Answer a provider that asks, when its webhook is set up, whether it has come to the right place."""
-    account, tenant, provider, _ = await _proof(gateway, kind, account_id)
-    if provider is Provider.WHATSAPP_CLOUD and tenant is not None and account is not None:
-        async with gateway.records.tenant(tenant) as tx:
-            found = await channel_accounts.connection(tx, gateway.vault, account)
+    proof = await _proof(gateway, kind, account_id)
+    if proof is not None and proof.provider is Provider.WHATSAPP_CLOUD:
+        async with gateway.records.tenant(proof.tenant_id) as tx:
+            found = await channel_accounts.connection(tx, gateway.vault, proof.account_id)
         word = "" if found is None or found.credentials is None else found.credentials["verify_token"]
         if (challenge := answer(request.query_params, word)) is not None:
             return PlainTextResponse(challenge)
@@ -80,29 +82,16 @@ async def probe(kind: str, account_id: str, request: Request, gateway: InGateway
     raise ProblemError(401, "This account is unknown, or the token is not its own.")
 
 
-def _id(written: str) -> UUID | None:
-    try:
-        return UUID(written)
-    except ValueError:
-        return None
-
-
-async def _proof(
-    gateway: Gateway, kind: str, written: str
-) -> tuple[UUID | None, UUID | None, Provider | None, list[bytes]]:
-    """The account, its tenant, who delivers to it, and its good secrets; nothing when no such account takes deliveries.
+async def _proof(gateway: Gateway, kind: str, written: str) -> AccountProof | None:
+    """What deliveries to the account that the address names are proved by; None when it takes none.
 
     Raises ProblemError (404) for a kind that takes none.
     """
     if kind not in {each.value for each in KINDS}:
         raise ProblemError(404, "There is nothing at this path.")
-    account = _id(written)
-    if account is None:
-        return None, None, None, []
-    async with gateway.records.system() as tx:
-        tenant = await channel_accounts.find(tx, account, ChannelKind(kind))
-    if tenant is None:
-        return account, None, None, []
-    async with gateway.records.tenant(tenant) as tenant_tx:
-        found = await channel_accounts.proof(tenant_tx, gateway.vault, account)
-    return (account, tenant, None, []) if found is None else (account, tenant, *found)
+    try:
+        account = UUID(written)
+    except ValueError:
+        return None
+    with translated():
+        return await account_proofs.find(gateway.records.database, gateway.vault, account, ChannelKind(kind))

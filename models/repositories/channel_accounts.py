@@ -187,13 +187,13 @@ async def connection(tx: TenantTx, vault: Vault, account_id: UUID) -> Connection
         return None
     credentials = None
     if row.sealed is not None:
-        credentials = json.loads(await vault.open(tx, row.sealed, context=_credentials(account_id)))
+        credentials = json.loads(await vault.open(tx, row.sealed, context=credentials_place(account_id)))
     return Connection(row.provider, row.disabled, row.health, row.settings, credentials)
 
 
 async def put_credentials(tx: TenantTx, vault: Vault, account_id: UUID, credentials: dict[str, Any]) -> None:
     """Keep an account's credentials, in place of those it had."""
-    sealed = await vault.seal(tx, json.dumps(credentials).encode(), context=_credentials(account_id))
+    sealed = await vault.seal(tx, json.dumps(credentials).encode(), context=credentials_place(account_id))
     statement = insert(channel_credentials).values(
         tenant_id=tx.tenant_id, id=new_id(), channel_account_id=account_id, sealed=sealed
     )
@@ -303,17 +303,6 @@ async def remove(tx: TenantTx, account_id: UUID) -> bool:
     return not used
 
 
-async def proof(tx: TenantTx, vault: Vault, account_id: UUID) -> tuple[Provider, list[bytes]] | None:
-    """Who delivers to the account, and the secrets by which a delivery is proved. None when there is no such account."""
-    found = await connection(tx, vault, account_id)
-    if found is None:
-        return None
-    if found.provider is Provider.WHATSAPP_CLOUD:
-        # Meta signs with its own, which the account was given.
-        return found.provider, [] if found.credentials is None else [found.credentials["app_secret"].encode()]
-    return found.provider, await secrets(tx, vault, account_id)
-
-
 async def secrets(tx: TenantTx, vault: Vault, account_id: UUID) -> list[bytes]:
     """The secrets that are good now: one, two after a rotation, none when none was ever made."""
     sealed = await tx.connection.scalars(
@@ -321,7 +310,7 @@ async def secrets(tx: TenantTx, vault: Vault, account_id: UUID) -> list[bytes]:
             channel_secrets.c.tenant_id == tx.tenant_id, channel_secrets.c.channel_account_id == account_id, _good
         )
     )
-    return [await vault.open(tx, each, context=_context(account_id)) for each in sealed.all()]
+    return [await vault.open(tx, each, context=secret_place(account_id)) for each in sealed.all()]
 
 
 async def rotate(tx: TenantTx, vault: Vault, account_id: UUID, secret: bytes, *, overlap: timedelta) -> None:
@@ -329,7 +318,7 @@ async def rotate(tx: TenantTx, vault: Vault, account_id: UUID, secret: bytes, *,
     ours = (channel_secrets.c.tenant_id == tx.tenant_id, channel_secrets.c.channel_account_id == account_id)
     await tx.connection.execute(sa.delete(channel_secrets).where(*ours, channel_secrets.c.expires_at.is_not(None)))
     await tx.connection.execute(sa.update(channel_secrets).where(*ours).values(expires_at=sa.func.now() + overlap))
-    sealed = await vault.seal(tx, secret, context=_context(account_id))
+    sealed = await vault.seal(tx, secret, context=secret_place(account_id))
     await tx.connection.execute(
         sa.insert(channel_secrets).values(
             tenant_id=tx.tenant_id, id=new_id(), channel_account_id=account_id, sealed=sealed
@@ -341,9 +330,11 @@ def _of(tx: TenantTx, account_id: UUID) -> tuple[sa.ColumnElement[bool], ...]:
     return channel_accounts.c.tenant_id == tx.tenant_id, channel_accounts.c.id == account_id
 
 
-def _context(account_id: UUID) -> str:
+def secret_place(account_id: UUID) -> str:
+    """The place that an account's secrets are sealed for."""
     return f"channel_account/{account_id}"
 
 
-def _credentials(account_id: UUID) -> str:
+def credentials_place(account_id: UUID) -> str:
+    """The place that an account's credentials are sealed for."""
     return f"channel_credentials/{account_id}"

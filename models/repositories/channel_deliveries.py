@@ -2,12 +2,12 @@
 
 import hashlib
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import ARRAY
 
-from models.tables import channel_deliveries
 from runtime.database import TenantTx
 
 # Longer than any sender repeats (Standard Webhooks: 75 hours).
@@ -15,34 +15,48 @@ RETENTION = timedelta(days=7)
 # Each delivery sweeps up a little more than it leaves behind.
 SWEPT_AT_ONCE = 10
 
+# Sorted, so that no two deliveries wait for each other.
+TAKEN = """
+    taken AS (
+        INSERT INTO channel_deliveries (tenant_id, channel_account_id, digest)
+        SELECT :tenant, :account, digest FROM unnest(:digests) digest ORDER BY digest
+        ON CONFLICT DO NOTHING RETURNING digest
+    ), old AS MATERIALIZED (
+        SELECT digest FROM channel_deliveries
+        WHERE tenant_id = :tenant AND channel_account_id = :account AND received_at < now() - :retention
+        ORDER BY received_at LIMIT :swept_at_once FOR UPDATE SKIP LOCKED
+    ), swept AS (
+        DELETE FROM channel_deliveries d USING old
+        WHERE d.tenant_id = :tenant AND d.channel_account_id = :account AND d.digest = old.digest
+    )
+"""
+
+
+def taking(then: str) -> sa.TextClause:
+    """A statement that takes a delivery (see `given`), and does `then` with the rows of `taken`: its new names."""
+    return sa.text(f"WITH {TAKEN}{then}").bindparams(
+        sa.bindparam("tenant", type_=sa.Uuid()),
+        sa.bindparam("account", type_=sa.Uuid()),
+        sa.bindparam("digests", type_=ARRAY(sa.LargeBinary())),
+        sa.bindparam("retention", RETENTION, type_=sa.Interval()),
+        sa.bindparam("swept_at_once", SWEPT_AT_ONCE, type_=sa.Integer()),
+    )
+
+
+TAKE = taking("SELECT count(*) FROM taken")
+
 
 async def take(tx: TenantTx, account_id: UUID, name: str, *more: str) -> bool:
     """Take a delivery. False when its name, or one of `more` that it has, was taken before: then it must have no effect.
 
     Of two at once, the second waits for the first one's transaction to end.
     """
-    digests = {hashlib.sha256(name.encode()).digest() for name in (name, *more)}
-    # In one order, so that no two deliveries wait for each other.
-    rows = [
-        {"tenant_id": tx.tenant_id, "channel_account_id": account_id, "digest": digest} for digest in sorted(digests)
-    ]
-    taken = await tx.connection.scalars(
-        insert(channel_deliveries).values(rows).on_conflict_do_nothing().returning(channel_deliveries.c.digest)
-    )
-    if len(taken.all()) < len(digests):
-        return False
-    await _sweep(tx, account_id)
-    return True
+    names = {name, *more}
+    taken: int | None = await tx.connection.scalar(TAKE, given(tx, account_id, *names))
+    return taken == len(names)
 
 
-async def _sweep(tx: TenantTx, account_id: UUID) -> None:
-    deliveries = channel_deliveries.c
-    ours = (deliveries.tenant_id == tx.tenant_id, deliveries.channel_account_id == account_id)
-    old = (
-        sa.select(deliveries.digest)
-        .where(*ours, deliveries.received_at < sa.func.now() - RETENTION)
-        .order_by(deliveries.received_at)
-        .limit(SWEPT_AT_ONCE)
-        .with_for_update(skip_locked=True)
-    )
-    await tx.connection.execute(sa.delete(channel_deliveries).where(*ours, deliveries.digest.in_(old)))
+def given(tx: TenantTx, account_id: UUID, *names: str) -> dict[str, Any]:
+    """The parameters of a statement that takes a delivery with these names."""
+    digests = [hashlib.sha256(name.encode()).digest() for name in names]
+    return {"tenant": tx.tenant_id, "account": account_id, "digests": digests}

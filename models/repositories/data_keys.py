@@ -37,7 +37,7 @@ async def current(tx: TenantTx, roots: RootKeys) -> DataKey:
     ).one_or_none()
     if row is None:
         return await add(tx, roots)
-    return _unwrapped(tx.tenant_id, roots, row.id, Wrapped(row.root_id, row.wrapped))
+    return unwrapped(tx.tenant_id, roots, row.id, Wrapped(row.root_id, row.wrapped))
 
 
 async def get(tx: TenantTx, roots: RootKeys, key_id: UUID) -> DataKey | None:
@@ -49,7 +49,7 @@ async def get(tx: TenantTx, roots: RootKeys, key_id: UUID) -> DataKey | None:
             )
         )
     ).one_or_none()
-    return None if row is None else _unwrapped(tx.tenant_id, roots, row.id, Wrapped(row.root_id, row.wrapped))
+    return None if row is None else unwrapped(tx.tenant_id, roots, row.id, Wrapped(row.root_id, row.wrapped))
 
 
 async def add(tx: TenantTx, roots: RootKeys) -> DataKey:
@@ -70,7 +70,8 @@ async def forget(tx: TenantTx) -> int:
     return (await tx.connection.execute(sa.delete(data_keys).where(data_keys.c.tenant_id == tx.tenant_id))).rowcount
 
 
-def _unwrapped(tenant: UUID, roots: RootKeys, key_id: UUID, wrapped: Wrapped) -> DataKey:
+def unwrapped(tenant: UUID, roots: RootKeys, key_id: UUID, wrapped: Wrapped) -> DataKey:
+    """A tenant's key as its row has it. Raises SealedError like `current`."""
     return DataKey(key_id, AESGCM(roots.unwrap(wrapped, place(tenant, key_id))))
 
 

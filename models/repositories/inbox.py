@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 
 from models.repositories import channel_deliveries
 from models.tables import channel_inbox
@@ -23,7 +24,7 @@ HELD_AT_FIRST = timedelta(seconds=1)
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """`attempts`: how often somebody has tried to read it. `number`: its place among the account's, where the provider
-    numbers them."""
+    numbers them. `spent`: it was read before its turn, and only keeps its place (see spend)."""
 
     id: UUID
     payload: dict[str, Any]
@@ -31,13 +32,19 @@ class Waiting:
     number: int | None
     came_at: datetime
 
+    @property
+    def spent(self) -> bool:
+        return not self.payload
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What can be read now, in order. `again_at`: when what is held back for a missing one may be; None: nothing is."""
+    """What can be read now, in order; and `held`, what came behind a missing one. `again_at`: when that may be read; None:
+    nothing is held."""
 
     deliveries: Sequence[Waiting]
-    again_at: datetime | None
+    held: Sequence[Waiting] = ()
+    again_at: datetime | None = None
 
 
 WAITING = sa.text(
@@ -64,38 +71,64 @@ DONE = sa.text(
 )
 
 
+# One statement, for a provider waits for it. Of two at once, the second waits for the first one's transaction to end.
+PUT = channel_deliveries.taking(
+    """
+    , kept AS (
+        INSERT INTO channel_inbox (tenant_id, id, channel_account_id, payload, number)
+        SELECT :tenant, :delivery, :account, :payload, :number FROM taken
+    )
+    SELECT count(*) FROM taken
+    """
+).bindparams(
+    sa.bindparam("delivery", type_=sa.Uuid()),
+    sa.bindparam("payload", type_=JSONB()),
+    sa.bindparam("number", type_=sa.BigInteger()),
+)
+
+
 async def put(tx: TenantTx, account: UUID, name: str, payload: Mapping[str, Any], number: int | None = None) -> bool:
     """Keep a delivery, by the name that its provider gave it. False when it was here before: then it has no effect."""
-    if not await channel_deliveries.take(tx, account, name):
-        return False
-    await tx.connection.execute(
-        sa.insert(channel_inbox).values(
-            tenant_id=tx.tenant_id, id=new_id(), channel_account_id=account, payload=dict(payload), number=number
-        )
-    )
-    return True
+    given = channel_deliveries.given(tx, account, name)
+    more = {"delivery": new_id(), "payload": dict(payload), "number": number}
+    kept: int | None = await tx.connection.scalar(PUT, {**given, **more})
+    return kept == 1
 
 
 async def waiting(tx: TenantTx, account: UUID, limit: int) -> Batch:
     """The next deliveries, by their numbers where they have some, else as they came."""
     rows = await tx.connection.execute(WAITING, {"tenant": tx.tenant_id, "account": account, "at_most": limit})
-    found: list[Waiting] = []
+    found: list[tuple[Waiting, bool]] = []
     last: int | None = None
     for row in rows.mappings():
-        last = row["last_number"] if last is None else last
         each = Waiting(row["id"], row["payload"], row["attempts"], row["number"], row["came_at"])
-        if each.number is not None:
-            follows = last is not None and each.number <= last + 1
-            if not follows and not row["patient"]:
-                return Batch(found, each.came_at + (HELD_AT_FIRST if last is None else HELD))
-            last = each.number if last is None else max(last, each.number)
-        found.append(each)
-    return Batch(found, None)
+        found.append((each, row["patient"]))
+        last = row["last_number"] if last is None else last
+    return _in_order(found, last)
+
+
+def _in_order(found: Sequence[tuple[Waiting, bool]], last: int | None) -> Batch:
+    """`found`: deliveries, and whether each has waited for long enough. `last`: the last number that was read."""
+    for place, (each, patient) in enumerate(found):
+        if each.number is None:
+            continue
+        follows = last is not None and each.number <= last + 1
+        if not follows and not patient:
+            deliveries = [each for each, _ in found]
+            again_at = each.came_at + (HELD_AT_FIRST if last is None else HELD)
+            return Batch(deliveries[:place], deliveries[place:], again_at)
+        last = each.number if last is None else max(last, each.number)
+    return Batch([each for each, _ in found])
 
 
 async def done(tx: TenantTx, delivery: UUID) -> None:
     """It was read: what it said stands elsewhere."""
     await tx.connection.execute(DONE, {"tenant": tx.tenant_id, "delivery": delivery})
+
+
+async def spend(tx: TenantTx, delivery: UUID) -> None:
+    """It was read before its turn. Its number keeps its place: what comes behind it waits for what is missing before."""
+    await tx.connection.execute(sa.update(channel_inbox).where(*_is(tx, delivery)).values(payload={}))
 
 
 async def failed(tx: TenantTx, delivery: UUID, error: str | None) -> None:

@@ -3,8 +3,9 @@
 from uuid import UUID
 
 from models.repositories import data_keys
+from models.repositories.data_keys import DataKey
 from runtime.crypto.aead import SealedError, seal, unseal
-from runtime.crypto.roots import RootKeys
+from runtime.crypto.roots import RootKeys, Wrapped
 from runtime.database import TenantTx
 
 VERSION = b"\x01"
@@ -32,7 +33,15 @@ class Vault:
         key = await data_keys.get(tx, self._roots, UUID(bytes=sealed[1:HEADER_BYTES]))
         if key is None:
             raise SealedError("the tenant has no such data key (any more)")
-        return unseal(key.cipher, sealed[HEADER_BYTES:], _place(tx.tenant_id, context))
+        return _opened(tx.tenant_id, key, sealed, context)
+
+    def open_with(self, tenant: UUID, key_id: UUID, wrapped: Wrapped, sealed: bytes, *, context: str) -> bytes:
+        """Like `open`, with the key that `sealed` names at hand."""
+        return _opened(tenant, data_keys.unwrapped(tenant, self._roots, key_id, wrapped), sealed, context)
+
+
+def _opened(tenant: UUID, key: DataKey, sealed: bytes, context: str) -> bytes:
+    return unseal(key.cipher, sealed[HEADER_BYTES:], _place(tenant, context))
 
 
 def _place(tenant: UUID, context: str) -> bytes:
