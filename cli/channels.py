@@ -120,10 +120,13 @@ def telegram(
     name: Name = "telegram",
     branch: Branch = None,
     webhook: Webhook = False,
+    desk_only: Annotated[
+        bool, typer.Option("--desk-only", help="It only serves a desk of managers, and answers no customers.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Add a Telegram bot. Without --webhook no public address is needed."""
-    settings = {"receive": "webhook" if webhook else "poll"}
+    settings = {"receive": "webhook" if webhook else "poll", "customers": not desk_only}
     _added(api, "telegram", name, branch, settings, {"token": token}, as_json=as_json)
 
 

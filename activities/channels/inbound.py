@@ -32,7 +32,7 @@ from models.contracts.channels import (
 from models.contracts.conversation import InboundMessage
 from models.contracts.lanes import RECEIVE, Lane, LaneWork, Worked
 from models.pokes import Pokes
-from models.repositories import arrivals, inbox, sends
+from models.repositories import arrivals, inbox, receipts, sends
 from models.repositories.inbox import Waiting
 from models.repositories.intake import Accepted
 from runtime.database import Database, TenantTx
@@ -83,14 +83,33 @@ class Receive:
         for _ in range(STRETCH):
             async with self._database.tenant(tenant) as tx:
                 batch = await inbox.waiting(tx, account, TOGETHER)
+            at_desks = await self._desks.of(tenant, opened) if batch.deliveries or batch.held else None
+            if at_desks is not None:
+                for delivery in batch.held:
+                    await self._answer_presses(tenant, opened, at_desks, delivery)
             if not batch.deliveries:
                 return Worked(again_at=batch.again_at)
-            at_desks = await self._desks.of(tenant, opened)
             accepted: list[Accepted] = []
             for delivery in batch.deliveries:
                 accepted += await self._read(tenant, opened, at_desks, delivery)
             await self._hand_over(accepted)
         return Worked(again_at=datetime.now(UTC))
+
+    async def _answer_presses(self, tenant: UUID, opened: Opened, at_desks: AtDesks, delivery: Waiting) -> None:
+        """Whoever presses a button at a desk waits for an answer: not for what may be missing before it. What goes wrong
+        goes wrong again in its turn, and is noted then."""
+        try:
+            arrived = () if delivery.spent else opened.channel.read(delivery.payload)
+            if not arrived or not all(isinstance(event, ButtonPressed) and at_desks.concerns(event) for event in arrived):
+                return
+            for event in arrived:
+                await at_desks.handle(event, delivery.id)
+            async with self._database.tenant(tenant) as tx:
+                await inbox.spend(tx, delivery.id)
+        except Exception as error:
+            if is_outage(error):
+                raise
+            log.warning("press not read before its turn", delivery_id=delivery.id, cause=type(error).__name__)
 
     async def _read(
         self, tenant: UUID, opened: Opened, at_desks: AtDesks | None, delivery: Waiting
@@ -98,7 +117,7 @@ class Receive:
         """What the delivery says, written down. The messages that are to be handed over."""
         provider = opened.provider
         try:
-            arrived = opened.channel.read(delivery.payload)
+            arrived = () if delivery.spent else opened.channel.read(delivery.payload)
             managers = [] if at_desks is None else [event for event in arrived if at_desks.concerns(event)]
             for event in managers:
                 assert at_desks is not None, "it has managers"
@@ -126,8 +145,8 @@ class Receive:
         if any(isinstance(event, MessageArrived) and event.attachments for event in arrived):
             self._pokes.poke(tenant, opened.owner.account, Lane.MEDIA)
         holds = opened.channel.capabilities.window is not None
-        if holds and any(isinstance(event, MessageArrived) for event in arrived):
-            # What was held until the customer writes may go now.
+        if holds and any(_opens_or_closes(event) for event in arrived):
+            # What was held until the customer writes may go now; what was refused for that is to be held.
             self._pokes.poke(tenant, opened.owner.account, Lane.OUT)
         return accepted
 
@@ -143,7 +162,7 @@ class Receive:
             case MessageDeleted():
                 await arrivals.deleted(tx, owner, event)
             case DeliveryChanged():
-                conversation = await sends.receipt(tx, owner.account, event)
+                conversation = await receipts.note(tx, owner.account, event)
                 if conversation is not None and event.unreachable:
                     await arrivals.set_reachable(tx, conversation, code=event.code)
             case ChatMoved():
@@ -182,6 +201,13 @@ def _for_us(opened: Opened, delivery: Waiting, arrived: Sequence[Arrived]) -> Se
     if not isinstance(channel, InGroups) or channel.addressed(delivery.payload):
         return arrived
     return [event for event in arrived if not isinstance(event, MessageArrived | MessageEdited)]
+
+
+def _opens_or_closes(event: Arrived) -> bool:
+    """Whether it tells of the window in which a customer may be written to freely."""
+    return isinstance(event, MessageArrived) or (
+        isinstance(event, DeliveryChanged) and event.code == sends.WINDOW_CLOSED
+    )
 
 
 def _count(opened: Opened, outcome: str) -> None:

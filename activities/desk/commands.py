@@ -24,6 +24,8 @@ from runtime.database import Database
 
 PATIENCE = timedelta(seconds=5)
 """How long a conversation may take to decide: whoever pressed a button is answered soon after."""
+REPLY_TRIES = 3
+"""Nobody waits for an answer to what they wrote. A worker's death takes less than so many times PATIENCE."""
 OUTAGES = (RPCError, RPCTimeoutOrCancelledError, TimeoutError)
 
 _REFUSED = {
@@ -71,7 +73,7 @@ class Commands:
         update_id: str,
         draft: UUID | None = None,
     ) -> Refused | None:
-        """Have the conversation carry out a command on an escalation; None: it did."""
+        """Have the conversation carry out a command on an escalation once, however often it is asked to; None: it did."""
         if Permission.ESCALATIONS_WORK not in ROLES[by.role]:
             return Refused(Said.NOT_ALLOWED)
         async with self._database.tenant(tenant) as tx:
@@ -81,20 +83,22 @@ class Commands:
             return Refused(Said.FINISHED)
         actor = Actor(member_id=by.member_id, role=by.role)
         given = CommandInput(by=actor, escalation_id=escalation, message_id=draft)
-        try:
-            async with asyncio.timeout(PATIENCE.total_seconds()):
-                await processes.command(self._client, command, given, started[0], update_id, PATIENCE)
-        except CommandRefusedError as error:
-            return _refused(error.refusal)
-        except OUTAGES as error:
-            log.warning("command undecided", command=command, cause=type(error).__name__)
-            return Refused(Said.UNDECIDED)
-        return None
+        for _ in range(REPLY_TRIES if command is Command.REPLY else 1):
+            try:
+                async with asyncio.timeout(PATIENCE.total_seconds()):
+                    await processes.command(self._client, command, given, started[0], update_id, PATIENCE)
+            except CommandRefusedError as error:
+                return _refused(error.refusal)
+            except OUTAGES as error:
+                log.warning("command undecided", command=command, cause=type(error).__name__)
+            else:
+                return None
+        return Refused(Said.UNDECIDED)
 
     async def approve(self, tenant: UUID, entry_id: UUID, by: Colleague) -> Refused | None:
         """Make a proposed answer knowledge; one that is already is seen to again."""
-        if Permission.KNOWLEDGE_WRITE not in ROLES[by.role]:
-            return Refused(Said.NOT_ALLOWED)
+        if (refused := may_review(by)) is not None:
+            return refused
         async with self._database.tenant(tenant) as tx:
             entry = await learned.get_for_update(tx, entry_id)
             if entry is None or entry.status is LearnedStatus.REJECTED:
@@ -115,10 +119,22 @@ class Commands:
             return Refused(Said.UNDECIDED)
         return None
 
+    async def edit(self, tenant: UUID, entry_id: UUID, answer: str, by: Colleague) -> Refused | None:
+        """Change what a proposed answer says; the question stays."""
+        if (refused := may_review(by)) is not None:
+            return refused
+        async with self._database.tenant(tenant) as tx:
+            entry = await learned.get_for_update(tx, entry_id)
+            if entry is None or entry.status is not LearnedStatus.PROPOSED:
+                return Refused(Said.REVIEWED)
+            await learned.edit(tx, entry, question=entry.question, answer=answer)
+            await audit.record(tx, _audited(by), AuditAction.LEARNED_EDITED, entry_id)
+        return None
+
     async def reject(self, tenant: UUID, entry_id: UUID, by: Colleague) -> Refused | None:
         """Keep a proposed answer out of knowledge."""
-        if Permission.KNOWLEDGE_WRITE not in ROLES[by.role]:
-            return Refused(Said.NOT_ALLOWED)
+        if (refused := may_review(by)) is not None:
+            return refused
         async with self._database.tenant(tenant) as tx:
             entry = await learned.get_for_update(tx, entry_id)
             if entry is None or entry.status is not LearnedStatus.PROPOSED:
@@ -126,6 +142,11 @@ class Commands:
             await learned.reject(tx, entry, by.member_id)
             await audit.record(tx, _audited(by), AuditAction.LEARNED_REJECTED, entry_id)
         return None
+
+
+def may_review(by: Colleague) -> Refused | None:
+    """None: they may decide about proposed answers."""
+    return None if Permission.KNOWLEDGE_WRITE in ROLES[by.role] else Refused(Said.NOT_ALLOWED)
 
 
 def _refused(refusal: Refusal) -> Refused:

@@ -3,12 +3,11 @@ was written."""
 
 from collections.abc import Iterator, Sequence
 from html import escape
-from uuid import UUID
 
 from activities.channels.text.cutting import parts, size
 from activities.desk.words import Words
 from models.contracts.channels import Button, Capabilities, ContactCard, FileState, Markup, Media, Part, Place, Unit
-from models.contracts.desk import Said
+from models.contracts.desk import Review, Said
 from models.contracts.enums import Author, Command, EscalationStatus, LearnedStatus
 from models.repositories.attachments import File
 from models.repositories.conversations import Conversation
@@ -81,8 +80,8 @@ def message(words: Words, said: Message, name: str | None, *, changed: bool) -> 
     header = f"<b>{who}</b>" + ("" if state is None else f" ({escape(state)})")
     extras = said.extras or {}
     texts = _texts(said)
-    if not texts and "unsupported" in extras:
-        texts = [escape(words.unshown.format(kind=extras["unsupported"]))]
+    if "unsupported" in extras:
+        texts = [*texts, escape(words.unshown.format(kind=extras["unsupported"]))]
     found = [Part(text=f"{header}\n{text}" if place == 0 else text) for place, text in enumerate(texts)]
     if "place" in extras:
         found.append(Part(place=Place.model_validate(extras["place"])))
@@ -94,10 +93,8 @@ def message(words: Words, said: Message, name: str | None, *, changed: bool) -> 
 
 
 def _texts(said: Message) -> list[str]:
-    """Customers write words; what we write is Markdown."""
-    if not said.text.strip():
-        return []
-    return list(pieces(said.text, _TEXTS.text_limit)) if said.author is Author.CUSTOMER else parts(said.text, _TEXTS)
+    """People write words; what we write is Markdown."""
+    return parts(said.text, _TEXTS, literal=said.author in (Author.CUSTOMER, Author.MANAGER))
 
 
 def file(words: Words, sent: File, said: Message, name: str | None) -> list[Part]:
@@ -129,8 +126,9 @@ def notice(
     """A sentence of the desk's own. `owners` are named so that they are told: person and name."""
     named = ", ".join(f'<a href="tg://user?id={int(person)}">{clip(who, _NAME)}</a>' for person, who in owners)
     sentence = escape(words.said[said], quote=False)
+    cause = words.causes.get(code or "", code or "")
     return sentence.format(
-        name=clip(name or "?", _NAME), code=clip(code or "", _NAME), branch=clip(branch, _NAME), owners=named
+        name=clip(name or "?", _NAME), code=clip(cause, _NAME), branch=clip(branch, _NAME), owners=named
     ).strip()
 
 
@@ -153,14 +151,8 @@ def learned(words: Words, entry: Listed) -> Part:
         done = Said.APPROVED if entry.status is LearnedStatus.APPROVED else Said.REJECTED
         lines.append(f"<i>{notice(words, done, name=entry.reviewed_by_name)}</i>")
         return Part(text="\n".join(lines))
-    verbs = (("approve", words.approve), ("reject", words.reject))
-    return Part(
-        text="\n".join(lines), buttons=(tuple(Button(text=text, data=_data(v, entry.id)) for v, text in verbs),)
-    )
-
-
-def _data(verb: str, about: UUID) -> str:
-    return f"{verb}:{about.hex}"
+    row = tuple(Button(text=words.reviews[each], data=f"{each.value}:{entry.id.hex}") for each in Review)
+    return Part(text="\n".join(lines), buttons=(row,))
 
 
 def _author(words: Words, author: Author) -> str:

@@ -17,6 +17,11 @@ _TOLD = {
     Command.RESOLVE: Said.RESOLVED,
 }
 _ENDS = {"cancelled": Said.CANCELLED, "expired": Said.EXPIRED}
+_UNSENT = {
+    SendStatus.FAILED.value: Said.NOT_DELIVERED,
+    SendStatus.UNKNOWN.value: Said.NOT_DELIVERED,
+    SendStatus.QUEUED.value: Said.HELD,
+}
 _REMINDERS = {LadderStep.REMINDER_1: Said.REMINDER, LadderStep.REMINDER_2: Said.OWNERS}
 
 
@@ -33,10 +38,8 @@ def posts_of(happened: Happened) -> Iterator[Post]:
             yield MessagePost(message_id=UUID(happened.data["message_id"]), changed=changed)
         case EventType.ATTACHMENT if happened.awaited:
             yield from _attachment(happened)
-        case EventType.DELIVERY if happened.data["status"] in (SendStatus.FAILED, SendStatus.UNKNOWN):
-            if happened.during:
-                code = happened.data.get("error") or happened.data["status"]
-                yield NoticePost(said=Said.NOT_DELIVERED, code=code)
+        case EventType.DELIVERY if happened.during and (said := _UNSENT.get(happened.data["status"])):
+            yield NoticePost(said=said, code=happened.data.get("error") or happened.data["status"])
         case EventType.LEARNED if happened.data["status"] == LearnedStatus.PROPOSED:
             yield LearnedPost(learned_id=UUID(happened.data["learned_id"]))
         case _:

@@ -2,7 +2,7 @@
 
 import math
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import structlog
@@ -13,7 +13,7 @@ from models.contracts.desk import FilePost
 from models.contracts.enums import Author, EventType
 from models.contracts.lanes import FOLLOW, Lane, LaneWork, Worked
 from models.pokes import Pokes
-from models.repositories import channel_accounts, desk_feed, desk_posts, desks
+from models.repositories import channel_accounts, desk_feed, desk_posts, desks, tenants
 from models.repositories.desk_feed import Happened
 from models.repositories.desk_posts import NewPost
 from runtime.database import Database, TenantTx
@@ -51,6 +51,9 @@ class Follow:
                     linked = [each for each in await desks.of_account(tx, account) if each.chat_id is not None]
                     if found is None or found.disabled or not linked:
                         return Worked()
+                    if (await tenants.profile(tx)).suspended:
+                        # Begun again, it waits for the tenant to be resumed, as all that is begun does.
+                        return Worked(again_at=datetime.now(UTC) + timedelta(seconds=LOOK_SECONDS))
                     if time.monotonic() - noted > NOTED_EVERY_SECONDS:
                         await desk_feed.note(tx, account)
                         noted = time.monotonic()

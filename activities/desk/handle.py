@@ -13,13 +13,16 @@ import structlog
 
 from activities.channels.accounts import Opened
 from activities.channels.port import ChannelError, Forums
-from activities.desk.commands import Commands, Refused
+from activities.desk import condition
+from activities.desk.commands import Commands, Refused, may_review
 from activities.desk.compose import plain_notice
 from activities.desk.linking import Linking, is_command
 from activities.desk.words import WORDS
 from models.contracts.channels import (
     Arrived,
     ButtonPressed,
+    Chat,
+    ChatKind,
     ChatMoved,
     Health,
     HealthState,
@@ -27,8 +30,8 @@ from models.contracts.channels import (
     MessageEdited,
     ReachChanged,
 )
-from models.contracts.desk import BUTTONS, LearnedPost, NoticePost, Post, Said
-from models.contracts.enums import Command, MessageStatus
+from models.contracts.desk import BUTTONS, LearnedPost, NoticePost, Post, Review, Said
+from models.contracts.enums import Command, LearnedStatus, MessageStatus
 from models.contracts.lanes import Lane
 from models.pokes import Pokes
 from models.repositories import attachments, desk_posts, desks, escalations, learned_queue, messages, tenants
@@ -54,10 +57,10 @@ class Desks:
         self._longest = longest
 
     async def of(self, tenant: UUID, opened: Opened) -> "AtDesks | None":
-        """The desks of a bot; None when it has none."""
+        """The desks of a bot; None when it has none, and customers write to it."""
         async with self._database.tenant(tenant) as tx:
             found = await desks.of_account(tx, opened.owner.account)
-        if not found:
+        if not found and _for_customers(opened):
             return None
         linking = Linking(self._database, self._pokes)
         return AtDesks(self._database, self._commands, self._pokes, linking, self._longest, tenant, opened, found)
@@ -94,17 +97,18 @@ class AtDesks:
         self._tenant = tenant
         self._opened = opened
         self._account = opened.owner.account
+        self._customers = _for_customers(opened)
         self._desks = _by_chat(found)
 
     def concerns(self, event: Arrived) -> bool:
-        """Whether it happened at a desk, or is a command for one."""
+        """Whether it happened at a desk, or is a command for one; all that happens to a bot of no customers."""
         match event:
-            case MessageArrived() if is_command(event):
+            case MessageArrived() if is_command(event, customers=self._customers):
                 return True
             case ChatMoved():
-                return event.chat in self._desks
+                return event.chat in self._desks or not self._customers
             case MessageArrived() | MessageEdited() | ButtonPressed() | ReachChanged():
-                return event.chat.id in self._desks
+                return event.chat.id in self._desks or not self._customers
             case _:
                 return False
 
@@ -112,9 +116,11 @@ class AtDesks:
         """Do what somebody wants by it, and tell them what was not done. `delivery` names it, however often it is read."""
         key = str(delivery)
         match event:
-            case MessageArrived() if is_command(event):
+            case MessageArrived() if is_command(event, customers=self._customers):
                 await self._linking.obey(self._tenant, self._opened, event, key)
                 await self._look_again()
+            case MessageArrived() if event.chat.kind is ChatKind.PRIVATE:
+                await self._said_in_private(event)
             case MessageArrived():
                 place = await self._place(event.chat.id, event.chat.topic, key)
                 if place is not None and not event.text.lstrip().startswith(INSIDE):
@@ -124,11 +130,12 @@ class AtDesks:
             case ButtonPressed():
                 await self._pressed(event, key)
             case ReachChanged():
-                await self._reach_changed(event)
+                await self._group_changed(event.chat.id, key, ours=event.reachable)
             case ChatMoved():
                 async with self._database.tenant(self._tenant) as tx:
                     await desks.moved(tx, self._account, event.chat, event.to)
                 await self._look_again()
+                await self._group_changed(event.to, key)
             case _:
                 pass
 
@@ -147,17 +154,30 @@ class AtDesks:
 
     # Words
 
+    async def _said_in_private(self, message: MessageArrived) -> None:
+        """The bot answers nobody there: whoever writes is told where they are, once in a minute."""
+        async with self._database.tenant(self._tenant) as tx:
+            by = await desks.colleague(tx, message.sender.id)
+            said, about = (Said.ONLY_A_DESK, None) if by is None else (Said.LINKED_YOU, by.member_id)
+            post = NoticePost(said=said, member_id=about, chat=message.chat.id, private=True, reply_to=message.id)
+            key = f"desk/{self._account}/{message.chat.id}/{message.sent_at:%Y-%m-%dT%H:%M}"
+            await desk_posts.enter(tx, self._account, None, [NewPost(key, post, None)])
+        self._pokes.poke(self._tenant, self._account, Lane.OUT)
+
     async def _said(self, place: _Place, message: MessageArrived) -> None:
         """A message in a topic goes to its customer."""
         async with self._database.tenant(self._tenant) as tx:
             by = await desks.colleague(tx, message.sender.id)
             latest = await escalations.latest(tx, place.conversation)
+            answer = message.reply_to and await desk_posts.learned_at(tx, place.desk.id, message.reply_to)
         if by is None:
             await self._tell_once(place, message)
         elif not (message.text.strip() or message.attachments):
             await self._tell(place, Refused(Said.KIND_UNKNOWN), message.id)
         elif len(message.text) > self._longest:
             await self._tell(place, Refused(Said.TOO_LONG), message.id)
+        elif answer:
+            await self._edited_answer(place, message, by, answer)
         elif latest is None or not latest.status.open:
             await self._tell(place, Refused(Said.NOBODY_ASKED), message.id)
         elif (refused := await self._reply(place, message, by, latest.id)) is not None:
@@ -180,6 +200,16 @@ class AtDesks:
             async with self._database.tenant(self._tenant) as tx:
                 await messages.forget_draft(tx, draft)
         return refused
+
+    async def _edited_answer(self, place: _Place, message: MessageArrived, by: Colleague, entry: UUID) -> None:
+        """Words in answer to a proposed answer are what it should say."""
+        if message.attachments:
+            refused: Refused | None = Refused(Said.KIND_UNKNOWN)
+        else:
+            refused = await self._commands.edit(self._tenant, entry, message.text.strip(), by)
+        if refused is None:
+            await self._post(place, LearnedPost(learned_id=entry, message_id=message.reply_to), "learned")
+        await self._tell(place, refused or Refused(Said.ANSWER_EDITED), message.id)
 
     async def _edited(self, place: _Place | None, edit: MessageEdited) -> None:
         """Customers keep what they were sent; whoever changes it here is told."""
@@ -210,8 +240,8 @@ class AtDesks:
         if by is None:
             return Refused(Said.WHO_ARE_YOU)
         verb, about = meant[1], UUID(meant[2])
-        if verb in ("approve", "reject"):
-            return await self._review(place, press, by, verb, about)
+        if verb in list(Review):
+            return await self._review(place, press, by, Review(verb), about)
         if verb not in BUTTONS:
             return Refused(Said.NOT_POSSIBLE)
         async with self._database.tenant(self._tenant) as tx:
@@ -221,15 +251,23 @@ class AtDesks:
         return await self._commands.carry_out(self._tenant, Command(verb), by, about, f"desk/{place.key}")
 
     async def _review(
-        self, place: _Place, press: ButtonPressed, by: Colleague, verb: str, entry: UUID
+        self, place: _Place, press: ButtonPressed, by: Colleague, review: Review, entry: UUID
     ) -> Refused | None:
         async with self._database.tenant(self._tenant) as tx:
             found = await learned_queue.get(tx, entry)
         if found is None or found.conversation_id != place.conversation:
             return Refused(Said.NOT_POSSIBLE)
-        review = self._commands.approve if verb == "approve" else self._commands.reject
-        refused = await review(self._tenant, entry, by)
-        if refused is None:
+        match review:
+            case Review.APPROVE:
+                refused = await self._commands.approve(self._tenant, entry, by)
+            case Review.REJECT:
+                refused = await self._commands.reject(self._tenant, entry, by)
+            case Review.EDIT:
+                # The words come in answer to the message.
+                how = Said.HOW_TO_EDIT if found.status is LearnedStatus.PROPOSED else Said.REVIEWED
+                refused = may_review(by) or Refused(how)
+        if refused is None or refused.said is Said.REVIEWED:
+            # Somebody may have done so elsewhere, where this is not shown.
             await self._post(place, LearnedPost(learned_id=entry, message_id=press.message_id), "learned")
         return refused
 
@@ -249,14 +287,17 @@ class AtDesks:
 
     # The group
 
-    async def _reach_changed(self, change: ReachChanged) -> None:
-        """Whether the bot is in the group, or what it may do there, has changed: what waits is tried again."""
-        desk = self._desks[change.chat.id]
+    async def _group_changed(self, chat: str, key: str, *, ours: bool = True) -> None:
+        """Whether the bot is in the group (`ours`), what it may do there, or what the group is called has changed: what waits
+        is tried again."""
+        desk = self._desks.get(chat)
+        if desk is None:
+            return
         assert isinstance(self._opened.channel, Forums), "others have no desks"
         gone = Health(state=HealthState.DEAD, code="removed", advice=("Add the bot to the group again.",))
-        health = await self._opened.channel.check_desk(change.chat) if change.reachable else gone
+        health = await self._opened.channel.check_desk(Chat(id=chat, kind=ChatKind.GROUP)) if ours else gone
         async with self._database.tenant(self._tenant) as tx:
-            await desks.set_health(tx, desk.id, health)
+            await condition.note(tx, self._account, desk.id, chat, health, key)
             await desk_posts.release(tx, desk.id)
         self._pokes.poke(self._tenant, self._account, Lane.OUT)
 
@@ -276,6 +317,10 @@ class AtDesks:
         async with self._database.tenant(self._tenant) as tx:
             await desk_posts.enter(tx, self._account, place.desk.id, [NewPost(key, post, place.conversation)])
         self._pokes.poke(self._tenant, self._account, Lane.OUT)
+
+
+def _for_customers(opened: Opened) -> bool:
+    return getattr(opened.settings, "customers", True) is True
 
 
 def _by_chat(found: list[Desk]) -> Mapping[str, Desk]:

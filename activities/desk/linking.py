@@ -1,26 +1,29 @@
-"""The two commands that say who is who: `/link CODE` makes a group a desk's, `/me CODE` makes a person a member."""
+"""The commands that say who is who: `/link CODE` makes a group a desk's, `/me CODE` makes a person a member. In private
+there is only a person to be linked: there `/link` is as good, and so is `/start`, which links to bots bring with them."""
 
 import re
 from uuid import UUID
 
 from activities.channels.accounts import Opened
 from activities.channels.port import Forums
+from activities.desk import condition
 from models.contracts.audit import AuditAction
-from models.contracts.channels import Chat, ChatKind, HealthState, MessageArrived
-from models.contracts.desk import CardPost, NoticePost, Post, Said
+from models.contracts.channels import ChatKind, MessageArrived
+from models.contracts.desk import CardPost, NoticePost, Said
 from models.contracts.lanes import Lane
 from models.pokes import Pokes
 from models.repositories import audit, desk_feed, desk_posts, desks
 from models.repositories.desk_posts import NewPost
 from models.repositories.desks import TakenError
-from runtime.database import Database, TenantTx
+from runtime.database import Database
 
-_COMMAND = re.compile(r"/(link|me)(?:@\w+)?\s+(\S+)\s*")
-_LACKS = {"no_forum": Said.NO_FORUM, "no_rights": Said.NO_RIGHTS}
+_COMMAND = re.compile(r"/(link|me|start)(?:@\w+)?\s+(\S+)\s*")
 
 
-def is_command(message: MessageArrived) -> bool:
-    return _COMMAND.fullmatch(message.text) is not None
+def is_command(message: MessageArrived, *, customers: bool) -> bool:
+    """`customers`: they write to the bot, too. What they bring with `/start` is theirs."""
+    command = _COMMAND.fullmatch(message.text)
+    return command is not None and not (command[1] == "start" and customers)
 
 
 class Linking:
@@ -35,7 +38,7 @@ class Linking:
         command = _COMMAND.fullmatch(message.text)
         assert command is not None, "see is_command"
         account = opened.owner.account
-        if command[1] == "me":
+        if command[1] == "me" or message.chat.kind is ChatKind.PRIVATE:
             async with self._database.tenant(tenant) as tx:
                 who = await desks.link_person(tx, command[2], message.sender.id)
                 said = (
@@ -44,12 +47,14 @@ class Linking:
                     else _answer(message, Said.LINKED_YOU, who.member_id)
                 )
                 await desk_posts.enter(tx, account, None, [NewPost(f"desk/{key}", said, None)])
-        elif message.chat.kind is ChatKind.GROUP:
+        else:
             await self._link(tenant, opened, message, command[2], key)
         self._pokes.poke(tenant, account, Lane.OUT)
 
     async def _link(self, tenant: UUID, opened: Opened, message: MessageArrived, code: str, key: str) -> None:
         account = opened.owner.account
+        assert isinstance(opened.channel, Forums), "others have no desks"
+        health = await opened.channel.check_desk(message.chat)
         async with self._database.tenant(tenant) as tx:
             try:
                 desk = await desks.link(tx, account, code, message.chat.id)
@@ -61,23 +66,12 @@ class Linking:
                 return
             await audit.record(tx, audit.SYSTEM, AuditAction.DESK_LINKED, desk)
             await desk_posts.enter(tx, account, desk, [NewPost(f"desk/{key}", _answer(message, Said.LINKED), None)])
-            await self._look(tx, opened, desk, message.chat, key)
+            await condition.note(tx, account, desk, message.chat.id, health, key)
             # Who waits already gets a topic, too.
             waiting = await desk_feed.awaited(tx, desk)
             cards = [NewPost(f"desk/{key}/{each}", CardPost(), each) for each in waiting]
             await desk_posts.enter(tx, account, desk, cards)
         self._pokes.poke(tenant, account, Lane.DESK)
-
-    async def _look(self, tx: TenantTx, opened: Opened, desk: UUID, chat: Chat, key: str) -> None:
-        """Say what the bot lacks there, for those who see the API and for those who see the group."""
-        assert isinstance(opened.channel, Forums), "others have no desks"
-        health = await opened.channel.check_desk(chat)
-        await desks.set_health(tx, desk, health)
-        lacks: Post | None = None
-        if health.state is not HealthState.OK and (said := _LACKS.get(health.code or "")):
-            lacks = NoticePost(said=said, chat=chat.id)
-        if lacks is not None:
-            await desk_posts.enter(tx, opened.owner.account, desk, [NewPost(f"desk/{key}/lacks", lacks, None)])
 
 
 def _answer(message: MessageArrived, said: Said, member: UUID | None = None) -> NoticePost:

@@ -9,9 +9,9 @@ import structlog
 
 from activities.channels.accounts import Opened
 from activities.channels.port import Forums, RefusedError
-from activities.desk import compose
+from activities.desk import compose, condition
 from activities.desk.words import WORDS, Words
-from models.contracts.channels import Chat, Health, Part
+from models.contracts.channels import Chat, Health, HealthState, Part
 from models.contracts.desk import CardPost, FilePost, ForgetPost, LearnedPost, MessagePost, NoticePost, Said
 from models.contracts.enums import Author, SendStatus
 from models.repositories import (
@@ -95,13 +95,16 @@ class Posting:
         return sent if call.aside else None if call.last else sent + 1
 
     async def _forget(self, due: DuePost, post: ForgetPost) -> None:
-        """What a bot may not delete, people must: that it is still there stands with the desk."""
+        """What a bot may not delete, people must: that it is still there stands with the desk. In a group that takes nothing
+        at all it waits like everything else."""
         assert isinstance(self._channel, Forums), "others have no desks"
         chat = due.chat.model_copy(update={"topic": post.topic})
         try:
             await self._channel.delete_topic(chat)
         except RefusedError as error:
             health = await self._channel.check_desk(due.chat)
+            if health.state is not HealthState.OK:
+                raise
             async with self._database.tenant(self._tenant) as tx:
                 if due.desk_id is not None:
                     await desks.set_health(tx, due.desk_id, health)
@@ -121,12 +124,17 @@ class Posting:
             await desks.well(tx, due.desk_id)
 
     async def refused(self, due: DuePost, error: RefusedError) -> None:
-        """Heal what can be healed; otherwise say what is wrong, where somebody sees it."""
-        desk, conversation = due.desk_id, due.conversation_id
+        """Heal what can be healed; otherwise say what is wrong, where somebody sees it. What is wrong with the group may last
+        for as long as it takes: then everything waits."""
         if error.code == "topic_closed" and await self._reopened(due):
             error = RefusedError("reopened")
+        wrong = await self._wrong(due, error)
+        desk, conversation = due.desk_id, due.conversation_id
         async with self._database.tenant(self._tenant) as tx:
-            if desk is None or due.attempts >= GIVE_UP_AFTER:
+            if desk is not None and wrong is not None:
+                await condition.note(tx, self._account, desk, due.chat.id, wrong, str(due.id))
+                await sends.later(tx, due.id, error.code, datetime.now(UTC) + REST)
+            elif desk is None or due.attempts >= GIVE_UP_AFTER:
                 await sends.finish(tx, due.id, SendStatus.FAILED, error.code)
             elif conversation is not None and error.code == "topic_gone":
                 await desks.forget_topic(tx, desk, conversation)
@@ -136,17 +144,21 @@ class Posting:
                 await sends.later(tx, due.id, error.code, None)
             elif error.code == "reopened":
                 await sends.later(tx, due.id, error.code, None)
-            elif (wrong := self._wrong(error)) is not None:
-                await desks.set_health(tx, desk, wrong)
-                await sends.later(tx, due.id, error.code, datetime.now(UTC) + REST)
             else:
                 await sends.finish(tx, due.id, SendStatus.FAILED, error.code)
                 if isinstance(due.post, MessagePost | FilePost):
                     told = NoticePost(said=Said.FILE_REFUSED, code=error.code)
                     await desk_posts.enter(tx, self._account, desk, [NewPost(f"{due.id}/refused", told, conversation)])
 
-    def _wrong(self, error: RefusedError) -> Health | None:
-        return self._channel.desk_refused(error) if isinstance(self._channel, Forums) else None
+    async def _wrong(self, due: DuePost, error: RefusedError) -> Health | None:
+        """What is wrong with the group, where the refusal is for that."""
+        if due.desk_id is None or not isinstance(self._channel, Forums):
+            return None
+        if error.code != "topic_gone":
+            return self._channel.desk_refused(error)
+        # A group whose topics were switched off has them all again when they are switched on.
+        health = await self._channel.check_desk(due.chat)
+        return None if health.state is HealthState.OK else health
 
     async def _reopened(self, due: DuePost) -> bool:
         """Whether the bot could open the topic again that somebody had closed."""
@@ -236,7 +248,8 @@ class Posting:
         name = None
         if post.member_id is not None:
             name = (await escalations.names(tx, {post.member_id})).get(post.member_id)
-        branch = "" if desk is None else await desk_feed.branch_name(tx, desk)
+        about = desk or post.about
+        branch = "" if about is None else await desk_feed.branch_name(tx, about)
         owners = await desks.owners(tx) if post.said is Said.OWNERS else ()
         text = compose.notice(words, post.said, name=name, code=post.code, branch=branch, owners=owners)
         return Part(text=text, reply_to=post.reply_to)

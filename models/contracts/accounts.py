@@ -24,9 +24,11 @@ def _bot_token(value: SecretStr) -> SecretStr:
 
 
 class TelegramSettings(Strict):
-    """`bot_id` and `username` are what the provider calls the bot; they are found out when it is added."""
+    """`customers` false: the bot only serves a desk of managers. `bot_id` and `username` are what the provider calls it;
+    they are found out when it is added."""
 
     receive: Receive = "poll"
+    customers: StrictBool = True
     bot_id: StrictInt | None = None
     username: Annotated[str, StringConstraints(max_length=64)] | None = None
 
@@ -35,12 +37,18 @@ class TelegramCredentials(Strict):
     token: Annotated[SecretStr, AfterValidator(_bot_token)] = Field(description="As BotFather gives it: 123456:ABC…")
 
 
+TemplateParameter = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[^\r\n\t]+$", max_length=200)]
+"""Meta refuses breaks of lines in it."""
+
+
 class CloudSettings(Strict):
-    """A number of Meta's WhatsApp Cloud API. `template` is sent where the window for free words is closed."""
+    """A number of Meta's WhatsApp Cloud API. `template` is sent where the window for free words is closed; its
+    `template_parameters` are what stands in its body for {{1}}, {{2}}, …"""
 
     phone_number_id: Annotated[str, StringConstraints(pattern=r"^[0-9]{5,30}$")]
     template: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,512}$")] | None = None
     template_language: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]{2,10}$")] = "en"
+    template_parameters: Annotated[tuple[TemplateParameter, ...], Field(max_length=10)] = ()
 
 
 class CloudCredentials(Strict):

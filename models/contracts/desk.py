@@ -13,6 +13,14 @@ BUTTONS = (Command.TAKE, Command.SKIP, Command.RETURN, Command.RESOLVE)
 """What a manager can do by pressing a button under a card."""
 
 
+class Review(StrEnum):
+    """What can be done by pressing a button under an answer that is proposed as knowledge."""
+
+    APPROVE = "approve"
+    EDIT = "edit"
+    REJECT = "reject"
+
+
 class Said(StrEnum):
     """What the desk tells by itself; its words are in activities/desk/words."""
 
@@ -28,6 +36,7 @@ class Said(StrEnum):
     OWNERS = "owners"
     # In a topic: what did not reach somebody.
     NOT_DELIVERED = "not_delivered"
+    HELD = "held"
     FILE_REFUSED = "file_refused"
     # In a topic: why something that a person wrote or pressed was not done.
     WHO_ARE_YOU = "who_are_you"
@@ -45,12 +54,18 @@ class Said(StrEnum):
     REJECTED = "rejected"
     REVIEWED = "reviewed"
     NO_ROOM = "no_room"
+    HOW_TO_EDIT = "how_to_edit"
+    ANSWER_EDITED = "answer_edited"
     # In answer to a command.
     LINKED = "linked"
     LINKED_YOU = "linked_you"
     WRONG_CODE = "wrong_code"
+    # To whoever writes in private to a bot that only serves a desk.
+    ONLY_A_DESK = "only_a_desk"
+    # Outside of topics: why nothing is posted into them; and the same in private, to owners.
     NO_FORUM = "no_forum"
     NO_RIGHTS = "no_rights"
+    STOPPED = "stopped"
 
 
 ENDED = {
@@ -85,13 +100,15 @@ class FilePost(Frozen):
 class NoticePost(Frozen):
     """A sentence of the desk's own. `member_id` is who it is about, `code` a word of the provider's or of ours.
 
-    `chat` and `private` name where it goes when it is no topic's; `reply_to` is what it answers.
+    `chat` and `private` name where it goes when it is no topic's; then `about` may be the desk that it is about.
+    `reply_to` is what it answers.
     """
 
     type: Literal["notice"] = "notice"
     said: Said
     member_id: UUID | None = None
     code: str | None = None
+    about: UUID | None = None
     chat: str | None = None
     private: bool = False
     reply_to: str | None = None

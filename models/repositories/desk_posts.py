@@ -161,6 +161,21 @@ async def _card_waits(tx: TenantTx, desk: UUID | None, conversation: UUID | None
     return found is not None
 
 
+async def learned_at(tx: TenantTx, desk: UUID, message: str) -> UUID | None:
+    """The proposed answer that stands in the desk's message of this name; None: it is another message."""
+    found: str | None = await tx.connection.scalar(
+        sa.select(send_ledger.c.post["learned_id"].astext)
+        .where(
+            send_ledger.c.tenant_id == tx.tenant_id,
+            send_ledger.c.desk_id == desk,
+            send_ledger.c.post["type"].astext == "learned",
+            send_ledger.c.sent.contains([message]),
+        )
+        .limit(1)
+    )
+    return None if found is None else UUID(found)
+
+
 async def release(tx: TenantTx, desk: UUID) -> None:
     """What waits because the desk could not be posted to is tried again now."""
     await tx.connection.execute(

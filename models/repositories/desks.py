@@ -118,8 +118,13 @@ async def remove(tx: TenantTx, desk: UUID) -> bool:
     return done.rowcount > 0
 
 
-async def set_health(tx: TenantTx, desk: UUID, health: Health) -> None:
-    """What a check, or a call, has shown of the group."""
+async def set_health(tx: TenantTx, desk: UUID, health: Health) -> bool:
+    """What a check, or a call, has shown of the group. Whether that is news."""
+    before = (
+        await tx.connection.execute(
+            sa.select(desks.c.health, desks.c.health_code).where(*_is(tx, desk)).with_for_update()
+        )
+    ).one_or_none()
     await tx.connection.execute(
         sa.update(desks)
         .where(*_is(tx, desk))
@@ -130,6 +135,7 @@ async def set_health(tx: TenantTx, desk: UUID, health: Health) -> None:
             checked_at=sa.func.now(),
         )
     )
+    return before is not None and (before.health, before.health_code) != (health.state, health.code)
 
 
 async def well(tx: TenantTx, desk: UUID) -> None:

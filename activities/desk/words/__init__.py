@@ -6,14 +6,15 @@ from importlib import resources
 from pydantic import BaseModel, ConfigDict
 
 from models.contracts.channels import MediaKind
-from models.contracts.desk import Said
+from models.contracts.desk import Review, Said
 from models.contracts.enums import ChannelKind, Command, EscalationReason, EscalationStatus, Language
 
 
 class Words(BaseModel):
     """The words of one language. A file that lacks one, or holds one too many, fails at import.
 
-    Of `said`: {name} is a member, {code} a provider's word, {owners} are people's names, {branch} the desk's.
+    Of `said`: {name} is a member, {code} why something did not go, {owners} are people's names, {branch} the desk's.
+    `causes` say what the codes of that mean; one that is in none of them is shown as it is.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -30,13 +31,13 @@ class Words(BaseModel):
     learned_question: str
     learned_answer: str
     learned_differs: str
-    approve: str
-    reject: str
     reasons: dict[EscalationReason, str]
     statuses: dict[EscalationStatus, str]
     buttons: dict[Command, str]
+    reviews: dict[Review, str]
     channels: dict[ChannelKind, str]
     kinds: dict[MediaKind, str]
+    causes: dict[str, str]
     said: dict[Said, str]
 
 

@@ -12,7 +12,7 @@
     desk = telegram.group("Desk", forum=True)
     telegram.joins(bot, desk, owner, Membership("administrator", manages_topics=True))
     telegram.says(desk, manager, "On its way", topic=thread, photo=PNG)
-    telegram.creates_topic, closes_topic, deletes_topic, migrates, blocks, unblocks, edits, sends_album
+    telegram.creates_topic, closes_topic, deletes_topic, switches_topics, migrates, blocks, unblocks, edits, sends_album
 
     telegram.faults.add(drop_after(), method="sendMessage", chat=aida.id)      # tests/fakes/faults.py has them all
     telegram.world.limits = Limits()                            # 429 for whoever is too fast; limits.refused counts

@@ -161,6 +161,11 @@ class FakeTelegram(Provider):
         self.says(moved, by, migrate_from_chat_id=group.id)
         return moved
 
+    def switches_topics(self, group: Group, *, on: bool) -> None:
+        """The group keeps its topics while they are switched off. Bots are told nothing of it."""
+        group.forum = on
+        group.room.chat = group.chat
+
     def creates_topic(self, group: Group, by: Person, name: str) -> Topic:
         topic = add_topic(group, Topic(next(group.room.ids), name), by.user)
         self._tell(group, "message", group.room.messages[topic.id])

@@ -43,8 +43,8 @@ def room_to_write(world: World, bot: Bot, chat_id: int | str, thread_id: int = 0
     group = world.groups[int(room.chat["id"])]
     if group.bots[bot.id].muted:
         raise bad("not enough rights to send text messages to the chat")
-    if group.forum and thread_id:
-        topic = group.topics.get(thread_id)
+    if thread_id:
+        topic = group.topics.get(thread_id) if group.forum else None
         if topic is None:
             raise bad("message thread not found")
         if topic.closed and not group.bots[bot.id].manages_topics:

@@ -3,7 +3,6 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -11,64 +10,28 @@ import pytest
 
 from models.repositories import erasure, inbox
 from runtime.database import Database
-from runtime.embedded import Servers
-from tests.fakes.telegram import Bot, FakeTelegram, Group, Limits, Membership, Person, Sent
+from runtime.embedded import Servers, ports
+from tests.fakes.telegram import FakeTelegram, Membership, Sent
 from tests.service.api.house import Company
 from tests.service.api.test_api_command_line import Terminal
-from tests.service.channels.test_telegram_conversation import PERSON, conversation_with
+from tests.service.channels.desk import MAY, Desk, added, code_of, desk_of, hurried
+from tests.service.channels.test_telegram_conversation import conversation_with
 from tests.service.whole import eventually, messages_of, open_escalation, system
 
 PNG = b"\x89PNG\r\n\x1a\n" + 32 * b"x"
-MAY = Membership("administrator", manages_topics=True, deletes_messages=True)
-
-
-@dataclass
-class Desk:
-    """A desk that is linked, with two managers and the owner, who are linked too."""
-
-    shop: Company
-    telegram: FakeTelegram
-    customers: Bot
-    bot: Bot
-    group: Group
-    id: str
-    people: dict[str, Person]
-
-    async def asked(self, who: Person) -> str:
-        """Somebody asks for a person; the name of their topic's card."""
-        self.telegram.says(self.customers, who, PERSON)
-        return await conversation_with(self.shop, who.id)
-
-    async def card(self, who: Person) -> Sent:
-        """The last card of a customer."""
-        *_, card = await self.telegram.sent(self.group, text=f"{who.name} · Telegram")
-        return card
-
-    async def shows(self, card: Sent, text: str) -> None:
-        await self.telegram.watch.until(lambda: text in card.text, 15, f"a card with {text}")
-
-    async def pressed(self, card: Sent, who: Person, button: str) -> str:
-        """What a press is answered with; empty where it was done."""
-        query = self.telegram.presses(card, who, card.buttons[button])
-        return str((await self.telegram.answered(query)).get("text", ""))
-
-    async def health(self) -> dict[str, Any]:
-        found: dict[str, Any] = (await self.shop.get(f"/v1/desks/{self.id}")).json()
-        return found
 
 
 @pytest.fixture(scope="module")
 async def telegram() -> AsyncIterator[FakeTelegram]:
-    async with FakeTelegram() as telegram:
-        telegram.world.limits = Limits()
+    async with hurried() as telegram:
         yield telegram
-        assert telegram.wrong == []
-        assert telegram.world.limits.refused == 0
 
 
 @pytest.fixture(scope="module")
 async def shop(servers: Servers, telegram: FakeTelegram) -> AsyncIterator[Company]:
-    async with system(servers, learns=False, telegram_url=telegram.url) as shop:
+    port = ports.pick(set())
+    at = {"port": port, "public_url": f"http://127.0.0.1:{port}", "telegram_url": telegram.url}
+    async with system(servers, learns=False, **at) as shop:
         quick = {"quiet_seconds": {"telegram": 0.0}}
         (await shop.http.put("/v1/tenant/settings", json=quick, headers={"If-Match": "*"})).raise_for_status()
         yield shop
@@ -76,24 +39,7 @@ async def shop(servers: Servers, telegram: FakeTelegram) -> AsyncIterator[Compan
 
 @pytest.fixture
 async def desk(shop: Company, telegram: FakeTelegram) -> Desk:
-    """A branch of its own, with two bots and a group: in each group only so much may be said in a minute."""
-    customers, bot = telegram.add_bot(), telegram.add_bot()
-    branch = (await shop.post("/v1/branches", {"slug": f"b{bot.id}", "name": f"Branch {bot.id}"})).json()["id"]
-    await added(shop, customers, branch_id=branch)
-    account = await added(shop, bot, branch_id=branch)
-    group = telegram.group("Desk", forum=True)
-    people = {name: telegram.person(name.title()) for name in ("owner", "aigerim", "boris")}
-    made = await shop.post("/v1/desks", {"channel_account_id": account["id"], "branch_id": branch})
-    assert made.status_code == 201, made.text
-    telegram.joins(bot, group, people["owner"], MAY)
-    telegram.says(group, people["owner"], made.json()["link"]["command"])
-    for name, person in people.items():
-        code = (await shop.post("/v1/desks/people/me", {}, headers=shop.as_(name))).json()
-        telegram.says(bot, person, code["command"])
-    await telegram.sent(group, text=f"is the desk of Branch {bot.id}")
-    for name, person in people.items():
-        await telegram.sent(person, text=f"You are {name.title()} here")
-    return Desk(shop, telegram, customers, bot, group, made.json()["id"], people)
+    return await desk_of(shop, telegram)
 
 
 async def test_a_request_from_its_card_to_what_is_learned(desk: Desk, database: Database) -> None:
@@ -122,7 +68,7 @@ async def test_a_request_from_its_card_to_what_is_learned(desk: Desk, database: 
     telegram.says(desk.group, aigerim, "// a difficult one", topic=topic)
     telegram.says(desk.group, boris, "I know better", topic=topic)
     await telegram.sent(desk.group, topic=topic, text="Aigerim has taken it")
-    telegram.says(desk.group, aigerim, "We do: **500** a square metre.", topic=topic, photo=PNG + b"ours")
+    telegram.says(desk.group, aigerim, "We do: 500 a square metre.", topic=topic, photo=PNG + b"ours")
     await telegram.sent(aida, text="500 a square metre")
     [sent] = [each for each in telegram.world.sends if each.method == "sendPhoto" and each.room.person is not None]
     assert sent.data == PNG + b"ours"
@@ -130,7 +76,7 @@ async def test_a_request_from_its_card_to_what_is_learned(desk: Desk, database: 
     said = telegram.says(desk.group, aigerim, "Ask us any time.", topic=topic)
     await telegram.sent(aida, text="any time")
     # As after a crash that came between its effect and the end of its delivery.
-    account = UUID((await desk.health())["channel_account_id"])
+    account = UUID((await desk.state())["channel_account_id"])
     async with database.tenant(shop.id) as tx:
         await inbox.put(tx, account, "again", {"update_id": 1, "message": said})
 
@@ -146,14 +92,6 @@ async def test_a_request_from_its_card_to_what_is_learned(desk: Desk, database: 
     authors = [each["author"] for each in await messages_of(shop, conversation)]
     assert authors.count("manager") == 2
     assert len(await telegram.sent(aida, text="any time")) == 1
-
-
-async def added(shop: Company, bot: Bot, branch_id: str) -> dict[str, Any]:
-    body = {"provider": "telegram", "name": bot.username, "credentials": {"token": bot.token}, "branch_id": branch_id}
-    made = await shop.post("/v1/channel-accounts", body)
-    assert made.status_code == 201, made.text
-    account: dict[str, Any] = made.json()
-    return account
 
 
 async def eventually_sent(desk: Desk, topic: int, method: str) -> list[Sent]:
@@ -184,7 +122,7 @@ async def test_whoever_is_nobody_here_and_whatever_is_forged_does_nothing(desk: 
     await telegram.sent(desk.group, text="is the desk of", count=2)
     telegram.says(elsewhere, stranger, made["link"]["command"])
     await telegram.sent(elsewhere, text="not good")
-    assert (await desk.health())["chat_id"] == str(desk.group.id)
+    assert (await desk.state())["chat_id"] == str(desk.group.id)
     assert len(await telegram.sent(desk.group, text="do not know who you are")) == 1
 
 
@@ -206,11 +144,11 @@ async def test_a_group_is_healed_or_reported(desk: Desk, database: Database) -> 
     await desk.asked(gulnara)
 
     async def reported() -> bool:
-        found = await desk.health()
+        found = await desk.state()
         return bool((found["health"], found["health_code"], found["waiting"] > 0) == ("dead", "no_rights", True))
 
     await eventually(reported)
-    assert "Manage topics" in " ".join((await desk.health())["advice"])
+    assert "Manage topics" in " ".join((await desk.state())["advice"])
     telegram.joins(desk.bot, desk.group, owner, MAY)
     await desk.card(gulnara)
     checked = (await desk.shop.post(f"/v1/desks/{desk.id}/check", {})).json()
@@ -223,7 +161,7 @@ async def test_a_group_is_healed_or_reported(desk: Desk, database: Database) -> 
 
 
 async def test_a_desk_is_set_up_by_those_who_may(desk: Desk) -> None:
-    shop, made = desk.shop, await desk.health()
+    shop, made = desk.shop, await desk.state()
     body = {"channel_account_id": made["channel_account_id"], "branch_id": made["branch_id"]}
     assert (await shop.post("/v1/desks", body, headers=shop.as_("aigerim"))).status_code == 403
     assert (await shop.post("/v1/desks", body)).status_code == 409
