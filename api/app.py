@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp
@@ -68,7 +69,7 @@ from api.search import OpenSearcher
 from models.payload_keys import encrypting
 from models.pokes import Pokes
 from models.repositories import events as happened
-from models.repositories import sessions
+from models.repositories import previews, sessions
 from models.repositories.signing_keys import SigningKeys
 from models.repositories.vault import Vault
 from runtime import temporal
@@ -279,7 +280,10 @@ def _listener(url: str, wakeups: Wakeups, authenticator: Authenticator, metrics:
         authenticator.forget()
         wakeups.wake_all()
 
-    heard = {happened.CHANNEL: wakeups.announce, sessions.CHANNEL: access_changed}
+    def shown(conversation_id: str) -> None:
+        wakeups.wake(UUID(conversation_id))
+
+    heard = {happened.CHANNEL: wakeups.announce, previews.CHANNEL: shown, sessions.CHANNEL: access_changed}
     return Listener(url, heard=heard, connected=connected)
 
 

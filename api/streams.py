@@ -1,6 +1,8 @@
-"""Event streams: durable events in order, from where the client was, until it leaves or the process stops."""
+"""Event streams: durable events in order, from where the client was, until it leaves or the process stops. Between them
+what is only of this moment: an answer while it is written."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +13,8 @@ from api.gateway import Gateway
 from api.identity.auth import Proof
 from api.problems import ProblemError, invalid
 from api.schemas.base import AttachmentOut, FileUrl
-from models.repositories import deliveries
+from models.contracts.enums import Author, EventType
+from models.repositories import deliveries, previews
 from models.repositories.deliveries import Delivery
 from models.repositories.tenants import Caller
 from runtime.wakeups import Subscription
@@ -23,6 +26,15 @@ LOOK_SECONDS = 15.0
 OUTAGE_SECONDS = 1.0
 
 DATA = TypeAdapter(dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What is there of the answer that is being written, all of it; empty: what was shown is withdrawn. The bot's message
+    takes its place. It has no number: who comes later gets what there is then."""
+
+    conversation_id: UUID
+    text: str
 
 
 def start_after(last_event_id: str | None, after: int | None) -> int | None:
@@ -52,8 +64,8 @@ async def events(
             return False
         return (current.role, current.scopes) == (caller.role, caller.scopes)
 
-    async for delivery in follow(gateway, caller.tenant_id, conversation, after, subscription, may_hear):
-        yield _event(delivery, gateway.media.url)
+    async for happened in follow(gateway, caller.tenant_id, conversation, after, subscription, may_hear):
+        yield _draft(happened) if isinstance(happened, Draft) else _event(happened, gateway.media.url)
 
 
 async def follow(
@@ -63,16 +75,19 @@ async def follow(
     after: int,
     subscription: Subscription,
     may_hear: Callable[[], Awaitable[bool]],
-) -> AsyncIterator[Delivery]:
-    """What happens after number `after`, for as long as somebody may hear it.
+) -> AsyncIterator[Delivery | Draft]:
+    """What happens after number `after`, for as long as somebody may hear it. Drafts of one conversation alone.
 
     Survives an outage of the database: the client sees a pause, not an error.
     """
+    shown = ""
     while not subscription.ended:
         try:
             if not await may_hear():
                 return
             async with gateway.records.tenant(tenant) as tx:
+                # First: whatever ended it is then among the events.
+                draft = await previews.shown(tx, conversation) if conversation else ""
                 batch = await deliveries.after(tx, after, conversation=conversation, limit=BATCH)
         except ProblemError:
             await subscription.wait(OUTAGE_SECONDS)
@@ -81,8 +96,24 @@ async def follow(
             yield delivery
             after = delivery.seq
         gateway.metrics.events.inc(len(batch))
-        if len(batch) < BATCH:
+        answered = any(map(_answers, batch))
+        if answered:
+            shown = ""
+        elif conversation and draft != shown:
+            yield Draft(conversation, draft)
+            shown = draft
+        # Whether a draft was of the answer that has come, or is of the next one, shows at the next look.
+        if len(batch) < BATCH and not (answered and draft):
             await subscription.wait(LOOK_SECONDS)
+
+
+def _answers(delivery: Delivery) -> bool:
+    return delivery.type is EventType.MESSAGE and delivery.data.get("author") == Author.BOT
+
+
+def _draft(draft: Draft) -> ServerSentEvent:
+    data = DATA.dump_json({"conversation_id": draft.conversation_id, "text": draft.text})
+    return ServerSentEvent(raw_data=data.decode(), event="draft")
 
 
 def _event(delivery: Delivery, url: FileUrl) -> ServerSentEvent:

@@ -1,4 +1,5 @@
-"""What a visitor of a site hears, as server-sent events or over a WebSocket: messages to them, and where things stand."""
+"""What a visitor of a site hears, as server-sent events or over a WebSocket: messages to them, answers while they
+are written, and where things stand."""
 
 import asyncio
 import time
@@ -19,6 +20,7 @@ from api.permissions import Traffic
 from api.problems import ProblemError, not_found
 from api.schemas.base import FileUrl
 from api.schemas.widget import VisitorMessageOut
+from api.streams import Draft
 from models.contracts.enums import EventType
 from models.repositories import conversations, deliveries
 from models.repositories.deliveries import Delivery
@@ -35,7 +37,9 @@ DATA = TypeAdapter(dict[str, Any])
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    id: int
+    """`id` None: it is only of this moment, and nothing is resumed from it."""
+
+    id: int | None
     type: str
     data: dict[str, Any]
 
@@ -60,11 +64,12 @@ async def events(gateway: Gateway, visit: Visit, subscription: Subscription, aft
             return False
         return await visitors.site_visited(gateway.records, visit) is not None
 
-    async for delivery in streams.follow(
+    async for happened in streams.follow(
         gateway, visit.tenant_id, visit.conversation_id, after, subscription, may_hear
     ):
-        heard = _heard(delivery, gateway.media.url)
-        if heard is not None:
+        if isinstance(happened, Draft):
+            yield Heard(None, "draft", {"text": happened.text})
+        elif (heard := _heard(happened, gateway.media.url)) is not None:
             yield heard
 
 
@@ -126,7 +131,8 @@ async def _admitted(websocket: WebSocket) -> Visit:
 async def _send(websocket: WebSocket, gateway: Gateway, visit: Visit, subscription: Subscription, after: int) -> None:
     with suppress(WebSocketDisconnect):
         async for event in events(gateway, visit, subscription, after):
-            await websocket.send_text(f'{{"id":{event.id},"type":"{event.type}","data":{event.json}}}')
+            number = "" if event.id is None else f'"id":{event.id},'
+            await websocket.send_text(f'{{{number}"type":"{event.type}","data":{event.json}}}')
         await websocket.close(RESTARTING if subscription.ended else ENDED)
 
 

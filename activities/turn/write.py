@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
@@ -10,7 +10,7 @@ import structlog
 from activities.embedding.port import Embedder
 from activities.generation.extractive import ExtractiveGenerator
 from activities.generation.port import Answer, GenerateRequest, Generator, Message, NoAnswerError
-from activities.generation.prompt import told
+from activities.generation.prompt import NO_ANSWER, told
 from activities.generation.written import WritingGenerator
 from activities.guards import claims, shape
 from activities.guards.grounding import check
@@ -70,10 +70,18 @@ class Write:
             max_tokens=chosen.assistant.max_tokens,
         )
 
-    async def write(self, request: GenerateRequest, route: str, question: str, allowed: Claims) -> Written:
+    async def write(
+        self,
+        request: GenerateRequest,
+        route: str,
+        question: str,
+        allowed: Claims,
+        heard: Callable[[str], None] | None = None,
+    ) -> Written:
         """Write and check. Every failure of the model is an outcome, not an error: the turn goes on without.
 
-        `question` is what the customer wrote, of which `request` has what a model may see.
+        `question` is what the customer wrote, of which `request` has what a model may see. `heard` is told, unchecked, what
+        a model has written so far.
         """
         chat = self._routes.chat(Purpose.ANSWER, route)
         # Without a model, too: what was begun with one must end when the setting is taken back.
@@ -81,10 +89,11 @@ class Write:
         answer = None
         try:
             async with asyncio.timeout(self._turn_seconds):
-                answer = await self._answer(generator, request)
-                reasons = claims.forbidden(answer.text, allowed)
+                answer = await self._answer(generator, request, heard if chat else None)
                 if answer.quoted is None:
-                    reasons += await self._faults(answer.text, request, question)
+                    reasons = await self.faults(answer.text, request, question, allowed)
+                else:
+                    reasons = claims.forbidden(answer.text, allowed)
         except NoAnswerError:
             return Written(Outcome.NO_ANSWER)
         except ProviderError as error:
@@ -102,21 +111,33 @@ class Write:
             answer = replace(answer, text=shape.rendered(answer.text))
         return Written(Outcome.WRITTEN, answer=answer)
 
-    async def _faults(self, answer: str, request: GenerateRequest, question: str) -> tuple[str, ...]:
-        """Why what a model wrote may not be sent. A quote is a passage's own words."""
+    async def faults(self, answer: str, request: GenerateRequest, question: str, allowed: Claims) -> tuple[str, ...]:
+        """Why what a model wrote may not be sent. May raise ProviderError. A quote is a passage's own words."""
+        if NO_ANSWER in answer:
+            return ("no_answer",)
         grounding = await check(answer, request.passages, question, language=request.language, embedder=self._embedder)
-        return (*grounding.reasons, *shape.faults(answer, request.passages, told(request), request.mark))
+        return (
+            *claims.forbidden(answer, allowed),
+            *grounding.reasons,
+            *shape.faults(answer, request.passages, told(request), request.mark),
+        )
 
-    async def _answer(self, generator: Generator, request: GenerateRequest) -> Answer:
+    async def _answer(
+        self, generator: Generator, request: GenerateRequest, heard: Callable[[str], None] | None
+    ) -> Answer:
         """Try until it works or time is up. A provider that names a time is not asked sooner."""
         pause = FIRST_PAUSE
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._turn_seconds
         while True:
+            text = ""
             try:
                 async for piece in generator.generate(request):
                     if isinstance(piece, Answer):
                         return piece
+                    text += piece
+                    if heard is not None:
+                        heard(text)
                 raise AssertionError("a generator ended without an Answer and without an error")
             except ProviderError as error:
                 # Jitter, so that turns that failed together do not come back together.

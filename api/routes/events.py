@@ -77,7 +77,12 @@ async def stream_conversation(
     after: Annotated[int, Depends(conversation_position)],
     subscription: Annotated[Subscription, Depends(conversation_subscription)],
 ) -> AsyncIterator[ServerSentEvent]:
-    """What happens in one conversation, as it happens. Without `Last-Event-ID` or `after`: only what is new."""
+    """What happens in one conversation, as it happens. Without `Last-Event-ID` or `after`: only what is new.
+
+    `draft` comes here alone, and without an `id`: what there is so far of an answer that is being written, checked as the
+    whole will be. Each `text` takes the place of the one before, an empty one takes it away, and so do the bot's next
+    `message` and the end of the connection.
+    """
     async for event in streams.events(gateway, caller, proof, subscription, conversation_id, after):
         yield event
 
@@ -90,6 +95,7 @@ async def stream_tenant(
     after: Annotated[int, Depends(tenant_position)],
     subscription: Annotated[Subscription, Depends(tenant_subscription)],
 ) -> AsyncIterator[ServerSentEvent]:
-    """What happens in the whole tenant, as it happens."""
+    """What happens in the whole tenant, as it happens. Answers that are being written are events of their conversation
+    alone."""
     async for event in streams.events(gateway, caller, proof, subscription, None, after):
         yield event

@@ -194,10 +194,15 @@ async def stream_visit(
 ) -> AsyncIterator[ServerSentEvent]:
     """What is said to the visitor, as it happens, until the token ends. Without `Last-Event-ID`: only what is new.
 
-    The same comes over a WebSocket at `…/ws`, each event a JSON object with `id`, `type` and `data`.
+    `message` is something that was said, `state` where the conversation stands. `draft` is what there is so far of an answer
+    that is being written, checked as the whole will be: each `text` takes the place of the one before, an empty one takes it
+    away, and so do the bot's next `message` and the end of the connection. It has no `id`.
+
+    The same comes over a WebSocket at `…/ws`, each event a JSON object with `id` (of a draft: none), `type` and `data`.
     """
     async for event in visits.events(gateway, visit, subscription, after):
-        yield ServerSentEvent(raw_data=event.json, event=event.type, id=str(event.id))
+        number = None if event.id is None else str(event.id)
+        yield ServerSentEvent(raw_data=event.json, event=event.type, id=number)
 
 
 # A plain route: what the framework does for every other one begins with a request.

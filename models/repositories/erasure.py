@@ -29,6 +29,7 @@ from models.tables import (
     learned_answers,
     messages,
     notices,
+    previews,
     send_ledger,
 )
 from runtime.database import SystemTx, TenantTx
@@ -202,6 +203,7 @@ async def erase_conversation(tx: TenantTx, conversation: UUID) -> Counter[str]:
         "events": events,
         "sends": send_ledger,
         "drafts": drafts,
+        "previews": previews,
         "gap_questions": gap_questions,
         "identity_codes": identity_codes,
         "escalations": escalations,

@@ -57,6 +57,9 @@ APPLY = sa.text(
             :citations, :confidence, :turn
         FROM advanced WHERE :text IS NOT NULL
         RETURNING id
+    ), shown AS (
+        DELETE FROM previews
+        WHERE tenant_id = :tenant AND conversation_id = :conversation AND EXISTS (SELECT FROM advanced)
     ), ledgered AS (
         INSERT INTO send_ledger (tenant_id, id, conversation_id, message_id, key, status, attempts, channel_account_id)
         SELECT :tenant, :ledger, :conversation, w.id, :key, {ledger.STATUS}, {ledger.ATTEMPTS}, {ledger.ACCOUNT}

@@ -16,6 +16,7 @@ from models.tables import (
     identity_codes,
     messages,
     model_calls,
+    previews,
     send_ledger,
 )
 from runtime.database import SystemTx, TenantTx
@@ -26,6 +27,8 @@ ROWS_TOGETHER = 2_000
 LIVES: dict[sa.Table, timedelta] = {
     # What a model wrote stands in the message by then.
     drafts: timedelta(days=7),
+    # Left behind by a process that was killed.
+    previews: timedelta(days=1),
     identity_codes: timedelta(days=30),
     # A subscriber that was away for longer reads the conversations anew.
     events: timedelta(days=90),

@@ -21,6 +21,7 @@ NOT_EXPORTED: Mapping[str, str] = {
     "idempotency_keys": "copies of responses, kept for a day",
     "media_garbage": "files that are still to be deleted",
     "one_time_tokens": "tokens of mails on their way",
+    "previews": "answers that are being written this second",
     "recovery_codes": "proofs of people's second factors",
     "second_factors": "secrets of people's second factors",
     "sessions": "proofs of being signed in",

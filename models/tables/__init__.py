@@ -12,6 +12,7 @@ from models.tables.conversations import (
     escalations,
     messages,
     notices,
+    previews,
     send_ledger,
 )
 from models.tables.crawls import crawl_pages, crawls
@@ -101,6 +102,7 @@ __all__ = [
     "notices",
     "one_time_tokens",
     "policies",
+    "previews",
     "rate_limits",
     "recovery_codes",
     "reindexes",

@@ -1,4 +1,4 @@
-"""What is said: customers, conversations, messages, escalations, drafts and sends."""
+"""What is said: customers, conversations, messages, escalations, drafts, previews and sends."""
 
 import sqlalchemy as sa
 from sqlalchemy import Column
@@ -17,7 +17,7 @@ from models.contracts.enums import (
     ReplyKind,
     SendStatus,
 )
-from models.tables.base import choice, instant, reference, tenant_table, within_tenant
+from models.tables.base import choice, instant, metadata, reference, stamps, tenant_id, tenant_table, within_tenant
 
 customers = tenant_table(
     "customers",
@@ -181,6 +181,21 @@ drafts = tenant_table(
     within_tenant("conversation_id", "conversations", ondelete="CASCADE"),
 )
 
+# What of an answer is shown while the rest is written. UNLOGGED: worth nothing a few seconds later.
+previews = sa.Table(
+    "previews",
+    metadata,
+    tenant_id(),
+    Column("conversation_id", UUID(as_uuid=True), primary_key=True),
+    Column("draft_id", UUID(as_uuid=True), nullable=False),
+    # Of the conversation, when the answer was begun: its next step ends the preview.
+    Column("version", sa.BigInteger, nullable=False),
+    Column("text", sa.Text, nullable=False),
+    *stamps(),
+    within_tenant("conversation_id", "conversations", ondelete="CASCADE"),
+    prefixes=["UNLOGGED"],
+)
+
 send_ledger = tenant_table(
     "send_ledger",
     reference("conversation_id", nullable=True),
@@ -206,6 +221,8 @@ send_ledger = tenant_table(
     instant("sent_at"),
     # A word for why it failed, or waits.
     Column("error", sa.Text),
+    # While it waits for the customer to write: the provider's name of what asked them to.
+    Column("invitation", sa.Text),
     within_tenant("conversation_id", "conversations", ondelete="CASCADE"),
     within_tenant("message_id", "messages", ondelete="CASCADE"),
     within_tenant("channel_account_id", "channel_accounts"),
@@ -240,6 +257,9 @@ send_ledger = tenant_table(
     sa.Index("ix_send_ledger_message", "tenant_id", "message_id"),
     # A provider tells by its own names what became of a message.
     sa.Index("ix_send_ledger_sent", "sent", postgresql_using="gin"),
+    sa.Index(
+        "ix_send_ledger_invitation", "tenant_id", "invitation", postgresql_where=sa.text("invitation IS NOT NULL")
+    ),
 )
 
 # Files beside messages. `ref` is the provider's name of one until it is fetched, `key` where it then lies in the media store.

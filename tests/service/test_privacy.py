@@ -279,6 +279,7 @@ RECORD = {
     "ingest_files": {"name", "uri"},
     "learned_answers": {"answer", "question"},
     "messages": {"citations", "text"},
+    "previews": {"text"},
     "sources": {"name"},
     "vocabulary": {"word"},
 }

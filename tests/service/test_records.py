@@ -2,12 +2,16 @@
 
 from uuid import UUID, uuid4
 
+import sqlalchemy as sa
+
+from models import tables
 from models.contracts.conversation import Record, Reply, Standing
 from models.contracts.enums import ChannelKind, ConversationState, Language, ReplyKind
 from models.contracts.turn import MOST_TOGETHER
-from models.repositories import conversations, events, intake, messages, records
+from models.repositories import conversations, events, intake, messages, previews, records
 from models.repositories.records import Outgoing
 from runtime.database import Database
+from runtime.ids import new_id
 
 WORDS = Outgoing("Words of the bot.", [])
 
@@ -85,3 +89,30 @@ async def test_a_long_backlog_is_taken_in_loads_oldest_first(database: Database,
         burst = await messages.unhandled(tx, conversation, (stored[-1],))
     assert burst is not None
     assert burst.ids == tuple(stored[:MOST_TOGETHER])
+
+
+async def test_what_is_shown_of_an_answer_ends_with_the_step_that_answers(database: Database, tenant: UUID) -> None:
+    conversation, message = await asked(database, tenant)
+    given_up, draft = sorted((new_id(), new_id()))
+
+    async def put(of: UUID, text: str, version: int = 0) -> str:
+        """What is shown after it."""
+        async with database.tenant(tenant) as tx:
+            await previews.put(tx, conversation, of, version, text)
+        async with database.tenant(tenant) as tx:
+            return await previews.shown(tx, conversation)
+
+    assert await put(given_up, "One.") == "One."
+    assert await put(draft, "Two.") == "Two."
+    assert await put(given_up, "One. And more.") == "Two.", "an attempt that was given up comes late"
+    assert await put(draft, "Two. And more.") == "Two. And more."
+    async with database.tenant(tenant) as tx:
+        await previews.withdraw(tx, conversation, given_up)
+        assert await previews.shown(tx, conversation) == "Two. And more."
+        await records.apply(tx, conversation, "run", answer(message, 1), WORDS)
+        assert await tx.connection.scalar(sa.select(sa.func.count()).select_from(tables.previews)) == 0
+    assert await put(draft, "Two.") == "", "late, of a turn that is over"
+    assert await put(draft, "Three.", version=1) == "Three."
+    async with database.tenant(tenant) as tx:
+        await previews.withdraw(tx, conversation, draft)
+        assert await previews.shown(tx, conversation) == ""

@@ -191,6 +191,8 @@ class Company:
 
 @dataclass
 class Received:
+    """`id` -1: it has none."""
+
     id: int
     type: str
     data: dict[str, Any]
@@ -211,7 +213,7 @@ class Stream:
                 name, _, value = line.partition(": ")
                 fields[name] = value
             elif fields:
-                return Received(int(fields["id"]), fields["event"], json.loads(fields["data"]))
+                return Received(int(fields.get("id", -1)), fields["event"], json.loads(fields["data"]))
         return None
 
     async def until(self, type_: str, **wanted: Any) -> list[Received]:

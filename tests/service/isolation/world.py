@@ -30,6 +30,7 @@ from models.repositories import (
     knowledge_health,
     media_garbage,
     policies,
+    previews,
     usage,
 )
 from models.repositories.crawl_pages import Address
@@ -123,6 +124,7 @@ async def fill(database: Database, side: Side) -> None:
             Usage(provider="embedded", model=side.marker),
         )
         ids["draft_id"] = str(draft)
+        await previews.put(tx, UUID(ids["conversation_id"]), draft, 0, f"{side.marker} preview")
         # A file that is just being written.
         await media_garbage.reserve(tx)
         await lack(tx, ids)

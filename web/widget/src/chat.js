@@ -127,7 +127,7 @@ export class Chat {
       cursor = page.next;
     }
     this.keepWaitingLast();
-    if (this.awaited) this.view.typing(this.state !== "manager_active" && !this.view.answered(this.awaited));
+    this.waits();
     this.view.warn("");
     const stream = new Stream(
       this.client,
@@ -151,8 +151,19 @@ export class Chat {
       this.came(data);
     } else if (type === "state") {
       this.stands(data.state);
-      if ((data.handled || []).includes(this.awaited)) this.view.typing(false);
+      if ((data.handled || []).includes(this.awaited)) {
+        this.awaited = "";
+        this.view.typing(false);
+      }
+    } else if (type === "draft") {
+      await this.view.draft(data.text);
+      if (!data.text) this.waits();
     }
+  }
+
+  /** Show whether an answer is still to come. */
+  waits() {
+    if (this.awaited) this.view.typing(this.state !== "manager_active" && !this.view.answered(this.awaited));
   }
 
   /** Note whether it was seen: by its id alone. @param {{ id: string, author: string }} message */
@@ -171,8 +182,11 @@ export class Chat {
 
   /** @param {boolean} connected @param {unknown} [error] */
   standing(connected, error) {
-    if (connected) this.view.warn("");
-    else if (error instanceof Refused && error.status === 401) this.view.warn(this.texts.expired);
+    if (connected) {
+      this.view.warn("");
+      // Nobody has told meanwhile whether it was withdrawn.
+      this.turn = this.turn.then(() => this.view.draft(""));
+    } else if (error instanceof Refused && error.status === 401) this.view.warn(this.texts.expired);
     else if (error instanceof Refused && error.final) this.view.warn(this.texts.gone);
     else if (!navigator.onLine) this.view.warn(this.texts.offline);
   }

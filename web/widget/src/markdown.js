@@ -3,6 +3,7 @@
 
 const LIST_ITEM = /^\s*(?:([-*•])|(\d{1,3})[.)])\s+(.*)$/;
 const INLINE = /\*\*([^*\n]+)\*\*|`([^`\n]+)`|\[([^\]\n]+)\]\((https?:\/\/[^\s()<>]+)\)|(https?:\/\/[^\s<>"]+[^\s<>"'.,;:!?)\]])/g;
+const BARE = /(https?:\/\/[^\s<>"]+[^\s<>"'.,;:!?)\]])/g;
 
 /** @param {string} text @returns {DocumentFragment} */
 export function rendered(text) {
@@ -27,6 +28,13 @@ export function rendered(text) {
       block.append(inline(line));
     }
   }
+  return found;
+}
+
+/** What a person wrote, as it stands: addresses lead somewhere. @param {string} text @returns {DocumentFragment} */
+export function literal(text) {
+  const found = document.createDocumentFragment();
+  for (const [place, piece] of text.split(BARE).entries()) found.append((place % 2 && link(piece, piece)) || piece);
   return found;
 }
 

@@ -7,7 +7,7 @@ const LONGEST_PAUSE_MS = 30_000;
 // The gateway says something at least every 15 seconds.
 const SILENCE_MS = 40_000;
 
-/** @typedef {{ id: number, type: string, data: any }} Happened */
+/** @typedef {{ id?: number, type: string, data: any }} Happened without an id: of this moment only */
 
 export class Stream {
   /**
@@ -49,7 +49,7 @@ export class Stream {
 
   /** @param {Happened} event */
   happened(event) {
-    this.last = event.id;
+    this.last = event.id || this.last;
     this.heard(event);
   }
 

@@ -1,5 +1,5 @@
 // What is on the screen: a button, and the dialog that it opens. It knows nothing of the gateway.
-import { link, rendered } from "./markdown.js";
+import { link, literal, rendered } from "./markdown.js";
 import { reveal } from "./reveal.js";
 
 /**
@@ -48,6 +48,8 @@ export class View {
     this.closer = h("button", { type: "button", "aria-label": texts.close }, "×");
     this.state = h("p", { class: "state", role: "status", hidden: "" });
     this.log = h("div", { class: "log", role: "log", "aria-live": "polite", "aria-labelledby": "title", tabindex: "0" });
+    /** @type {HTMLElement | null} */
+    this.drafted = null;
     this.dots = h("div", { class: "typing", role: "img", "aria-label": texts.typing }, h("i"), h("i"), h("i"));
     this.alert = h("p", { class: "alert", role: "alert", hidden: "" });
     this.person = h("button", { class: "person", type: "button" }, texts.person);
@@ -187,22 +189,48 @@ export class View {
    */
   async show(message, slowly) {
     if (this.log.querySelector(`[data-id="${CSS.escape(message.id)}"]`)) return;
-    const mine = message.author === "customer";
-    const said = this.bubble(message.author, mine ? message.text : rendered(message.text));
+    const { author, text } = message;
+    const said = this.bubble(author, author === "customer" ? text : author === "manager" ? literal(text) : rendered(text));
     said.dataset.id = message.id;
     for (const file of message.attachments) said.append(this.file(file));
     if (message.citations.length) said.append(this.sources(message.citations));
     this.typing(false);
     const follow = this.atEnd();
+    const seen = author === "bot" ? this.withdrawn() : 0;
     if (slowly && this.isOpen) {
       this.log.setAttribute("aria-busy", "true");
       this.log.append(said);
-      await reveal(said, () => follow && this.toEnd());
+      await reveal(said, () => follow && this.toEnd(), seen);
       this.log.removeAttribute("aria-busy");
     } else {
       this.log.append(said);
     }
     if (follow) this.toEnd();
+  }
+
+  /**
+   * What is there so far of an answer that is being written; empty: nothing any more. It may go away again, so nobody can
+   * act on it, and readers of the screen get the whole answer, once.
+   * @param {string} text
+   */
+  async draft(text) {
+    const follow = this.atEnd();
+    const seen = this.withdrawn();
+    if (!text) return;
+    this.typing(false);
+    this.drafted = this.bubble("bot draft", rendered(text));
+    this.drafted.setAttribute("inert", "");
+    this.log.append(this.drafted);
+    if (this.isOpen) await reveal(this.drafted, () => follow && this.toEnd(), seen);
+    if (follow) this.toEnd();
+  }
+
+  /** Take the draft away. @returns {number} characters that were to be read */
+  withdrawn() {
+    const drafted = this.drafted;
+    this.drafted = null;
+    drafted?.remove();
+    return drafted?.textContent?.length || 0;
   }
 
   /** @param {{ name?: string | null, url?: string | null, size?: number | null }} file */
@@ -302,10 +330,11 @@ export class View {
 
   /** Whether somebody else has spoken after a message. @param {string} id */
   answered(id) {
-    return Boolean(this.log.querySelector(`[data-id="${CSS.escape(id)}"] ~ .said:not(.customer)`));
+    return Boolean(this.log.querySelector(`[data-id="${CSS.escape(id)}"] ~ .said:not(.customer, .draft)`));
   }
 
   clear() {
+    this.withdrawn();
     for (const each of this.log.querySelectorAll("[data-id]")) each.remove();
   }
 
