@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from activities.channels.port import AccountError, Channel, Files
 from models.contracts.accounts import CREDENTIALS, SETTINGS
-from models.contracts.channels import HealthState, Provider
+from models.contracts.channels import Health, HealthState, Provider
 from models.repositories import channel_accounts
 from models.repositories.arrivals import Owner
 from models.repositories.vault import Vault
@@ -29,6 +29,11 @@ class Opened:
     channel: Channel
     settings: BaseModel
     health: HealthState
+
+    async def refused(self, error: AccountError) -> Health:
+        """What is wrong with an account that its provider refuses, and what a person can do about it."""
+        found = await self.channel.check()
+        return found if found.state is HealthState.DEAD else Health(state=HealthState.DEAD, code=error.code)
 
 
 class Accounts:

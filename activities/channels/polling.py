@@ -39,6 +39,7 @@ class Poll:
             cursor = await channel_accounts.cursor(tx, given.channel_account_id)
         until = time.monotonic() + STRETCH_SECONDS
         well, noted = False, -math.inf
+        opened: Opened | None = None
         try:
             while time.monotonic() < until and not activity.is_worker_shutdown():
                 # Looked at each time, so that an account that was disabled or has other credentials is noticed.
@@ -58,7 +59,8 @@ class Poll:
                     await self._note(given, Health(state=HealthState.OK))
                     well = True
         except AccountError as error:
-            await self._note(given, Health(state=HealthState.DEAD, code=error.code))
+            dead = Health(state=HealthState.DEAD, code=error.code)
+            await self._note(given, dead if opened is None else await opened.refused(error))
             return Worked(away=True, again_at=datetime.now(UTC) + DEAD_REST)
         except ChannelError as error:
             log.warning("no news", channel_account_id=given.channel_account_id, code=error.code)

@@ -1,6 +1,7 @@
 """A mailbox behind the port of channels."""
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
@@ -10,6 +11,7 @@ import httpx
 from activities.channels.accounts import Open
 from activities.channels.email import checking, reading, writing
 from activities.channels.email.files import fetching, origin
+from activities.channels.email.imap import BrokenError, RefusalError
 from activities.channels.email.mailbox import Mailbox, Position, open_mailbox
 from activities.channels.email.server import Server
 from activities.channels.email.smtp import Smtp
@@ -82,20 +84,9 @@ class Email:
             if position is None:
                 return News((), str(mailbox.end), forgetful=True)
             found = await mailbox.since(position)
-            if not found:
-                await _wait(mailbox, seconds)
+            if not found and await _may_have_come(mailbox, seconds):
                 found = await mailbox.since(position)
-            deliveries = []
-            for uid in found[:AT_ONCE]:
-                raw = await mailbox.raw(uid)
-                if raw is not None:
-                    where = origin(mailbox.end.validity, uid)
-                    # Megabytes take a while to be taken apart.
-                    deliveries.append(await asyncio.to_thread(reading.delivery, raw, where))
-                position = Position(mailbox.end.validity, uid)
-            if position.validity != mailbox.end.validity:
-                position = mailbox.end
-            return News(deliveries, str(position), forgetful=True)
+            return await _news(mailbox, position, found[:AT_ONCE])
 
     def _open(self) -> AbstractAsyncContextManager[Mailbox]:
         if self._settings.imap_host is None:
@@ -114,12 +105,40 @@ class Email:
             raise RefusedError("file_gone") from None
 
 
-async def _wait(mailbox: Mailbox, seconds: float) -> None:
-    if mailbox.idles:
-        await mailbox.imap.idle(seconds)
-        return
-    await asyncio.sleep(min(seconds, LOOK_SECONDS))
-    await mailbox.imap.ask("NOOP")
+async def _may_have_come(mailbox: Mailbox, seconds: float) -> bool:
+    """Wait until a mail may have come. False: the server ended the connection, as some do with those who wait."""
+    begun = time.monotonic()
+    try:
+        if mailbox.idles:
+            await mailbox.imap.idle(seconds)
+        else:
+            await asyncio.sleep(min(seconds, LOOK_SECONDS))
+            await mailbox.imap.ask("NOOP")
+    except (BrokenError, OSError):
+        # Not asked anew at once: one that does this each time is looked at like one that does not tell.
+        await asyncio.sleep(min(seconds, LOOK_SECONDS) - (time.monotonic() - begun))
+        return False
+    return True
+
+
+async def _news(mailbox: Mailbox, position: Position, found: Sequence[int]) -> News:
+    """The mails of these numbers. When the connection ends between them, those before it."""
+    deliveries: list[tuple[str, dict[str, Any]]] = []
+    for uid in found:
+        try:
+            raw = await mailbox.raw(uid)
+        except (RefusalError, BrokenError, OSError):
+            if not deliveries:
+                raise
+            break
+        if raw is not None:
+            # Megabytes take a while to be taken apart.
+            where = origin(mailbox.end.validity, uid)
+            deliveries.append(await asyncio.to_thread(reading.delivery, raw, where))
+        position = Position(mailbox.end.validity, uid)
+    if position.validity != mailbox.end.validity:
+        position = mailbox.end
+    return News(deliveries, str(position), forgetful=True)
 
 
 def open_email(allowed: Sequence[Network]) -> Open:

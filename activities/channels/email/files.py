@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from email import message_from_bytes
 
 from activities.channels.email.mailbox import Mailbox
-from activities.channels.email.parsing import content, leaves
+from activities.channels.email.parsing import LARGEST_MAIL, content, leaves
 from activities.channels.port import Fetched, Files, RefusedError
 from runtime.media.port import MissingError
 
@@ -40,6 +40,9 @@ async def fetching(open_mailbox: Open, files: Files, ref: str) -> AsyncIterator[
     parts = list(leaves(message_from_bytes(raw)))
     if place >= len(parts):
         raise RefusedError("gone")
+    if len(raw) >= LARGEST_MAIL and place == len(parts) - 1:
+        # Its end was not read.
+        raise RefusedError("too_large")
     data = content(parts[place])
     yield Fetched(_chunks(data), len(data), parts[place].get_content_type())
 

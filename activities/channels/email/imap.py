@@ -7,12 +7,19 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
-from activities.channels.email.server import Server, tls
+from activities.channels.email.server import Server, securing, tls
+from activities.channels.port import AccountError
 
 SECONDS = 60.0
-"""For each answer, or piece of one."""
+"""For each line, and for each piece of a literal."""
+COMMAND_SECONDS = 300.0
+"""For all that is answered to a command: a server that says something now and then has to come to an end."""
 LONGEST_LINE = 1024 * 1024
-LONGEST_LITERAL = 40 * 1024 * 1024
+LONGEST_EXCHANGE = 40 * 1024 * 1024
+"""Bytes that are answered to one command. What is beyond is no mailbox, and would fill the memory."""
+LINE_COSTS = 4096
+"""What a line counts for besides its bytes: ten thousand are the most."""
+PIECE = 256 * 1024
 
 _LITERAL = re.compile(rb"\{(\d{1,12})\}\r\n\Z")
 
@@ -41,51 +48,63 @@ class Imap:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
-        # Nobody can guess it: what was slipped in before the connection was made secure answers no command.
+        # Nobody can guess it: what somebody slips in answers no command.
         self._tag = secrets.token_hex(8).upper()
         self._commands = 0
+        self._room = LONGEST_EXCHANGE
         # Whether a mail was told of since this was taken back. A server tells once, with the answer to any command.
         self.told = False
 
     async def ask(self, *words: str | bytes) -> list[Answer]:
         """Send a command and return what is answered, the last line with the outcome included. Words in bytes go as
         literals: they may be anything. Raises RefusalError, BrokenError, OSError."""
-        tag = self._next()
-        line = tag
-        for word in words:
-            if isinstance(word, str):
-                line += b" " + word.encode("ascii")
-                continue
-            await self._send(line + b" {%d}" % len(word))
-            await self._invited(tag)
-            line = word
-        await self._send(line)
-        return await self._until(tag)
+        async with asyncio.timeout(COMMAND_SECONDS):
+            tag = self._next()
+            line = tag
+            for word in words:
+                if isinstance(word, str):
+                    line += b" " + word.encode("ascii")
+                    continue
+                await self._send(line + b" {%d}" % len(word))
+                await self._invited(tag)
+                line = word
+            await self._send(line)
+            return await self._until(tag)
 
     async def idle(self, seconds: float) -> None:
         """Wait until the server tells of a new mail, at most so long; not at all when it has `told` of one."""
         tag = self._next()
-        await self._send(tag + b" IDLE")
-        await self._invited(tag)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                while not self.told:
-                    await self._answer()
-        await self._send(b"DONE")
-        await self._until(tag)
+        async with asyncio.timeout(COMMAND_SECONDS + seconds):
+            await self._send(tag + b" IDLE")
+            await self._invited(tag)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    while not self.told:
+                        await self._answer(patience=None)
+            await self._send(b"DONE")
+            await self._until(tag)
 
     async def greeted(self) -> None:
-        if not (await self._timely()).text.startswith(b"* OK"):
+        # `* PREAUTH` would leave no room for STARTTLS: whoever says it may want to do without.
+        if not (await self._answer()).text.startswith(b"* OK"):
             raise BrokenError("no greeting")
 
     async def start_tls(self, host: str) -> None:
-        await self.ask("STARTTLS")
+        """Nothing goes on without it, whoever it is that does not offer it. Raises AccountError, BrokenError, OSError."""
+        try:
+            await self.ask("STARTTLS")
+        except RefusalError:
+            raise AccountError("no_starttls") from None
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0):
+                await self._reader.read(1)
+                # Whatever is here already would be read as if it had come over the secure connection.
+                raise BrokenError("slipped in")
         await self._writer.start_tls(tls(), server_hostname=host, ssl_handshake_timeout=SECONDS)
-        # Answers that came before the connection was secure end up here, and are believed by nobody.
-        await self.ask("NOOP")
 
     def _next(self) -> bytes:
         self._commands += 1
+        self._room = LONGEST_EXCHANGE
         return f"{self._tag}{self._commands}".encode()
 
     async def _send(self, line: bytes) -> None:
@@ -95,36 +114,58 @@ class Imap:
 
     async def _invited(self, tag: bytes) -> None:
         """Until the server wants to hear more."""
-        while not (answer := await self._timely()).text.startswith(b"+"):
+        while not (answer := await self._answer()).text.startswith(b"+"):
             _judge(answer, tag)
 
     async def _until(self, tag: bytes) -> list[Answer]:
         answers = []
         while True:
-            answers.append(await self._timely())
+            answers.append(await self._answer())
             if _judge(answers[-1], tag):
                 return answers
 
-    async def _timely(self) -> Answer:
-        async with asyncio.timeout(SECONDS):
-            return await self._answer()
-
-    async def _answer(self) -> Answer:
+    async def _answer(self, *, patience: float | None = SECONDS) -> Answer:
+        """`patience`: how long its first line is waited for; None: as long as it takes."""
         text = b""
         literals: list[bytes] = []
+        while True:
+            line = await self._line(SECONDS if literals else patience)
+            found = _LITERAL.search(line)
+            if found is None:
+                self.told = self.told or line.endswith(b" EXISTS\r\n")
+                return Answer(text + line[:-2], literals)
+            text += line[: found.start()]
+            if len(text) > LONGEST_LINE:
+                raise BrokenError("too long")
+            literals.append(await self._literal(int(found[1])))
+
+    async def _line(self, patience: float | None) -> bytes:
         try:
-            while True:
+            async with asyncio.timeout(patience):
                 line = await self._reader.readuntil(b"\r\n")
-                found = _LITERAL.search(line)
-                if found is None:
-                    self.told = self.told or line.endswith(b" EXISTS\r\n")
-                    return Answer(text + line[:-2], literals)
-                text += line[: found.start()]
-                if int(found[1]) > LONGEST_LITERAL or len(text) > LONGEST_LINE:
-                    raise BrokenError("too long")
-                literals.append(await self._reader.readexactly(int(found[1])))
-        except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+        except asyncio.IncompleteReadError:
             raise BrokenError("ended") from None
+        except asyncio.LimitOverrunError:
+            raise BrokenError("too long") from None
+        self._take_up(len(line) + LINE_COSTS)
+        return line
+
+    async def _literal(self, size: int) -> bytes:
+        self._take_up(size)
+        pieces: list[bytes] = []
+        while size:
+            async with asyncio.timeout(SECONDS):
+                piece = await self._reader.read(min(size, PIECE))
+            if not piece:
+                raise BrokenError("ended")
+            pieces.append(piece)
+            size -= len(piece)
+        return b"".join(pieces)
+
+    def _take_up(self, size: int) -> None:
+        self._room -= size
+        if self._room < 0:
+            raise BrokenError("too long")
 
 
 def _judge(answer: Answer, tag: bytes) -> bool:
@@ -151,12 +192,13 @@ async def open_imap(server: Server) -> AsyncIterator[Imap]:
     connection = await server.socket()
     secured = server.security == "tls"
     try:
-        async with asyncio.timeout(SECONDS):
+        with securing():
             reader, writer = await asyncio.open_connection(
                 sock=connection,
                 limit=LONGEST_LINE,
                 ssl=tls() if secured else None,
                 server_hostname=server.host if secured else None,
+                ssl_handshake_timeout=SECONDS if secured else None,
             )
     except BaseException:
         connection.close()
@@ -165,7 +207,8 @@ async def open_imap(server: Server) -> AsyncIterator[Imap]:
     try:
         await imap.greeted()
         if server.security == "starttls":
-            await imap.start_tls(server.host)
+            with securing():
+                await imap.start_tls(server.host)
         yield imap
     finally:
         # Not said goodbye to: a server ends what was ended.

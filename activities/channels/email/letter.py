@@ -23,7 +23,7 @@ class Bounce(Frozen):
 
 class Letter(Frozen):
     """`origin` says where the whole mail can be had again (see files.py). `message_id` stands in angle brackets; where
-    a mail has none it is a digest without them. `automatic`: a word for why nobody wrote it."""
+    a mail has none it is a digest without them. `automatic`: a word for why nobody wrote it. `left_out`: it has more files than these."""
 
     origin: str
     message_id: str
@@ -38,3 +38,4 @@ class Letter(Frozen):
     text: str
     html: str
     files: tuple[File, ...]
+    left_out: bool = False

@@ -13,11 +13,10 @@ from datetime import UTC, datetime, timedelta
 from pydantic import SecretStr
 
 from activities.channels.email.imap import BrokenError, Imap, RefusalError, open_imap, quoted
+from activities.channels.email.parsing import LARGEST_MAIL
 from activities.channels.email.server import Server
 from activities.channels.port import AccountError, TryLaterError
 
-LARGEST_MAIL = 30 * 1024 * 1024
-"""What is beyond is not read: of such a mail the last files are damaged."""
 AGAIN_SINCE = timedelta(days=3)
 """How far back a folder is read that was numbered anew: less than deliveries are remembered."""
 MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
@@ -75,9 +74,11 @@ async def open_mailbox(server: Server, user: str, password: SecretStr, folder: s
     """The folder, opened for reading alone. Raises AccountError, TryLaterError."""
     with _told("no_answer"):
         async with open_imap(server) as imap:
+            if b"LOGINDISABLED" in await _offered(imap):
+                raise AccountError("no_sign_in")
             with _told("authentication"):
                 await imap.ask("LOGIN", user.encode(), password.get_secret_value().encode())
-            offered = b" ".join(answer.text for answer in await imap.ask("CAPABILITY")).upper().split()
+            offered = await _offered(imap)
             with _told("no_such_folder"):
                 answers = await imap.ask("EXAMINE", quoted(folder))
             told = b"\n".join(answer.text for answer in answers)
@@ -85,6 +86,11 @@ async def open_mailbox(server: Server, user: str, password: SecretStr, folder: s
             if validity is None or following is None:
                 raise AccountError("not_supported")
             yield Mailbox(imap, Position(validity, following - 1), idles=b"IDLE" in offered)
+
+
+async def _offered(imap: Imap) -> list[bytes]:
+    """What the server can do; it may be more after the sign-in than before."""
+    return b" ".join(answer.text for answer in await imap.ask("CAPABILITY")).upper().split()
 
 
 def _number(name: bytes, told: bytes) -> int | None:
@@ -100,6 +106,8 @@ def _told(refused: str) -> Iterator[None]:
     except RefusalError as error:
         if refused == "no_answer" or error.code in FOR_NOW:
             raise TryLaterError("not_now") from None
+        if error.code == "PRIVACYREQUIRED":
+            raise AccountError("no_sign_in") from None
         raise AccountError(refused) from None
     except (BrokenError, OSError):
         raise TryLaterError("unreachable") from None

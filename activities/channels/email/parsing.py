@@ -19,6 +19,8 @@ from activities.reading.encoding import decoded
 from activities.reading.port import UnreadableError
 from models.contracts.accounts import MAILBOX
 
+LARGEST_MAIL = 30 * 1024 * 1024
+"""Bytes of a mail that are read. Of a larger one the last file is damaged, and those after it are not seen."""
 LONGEST_TEXT = 200_000
 """Characters of a body. What is beyond is cut off."""
 LONGEST_HEADER = 1_000
@@ -66,6 +68,7 @@ def parse(raw: bytes, origin: str) -> Letter:
         text="\n\n".join(bodies["text/plain"])[:LONGEST_TEXT],
         html="\n".join(bodies["text/html"])[:LONGEST_TEXT],
         files=tuple(files[:MOST_FILES]),
+        left_out=len(files) > MOST_FILES or len(raw) >= LARGEST_MAIL,
     )
 
 

@@ -74,6 +74,7 @@ def read(payload: Mapping[str, Any], address: str) -> Sequence[Arrived]:
             reply_to=letter.in_reply_to,
             thread=letter.references or (() if letter.in_reply_to is None else (letter.in_reply_to,)),
             subject=letter.subject or None,
+            unsupported="more_files" if letter.left_out else None,
         ),
     )
 

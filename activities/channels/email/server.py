@@ -1,9 +1,11 @@
-"""Where a mailbox' servers are. Tenants choose them, so that only what the operator permits is reached."""
+"""Where a mailbox' servers are, and whether they are who they say. Tenants choose them, so that only what the operator
+permits is reached."""
 
 import asyncio
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 
@@ -13,6 +15,14 @@ from runtime.egress import EgressError, connected
 from runtime.egress.addresses import Network
 
 CONNECT_SECONDS = 15.0
+
+_CERTIFICATES = {
+    9: "certificate_expired",  # not valid yet
+    10: "certificate_expired",
+    62: "certificate_of_another",  # host name
+    64: "certificate_of_another",  # address
+}
+"""What OpenSSL says of a certificate (X509_V_ERR_…)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,5 +47,24 @@ class Server:
 
 @cache
 def tls() -> ssl.SSLContext:
-    """Certificates are checked, always."""
+    """Certificates are checked, always: by the authorities that the machine trusts, or those of SSL_CERT_FILE."""
     return ssl.create_default_context()
+
+
+@contextmanager
+def securing() -> Iterator[None]:
+    """Around a handshake. Raises AccountError where it tells that a server is another one, or speaks no TLS: no word of
+    ours, and no password, goes there until somebody has looked. A connection that ends raises what it raised."""
+    try:
+        yield
+    except OSError as error:
+        cause = error if isinstance(error, ssl.SSLError) else error.__cause__
+        if not isinstance(cause, ssl.SSLError) or isinstance(cause, ssl.SSLEOFError):
+            raise
+        raise AccountError(_wrong(cause)) from None
+
+
+def _wrong(error: ssl.SSLError) -> str:
+    if not isinstance(error, ssl.SSLCertVerificationError):
+        return "no_tls"
+    return _CERTIFICATES.get(error.verify_code, "certificate_untrusted")

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 import aiosmtplib
 from pydantic import SecretStr
 
-from activities.channels.email.server import Server, tls
+from activities.channels.email.server import Server, securing, tls
 from activities.channels.port import AccountError, ChannelError, RefusedError, TryLaterError, UnclearError
 
 SECONDS = 60
@@ -43,12 +43,11 @@ class Smtp:
     @asynccontextmanager
     async def _session(self) -> AsyncIterator[aiosmtplib.SMTP]:
         """Signed in."""
-        security = self._server.security
         smtp = aiosmtplib.SMTP(
             hostname=self._server.host,
             sock=await self._server.socket(),
-            use_tls=security == "tls",
-            start_tls=security == "starttls",
+            use_tls=self._server.security == "tls",
+            start_tls=False,
             tls_context=tls(),
             # What a server asks DNS about; the machine's own name is nobody's business.
             local_hostname="[127.0.0.1]",
@@ -56,11 +55,27 @@ class Smtp:
         )
         try:
             with _told():
-                await smtp.connect()
+                with securing():
+                    await smtp.connect()
+                await smtp.ehlo()
+                if self._server.security == "starttls":
+                    await _secured(smtp)
+                if not smtp.supported_auth_methods:
+                    raise AccountError("no_sign_in")
                 await smtp.login(self._user, self._password.get_secret_value())
                 yield smtp
         finally:
             smtp.close()
+
+
+async def _secured(smtp: aiosmtplib.SMTP) -> None:
+    """Nothing is sent to a server that does not offer it, or to whoever takes the offer away."""
+    if not smtp.supports_extension("starttls"):
+        raise AccountError("no_starttls")
+    with securing():
+        await smtp.starttls()
+    # What it offered before anybody could have said: it is asked again.
+    await smtp.ehlo()
 
 
 @contextmanager
@@ -75,10 +90,10 @@ def _told() -> Iterator[None]:
 def meaning(error: Exception) -> ChannelError:
     """What a failure before a mail was handed over, or the refusal of one, is to us."""
     match error:
+        case aiosmtplib.SMTPAuthenticationError(code=530 | 538):
+            return AccountError("no_sign_in")
         case aiosmtplib.SMTPAuthenticationError() if 500 <= error.code < 600:
             return AccountError("authentication")
-        case aiosmtplib.SMTPNotSupported():
-            return AccountError("not_supported")
         case aiosmtplib.SMTPSenderRefused() if 500 <= error.code < 600:
             return AccountError("sender_refused")
         case aiosmtplib.SMTPRecipientRefused() if 500 <= error.code < 600:

@@ -9,6 +9,7 @@ import os
 import pwd
 import shutil
 import socket
+import ssl
 import subprocess
 import tempfile
 import time
@@ -23,6 +24,7 @@ import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from runtime.embedded import ports
+from tests.service.signer import Signer
 
 USER, PASSWORD = "help@shop.example", "open-sesame"
 BINARY = shutil.which("dovecot", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
@@ -33,8 +35,8 @@ base_dir = {folder}/run
 state_dir = {folder}/state
 log_path = {folder}/log
 listen = 127.0.0.1
-ssl = no
 disable_plaintext_auth = no
+{tls}
 auth_failure_delay = 0
 default_internal_user = {user}
 default_internal_group = {group}
@@ -55,12 +57,13 @@ service imap-login {{
     port = {port}
   }}
   inet_listener imaps {{
-    port = 0
+    port = {tls_port}
+    ssl = yes
   }}
 }}
 passdb {{
-  driver = static
-  args = password={password}
+  driver = passwd-file
+  args = scheme=plain {folder}/passwords
 }}
 userdb {{
   driver = static
@@ -74,9 +77,19 @@ namespace inbox {{
 
 @dataclass
 class Mailbox:
-    """A mailbox on Dovecot at `port`, and its `folder`."""
+    """A mailbox on Dovecot. With a certificate it does STARTTLS at `port`, and listens at `tls_port`. `home` is the
+    server's folder."""
 
     port: int
+    tls_port: int
+    home: Path
+    client: ssl.SSLContext | None
+    password: str = PASSWORD
+
+    def lock(self, password: str) -> None:
+        """From now on this is the password."""
+        (self.home / "passwords").write_text(f"{USER}:{password}\n")
+        self.password = password
 
     def put(self, mail: EmailMessage | bytes, folder: str = "INBOX") -> None:
         """As if it had just come."""
@@ -96,13 +109,15 @@ class Mailbox:
     @contextmanager
     def _open(self) -> Iterator[imaplib.IMAP4]:
         with imaplib.IMAP4("127.0.0.1", self.port) as imap:
-            imap.login(USER, PASSWORD)
+            if self.client is not None:
+                imap.starttls(self.client)
+            imap.login(USER, self.password)
             yield imap
 
 
 @contextmanager
-def dovecot(*, idles: bool = True) -> Iterator[Mailbox]:
-    """Skips the test where there is none."""
+def dovecot(*, idles: bool = True, signer: Signer | None = None, host: str = "127.0.0.1") -> Iterator[Mailbox]:
+    """Skips the test where there is none. `signer` of its certificate for `host`; None: it knows no TLS."""
     if BINARY is None:
         pytest.skip("Dovecot is not installed: apt-get install dovecot-imapd")
     if not subprocess.check_output([BINARY, "--version"], text=True).startswith("2.3"):
@@ -110,9 +125,18 @@ def dovecot(*, idles: bool = True) -> Iterator[Mailbox]:
     # Root may start it, and nothing in it may run as root.
     owner = pwd.getpwuid(os.getuid()) if os.getuid() else pwd.getpwnam("nobody")
     port = ports.pick(set())
+    tls_port = ports.pick({port})
     folder = Path(tempfile.mkdtemp(prefix="dovecot-"))
     folder.chmod(0o755)
     os.chown(folder, owner.pw_uid, owner.pw_gid)
+    client, tls = None, "ssl = no"
+    if signer is not None:
+        certificate, key = signer.sign("dovecot", host)
+        client = ssl.create_default_context(cafile=str(signer.ca))
+        client.check_hostname = False
+        tls = f"ssl = yes\nssl_cert = <{certificate}\nssl_key = <{key}"
+    mailbox = Mailbox(port, tls_port if signer is not None else 0, folder, client)
+    mailbox.lock(PASSWORD)
     config = folder / "dovecot.conf"
     config.write_text(
         CONFIG.format(
@@ -122,14 +146,15 @@ def dovecot(*, idles: bool = True) -> Iterator[Mailbox]:
             uid=owner.pw_uid,
             gid=owner.pw_gid,
             port=port,
-            password=PASSWORD,
+            tls_port=mailbox.tls_port,
+            tls=tls,
             capability="+IDLE" if idles else "IMAP4rev1 LITERAL+",
         )
     )
     server = subprocess.Popen([BINARY, "-F", "-c", str(config)])
     try:
         _wait(port, server, folder / "log")
-        yield Mailbox(port)
+        yield mailbox
     finally:
         server.terminate()
         server.wait(10)
@@ -151,10 +176,12 @@ def _wait(port: int, server: "subprocess.Popen[bytes]", log: Path) -> None:
 
 @dataclass
 class Post:
-    """An SMTP server at `port`, where USER signs in, and what it took. `answers` to the next mails, before it takes any:
-    what it says to their receivers, or to the mails themselves."""
+    """An SMTP server at `port`, where USER signs in, and what it took. `to_…`: what it says to the next receivers, or
+    mails, before it takes any. `passwords` are those that it was told, with whether that was said over TLS."""
 
     port: int = 0
+    password: str = PASSWORD
+    passwords: list[tuple[str, bool]] = field(default_factory=list)
     mails: list[EmailMessage] = field(default_factory=list)
     to_receivers: list[str] = field(default_factory=list)
     to_mails: list[str] = field(default_factory=list)
@@ -164,14 +191,25 @@ class Post:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls) -> AsyncIterator["Post"]:
+    async def open(
+        cls, *, tls: ssl.SSLContext | None = None, starttls: ssl.SSLContext | None = None
+    ) -> AsyncIterator["Post"]:
+        """`tls`: from the first byte; `starttls`: before a password is taken; neither: never."""
         post = cls()
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(
-            lambda: SMTP(post, loop=loop, hostname="post", authenticator=_signed_in, auth_require_tls=False),
-            "127.0.0.1",
-            0,
-        )
+
+        def session() -> SMTP:
+            required = starttls is not None
+            return SMTP(
+                post,
+                loop=loop,
+                hostname="post",
+                tls_context=starttls,
+                authenticator=post._signed_in,
+                auth_require_tls=required,
+            )
+
+        server = await loop.create_server(session, "127.0.0.1", 0, ssl=tls)
         post.port = server.sockets[0].getsockname()[1]
         async with server:
             yield post
@@ -210,11 +248,12 @@ class Post:
             await self._came.wait_for(lambda: len(found()) >= count)
             return found()
 
-
-def _signed_in(_server: SMTP, _session: Session, _envelope: Envelope, _way: str, given: object) -> AuthResult:
-    assert isinstance(given, LoginPassword)
-    good = (given.login.decode(), given.password.decode()) == (USER, PASSWORD)
-    return AuthResult(success=good, handled=False)
+    def _signed_in(self, server: SMTP, _session: Session, _envelope: Envelope, _way: str, given: object) -> AuthResult:
+        assert isinstance(given, LoginPassword)
+        assert isinstance(server.transport, asyncio.Transport)
+        said = given.login.decode(), given.password.decode()
+        self.passwords.append((said[1], server.transport.get_extra_info("sslcontext") is not None))
+        return AuthResult(success=said == (USER, self.password), handled=False)
 
 
 def mail(sender: str, text: str, *, subject: str = "A question", **headers: str) -> EmailMessage:

@@ -5,10 +5,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+from pydantic import SecretStr
 
 from activities.channels.email.imap import BrokenError, Imap, RefusalError, open_imap
-from activities.channels.email.mailbox import Mailbox, Position
+from activities.channels.email.mailbox import Mailbox, Position, open_mailbox
 from activities.channels.email.server import Server
+from activities.channels.port import AccountError, ChannelError, TryLaterError
+from models.contracts.accounts import Security
 from runtime.egress.addresses import networks
 
 Says = Callable[[bytes, bytes], bytes]
@@ -16,19 +19,34 @@ Says = Callable[[bytes, bytes], bytes]
 
 
 @asynccontextmanager
-async def talking(says: Says, heard: list[bytes]) -> AsyncIterator[Imap]:
+async def saying(
+    says: Says, heard: list[bytes], *, ends: bool = False, greeting: bytes = b"* OK"
+) -> AsyncIterator[int]:
+    """A server's port. `ends`: it hangs up after its first answer."""
+
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"* OK ready\r\n")
+        writer.write(greeting + b" ready\r\n")
         while line := await reader.readline():
             heard.append(line.rstrip(b"\r\n"))
             tag, _, command = heard[-1].partition(b" ")
             writer.write(says(tag, command))
+            if ends:
+                break
         writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    async with server, open_imap(Server("127.0.0.1", port, "none", networks("127.0.0.0/8"))) as imap:
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+
+
+@asynccontextmanager
+async def talking(says: Says, heard: list[bytes], *, ends: bool = False) -> AsyncIterator[Imap]:
+    async with saying(says, heard, ends=ends) as port, open_imap(server(port)) as imap:
         yield imap
+
+
+def server(port: int, security: Security = "none") -> Server:
+    return Server("127.0.0.1", port, security, networks("127.0.0.0/8"))
 
 
 async def test_a_mail_that_comes_while_mails_are_looked_for_is_not_waited_for() -> None:
@@ -68,13 +86,18 @@ async def test_words_go_as_literals_and_come_as_literals() -> None:
         (b"%s BAD what\r\n", RefusalError),
         (b"* BYE\r\n", BrokenError),
         (b"* 1 FETCH (BODY[] {99999999999}\r\n", BrokenError),
+        (b"* 1 FETCH (BODY[] {9}\r\nabc", BrokenError),
         (b"x" * 1_100_000, BrokenError),
+        (b"\x00\r\n" * 11_000, BrokenError),
+        (b"* 1 FETCH (" + b"BODY[] {0}\r\n" * 11_000, BrokenError),
+        (b"* OK {2000000}\r\n" + b"\x00" * 2_000_000 + b"\r\n", BrokenError),
     ],
 )
 async def test_what_a_server_does_wrong_ends_the_command(said: bytes, error: type[Exception]) -> None:
-    async with talking(lambda tag, _: said.replace(b"%s", tag), []) as imap, asyncio.timeout(5):
-        with pytest.raises(error):
-            await imap.ask("NOOP")
+    async with talking(lambda tag, _: said.replace(b"%s", tag), [], ends=error is BrokenError) as imap:
+        async with asyncio.timeout(5):
+            with pytest.raises(error):
+                await imap.ask("NOOP")
 
 
 async def test_what_was_told_before_mails_are_looked_for_is_no_news() -> None:
@@ -84,3 +107,27 @@ async def test_what_was_told_before_mails_are_looked_for_is_no_news() -> None:
         await asyncio.sleep(0)
         assert not imap.told
         assert await search == [9]
+
+
+@pytest.mark.parametrize(
+    ("security", "greeting", "answers", "error"),
+    [
+        # The offer is taken away, or was never made.
+        ("starttls", b"* OK", {b"STARTTLS": b"%s BAD what\r\n"}, AccountError("no_starttls")),
+        # A server that is signed in to already leaves no room for STARTTLS.
+        ("starttls", b"* PREAUTH", {}, TryLaterError("unreachable")),
+        # What is said with the last words that anybody can read would be taken for what the server says later.
+        ("starttls", b"* OK", {b"STARTTLS": b"%s OK go on\r\n* 7 EXISTS\r\n"}, TryLaterError("unreachable")),
+        ("none", b"* OK", {b"CAPABILITY": b"* CAPABILITY LOGINDISABLED\r\n%s OK\r\n"}, AccountError("no_sign_in")),
+    ],
+)
+async def test_no_password_is_said_where_it_is_not_safe(
+    security: Security, greeting: bytes, answers: dict[bytes, bytes], error: ChannelError
+) -> None:
+    heard: list[bytes] = []
+    says = saying(lambda tag, command: answers.get(command, b"").replace(b"%s", tag), heard, greeting=greeting)
+    async with says as port, asyncio.timeout(5):
+        with pytest.raises(type(error), match=error.code):
+            async with open_mailbox(server(port, security), "aida", SecretStr("open-sesame"), "INBOX"):
+                pass
+    assert [line.partition(b" ")[2] for line in heard] == [*answers]

@@ -124,7 +124,7 @@ def test_what_cannot_be_sent_is_refused(chat: Chat, part: Part, code: str) -> No
         (aiosmtplib.SMTPDataError(452, "full"), TryLaterError, "not_now"),
         (aiosmtplib.SMTPDataError(421, "closing"), TryLaterError, "smtp_421"),
         (aiosmtplib.SMTPServerDisconnected("gone"), TryLaterError, "unreachable"),
-        (aiosmtplib.SMTPNotSupported("STARTTLS"), AccountError, "not_supported"),
+        (aiosmtplib.SMTPAuthenticationError(538, "5.7.11 encryption required"), AccountError, "no_sign_in"),
         (ConnectionResetError(), TryLaterError, "unreachable"),
     ],
 )
