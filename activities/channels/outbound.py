@@ -208,22 +208,26 @@ class _Run:
     def _closed(self, due: Due) -> bool:
         """Whether the customer has been silent for so long that the provider lets nobody write to them freely."""
         window = self._channel.capabilities.window
-        return window is not None and (due.heard_at is None or datetime.now(UTC) - due.heard_at >= window)
+        if window is None:
+            return False
+        return due.closed or due.heard_at is None or datetime.now(UTC) - due.heard_at >= window
 
     async def _hold(self, due: Due) -> None:
         """Until the customer writes, which they are asked for where the provider has approved words for that. What
         waits in this chat behind the message that is held asks nobody again."""
+        code, invitation = sends.WINDOW_CLOSED, None
         if isinstance(self._channel, Inviting):
             try:
                 async with self._pace.call(due.chat):
-                    await self._channel.invite(due.chat)
+                    invitation = await self._channel.invite(due.chat)
             except (TryLaterError, AccountError) as error:
                 await self._not_sent(due, error)
                 return
             except ChannelError as error:
                 log.warning("not invited", send_id=due.id, provider=self._opened.provider, code=error.code)
+                code = error.code if isinstance(error, RefusedError) else code
         async with self._database.tenant(self._tenant) as tx:
-            await sends.hold(tx, due.id)
+            await sends.hold(tx, due.id, code, invitation)
 
     async def _marked(self, due: Due | DuePost) -> bool:
         async with self._database.tenant(self._tenant) as tx:
@@ -235,6 +239,9 @@ class _Run:
 
     async def _not_sent(self, due: Due | DuePost, error: ChannelError) -> None:
         log.warning("not sent", send_id=due.id, provider=self._opened.provider, code=error.code)
+        if isinstance(error, AccountError):
+            await self._dead(due, error)
+            return
         async with self._database.tenant(self._tenant) as tx:
             match error:
                 case TryLaterError(chat=True):
@@ -245,10 +252,6 @@ class _Run:
                     await channel_accounts.set_state(tx, self._account, Health(state=HealthState.AWAY, code=error.code))
                     again = None if error.after is None else datetime.now(UTC) + timedelta(seconds=error.after)
                     self._rest = Worked(away=True, again_at=again)
-                case AccountError():
-                    await sends.later(tx, due.id, error.code, None)
-                    await channel_accounts.set_state(tx, self._account, Health(state=HealthState.DEAD, code=error.code))
-                    self._rest = Worked(away=True, again_at=datetime.now(UTC) + DEAD_REST)
                 case MovedError():
                     await arrivals.moved(tx, self._opened.owner, due.chat.id, error.to)
                     await sends.later(tx, due.id, error.code, None)
@@ -261,6 +264,15 @@ class _Run:
                 case _:
                     raise error
 
+    async def _dead(self, due: Due | DuePost, error: AccountError) -> None:
+        """The provider refuses the account. Of the calls that are under way the first to hear of it looks why."""
+        first, self._rest = self._rest is None, Worked(away=True, again_at=datetime.now(UTC) + DEAD_REST)
+        health = await self._opened.refused(error) if first else None
+        async with self._database.tenant(self._tenant) as tx:
+            await sends.later(tx, due.id, error.code, None)
+            if health is not None:
+                await channel_accounts.set_state(tx, self._account, health)
+
     async def _broken(self, due: Due | DuePost) -> None:
         """A defect of ours in the middle of a call: it may have gone."""
         async with self._database.tenant(self._tenant) as tx:
@@ -271,13 +283,15 @@ class _Run:
 
 
 def compose(due: Due, capabilities: Capabilities) -> Sequence[Part]:
-    """What a message is sent as. Files first, the first with the words where they fit below it as one caption."""
-    texts = parts(due.text, capabilities) if due.text.strip() else []
+    """What a message is sent as. Files first, the first with the words where they fit below it as one caption. What a
+    person wrote is shown as they wrote it; what we write ourselves is Markdown."""
+    literal = due.author is Author.MANAGER
+    texts = parts(due.text, capabilities, literal=literal)
     files = [each for media in due.media if (each := _carried(media, capabilities)) is not None]
     captions = [""] * len(files)
     if files and files[0].kind in capabilities.captions and due.text.strip():
         short = capabilities.model_copy(update={"text_limit": capabilities.caption_limit})
-        if len(caption := parts(due.text, short)) == 1:
+        if len(caption := parts(due.text, short, literal=literal)) == 1:
             captions[0], texts = caption[0], []
     found = [Part(text=caption, media=media) for media, caption in zip(files, captions, strict=True)]
     found += [Part(text=text) for text in texts]
@@ -298,5 +312,6 @@ def _threaded(due: Due, place: int, part: Part) -> Part:
             "thread": due.thread,
             "subject": due.subject,
             "automatic": due.author is not Author.MANAGER,
+            "literal": due.author is Author.MANAGER,
         }
     )

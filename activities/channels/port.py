@@ -117,9 +117,9 @@ class InGroups(Protocol):
 class Inviting(Protocol):
     """An account with words that may be sent where the window for free ones is closed."""
 
-    async def invite(self, chat: Chat) -> None:
-        """Ask somebody to write, as the provider has approved it; nothing where no such words are set. Raises
-        ChannelError."""
+    async def invite(self, chat: Chat) -> str | None:
+        """Ask somebody to write, as the provider has approved it, and return the provider's name of that; None where no
+        such words are set. Raises ChannelError."""
 
 
 @runtime_checkable

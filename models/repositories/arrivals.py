@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from models.contracts.channels import Chat, ChatKind, MessageArrived, MessageDeleted, MessageEdited, Person
-from models.contracts.enums import Author, ChannelKind, EventType
+from models.contracts.enums import Author, ChannelKind, EventType, SendStatus
 from models.repositories import attachments, desks, events, intake, sends
 from models.repositories.intake import Accepted
 from models.tables import conversations, customers, messages, send_ledger
@@ -81,7 +81,7 @@ async def store(tx: TenantTx, owner: Owner, message: MessageArrived, *, text: st
         # Erased in between: it is opened anew.
         raise LookupError("the conversation was erased")
     if accepted.new:
-        await _release(tx, conversation)
+        await _release(tx, owner, conversation)
         if extras := _extras(message):
             await tx.connection.execute(
                 sa.update(messages)
@@ -98,13 +98,15 @@ def _extras(message: MessageArrived) -> dict[str, object]:
     return {name: value for name, value in shown.items() if value not in (None, [])}
 
 
-async def _release(tx: TenantTx, conversation: UUID) -> None:
+async def _release(tx: TenantTx, owner: Owner, conversation: UUID) -> None:
     await tx.connection.execute(
         sa.update(send_ledger)
         .where(
             send_ledger.c.tenant_id == tx.tenant_id,
+            send_ledger.c.channel_account_id == owner.account,
             send_ledger.c.conversation_id == conversation,
-            send_ledger.c.error == sends.WINDOW_CLOSED,
+            send_ledger.c.status == SendStatus.QUEUED,
+            sa.or_(send_ledger.c.due_at == sends.HELD, send_ledger.c.error == sends.WINDOW_CLOSED),
         )
         .values(due_at=None, error=None)
     )

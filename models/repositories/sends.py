@@ -14,7 +14,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from models.contracts.channels import Chat, ChatKind, DeliveryChanged, Media, MediaKind
+from models.contracts.channels import Chat, ChatKind, Media, MediaKind
 from models.contracts.enums import Author, EventType, Language, SendStatus
 from models.repositories import events
 from models.tables import channel_accounts, send_ledger
@@ -27,9 +27,6 @@ HELD = datetime(9999, 1, 1, tzinfo=UTC)
 
 REPEATS = 1
 """How often a part is sent again of which nobody knows whether it went."""
-
-RANK = (SendStatus.SENT, SendStatus.DELIVERED, SendStatus.READ)
-"""What providers tell comes in any order; a message that was read is not merely delivered again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +50,8 @@ class Due:
     thread: tuple[str, ...]
     """What it answers and what that answered, by the provider's names, the oldest first."""
     subject: str | None
+    closed: bool
+    """Whether the provider has told, after it had taken the message, that the customer has to write first."""
 
     @property
     def line(self) -> UUID:
@@ -71,7 +70,7 @@ HEADS = sa.text(
             AND s.post IS NULL
         ORDER BY s.conversation_id, s.seq
     )
-    SELECT h.id, h.conversation_id, h.message_id, h.sent, h.attempts, h.repeats, h.created_at AS queued_at,
+    SELECT h.id, h.conversation_id, h.message_id, h.sent, h.attempts, h.repeats, h.created_at AS queued_at, h.error,
         c.chat_id, c.chat_kind, c.language, c.last_message_at AS heard_at, m.author, m.text,
         q.provider_message_id AS answered, q.extras AS answered_extras,
         (SELECT jsonb_agg(jsonb_build_object('kind', f.kind, 'key', f.key, 'name', f.name, 'mime', f.mime, 'size', f.size)
@@ -153,6 +152,7 @@ def _due(row: sa.RowMapping) -> Due:
         heard_at=row["heard_at"],
         thread=() if row["answered"] is None else (*told.get("thread", ()), row["answered"]),
         subject=told.get("subject"),
+        closed=row["error"] == WINDOW_CLOSED,
     )
 
 
@@ -248,9 +248,18 @@ async def later(tx: TenantTx, send: UUID, code: str, due_at: datetime | None) ->
     )
 
 
-async def hold(tx: TenantTx, send: UUID) -> None:
-    """The customer has to write first; then it goes (see arrivals.store)."""
-    await later(tx, send, WINDOW_CLOSED, HELD)
+async def hold(tx: TenantTx, send: UUID, code: str, invitation: str | None) -> None:
+    """The customer has to write first; then it goes (see arrivals.store). `invitation`: the provider's name of what asked
+    them to; `code` says why it waits."""
+    row = (
+        await tx.connection.execute(
+            sa.update(send_ledger)
+            .where(*_is(tx, send))
+            .values(status=SendStatus.QUEUED, error=code, due_at=HELD, invitation=invitation)
+            .returning(send_ledger.c.message_id, send_ledger.c.conversation_id)
+        )
+    ).one()
+    await tell(tx, row.conversation_id, row.message_id, SendStatus.QUEUED, code)
 
 
 async def unclear(tx: TenantTx, send: UUID) -> bool:
@@ -276,35 +285,7 @@ async def finish(tx: TenantTx, send: UUID, status: SendStatus, code: str) -> Non
             .returning(send_ledger.c.message_id, send_ledger.c.conversation_id)
         )
     ).one()
-    await _tell(tx, row.conversation_id, row.message_id, status, code)
-
-
-async def receipt(tx: TenantTx, account: UUID, change: DeliveryChanged) -> UUID | None:
-    """What the provider tells of a message of ours. What it has told before, or what is less than that, is nothing new.
-
-    The conversation of the message, where it is news.
-    """
-    before = RANK[: RANK.index(change.status)] if change.status in RANK else RANK[:2]
-    if not before:
-        return None
-    row = (
-        await tx.connection.execute(
-            sa.update(send_ledger)
-            .where(
-                send_ledger.c.tenant_id == tx.tenant_id,
-                send_ledger.c.channel_account_id == account,
-                send_ledger.c.sent.contains([change.id]),
-                send_ledger.c.status.in_([*before, SendStatus.UNKNOWN]),
-            )
-            .values(status=change.status, error=change.code)
-            .returning(send_ledger.c.message_id, send_ledger.c.conversation_id)
-        )
-    ).one_or_none()
-    if row is None:
-        return None
-    await _tell(tx, row.conversation_id, row.message_id, change.status, change.code)
-    told: UUID = row.conversation_id
-    return told
+    await tell(tx, row.conversation_id, row.message_id, status, code)
 
 
 async def retry(tx: TenantTx, account: UUID) -> int:
@@ -335,10 +316,11 @@ async def counts(tx: TenantTx, account: UUID) -> dict[SendStatus, int]:
     return {row[0]: row[1] for row in rows}
 
 
-async def _tell(
+async def tell(
     tx: TenantTx, conversation: UUID | None, message: UUID | None, status: SendStatus, code: str | None
 ) -> None:
-    """Of a post to a desk nobody is told: what the desk lacks stands with the desk."""
+    """Whoever listens hears what became of a message. Of a post to a desk nobody is told: what the desk lacks stands with
+    the desk."""
     if message is None:
         return
     told = {"message_id": str(message), "status": status.value, "error": code}

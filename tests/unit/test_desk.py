@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from activities.channels.whatsapp_cloud import errors as whatsapp
 from activities.desk import compose
 from activities.desk.feed import opens, posts_of
 from activities.desk.words import WORDS
@@ -155,6 +156,8 @@ def cases() -> Iterator[tuple[str, Happened, list[Post]]]:
     yield "a file alone", happened(EventType.MESSAGE, SAID, worded=False), []
     not_delivered = NoticePost(said=Said.NOT_DELIVERED, code="blocked")
     yield "lost", happened(EventType.DELIVERY, LOST), [not_delivered]
+    held = NoticePost(said=Said.HELD, code="window_closed")
+    yield "held", happened(EventType.DELIVERY, {**LOST, "status": "queued", "error": "window_closed"}), [held]
     yield "lost by the bot", happened(EventType.DELIVERY, LOST, during=False), []
     yield "read", happened(EventType.DELIVERY, {**LOST, "status": "read"}), []
     yield "fetched", happened(EventType.ATTACHMENT, FETCHED, author=Author.CUSTOMER), [FilePost(attachment_id=ID)]
@@ -171,6 +174,16 @@ def cases() -> Iterator[tuple[str, Happened, list[Post]]]:
 )
 def test_what_becomes_of_an_event(event: Happened, posts: list[Post]) -> None:
     assert list(posts_of(event)) == posts
+
+
+@pytest.mark.parametrize("language", Language)
+def test_why_something_did_not_go_is_said_in_words(language: Language) -> None:
+    """What Meta refuses can be read by a manager, but for what is a defect of ours, which stays a code."""
+    told = {*whatsapp.REFUSED.values(), *whatsapp.UNREACHABLE.values()} - {"bad_request", "own_number"}
+    assert told <= WORDS[language].causes.keys() == WORDS[Language.EN].causes.keys()
+    shown = compose.notice(WORDS[language], Said.NOT_DELIVERED, code="template_paused")
+    assert WORDS[language].causes["template_paused"] in shown
+    assert "meta_1" in compose.notice(WORDS[language], Said.NOT_DELIVERED, code="meta_1")
 
 
 def test_only_a_new_request_brings_the_files_before_it() -> None:

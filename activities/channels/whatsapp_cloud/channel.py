@@ -63,13 +63,13 @@ class WhatsAppCloud:
         media_id = None if part.media is None else await self._upload(part.media)
         return await self._sent(writing.message(chat, part, media_id))
 
-    async def send_template(self, chat: Chat, name: str, language: str) -> str:
-        """What may be said outside of the window: words that Meta has approved. Raises ChannelError."""
-        return await self._sent(writing.template(chat, name, language))
-
-    async def invite(self, chat: Chat) -> None:
-        if self._settings.template is not None:
-            await self.send_template(chat, self._settings.template, self._settings.template_language)
+    async def invite(self, chat: Chat) -> str | None:
+        """By words that Meta has approved: they alone may be said outside of the window. Raises ChannelError."""
+        given = self._settings
+        if given.template is None:
+            return None
+        template = writing.template(chat, given.template, given.template_language, given.template_parameters)
+        return await self._sent(template)
 
     async def edit(self, chat: Chat, message_id: str, part: Part) -> None:  # noqa: ARG002  # the port's
         raise RefusedError("not_possible")

@@ -14,12 +14,11 @@ from pydantic import (
 )
 
 from activities.channels.fields import Id, Maybe, Text
-from activities.channels.whatsapp_cloud.errors import word
+from activities.channels.whatsapp_cloud.errors import UNREACHABLE, word
 from models.contracts.base import Frozen
 from models.contracts.channels import (
     Arrived,
     Attachment,
-    ButtonPressed,
     Chat,
     ChatMoved,
     ContactCard,
@@ -90,7 +89,14 @@ class TemplateButton(Frozen):
 
 
 class Choice(Frozen):
-    id: Text
+    title: Text
+    description: Maybe[Text] = None
+
+    @property
+    def said(self) -> str:
+        """The whole of it: below a title that was too long to be shown stands all of it (see writing)."""
+        whole = self.description or ""
+        return whole if self.title.endswith("…") and whole.startswith(self.title[:-1]) else self.title
 
 
 class Context(Frozen):
@@ -156,7 +162,13 @@ def _events(value: Mapping[str, Any]) -> Iterator[Arrived]:
         status = _parsed(Status, raw)
         if status is not None and status.status in STATUSES:
             code = next((word(error.get("code")) for error in _objects(raw, "errors")), None)
-            yield DeliveryChanged(id=status.id, status=SendStatus(status.status), at=status.timestamp, code=code)
+            yield DeliveryChanged(
+                id=status.id,
+                status=SendStatus(status.status),
+                at=status.timestamp,
+                code=code,
+                unreachable=code in UNREACHABLE.values(),
+            )
 
 
 def _event(head: Head, raw: Mapping[str, Any], sender: Person) -> Arrived | None:
@@ -169,8 +181,6 @@ def _event(head: Head, raw: Mapping[str, Any], sender: Person) -> Arrived | None
         case "system":
             moved = _parsed(Moved, content)
             return None if moved is None else ChatMoved(chat=chat.id, to=moved.wa_id)
-        case "interactive" if pressed := _pressed(content):
-            return ButtonPressed(id=head.id, chat=chat, sender=sender, data=pressed.id, message_id=_replied(raw))
         case "edit" if edited := _parsed(Edited, content):
             text = _said(edited.message.get("type"), edited.message).get("text")
             if text is not None:
@@ -189,6 +199,9 @@ def _said(kind: object, raw: Mapping[str, Any]) -> dict[str, Any]:
             return {"text": text.body}
         case "button" if button := _parsed(TemplateButton, content):
             return {"text": button.text}
+        # What somebody chooses is what they say.
+        case "interactive" if choice := _choice(content):
+            return {"text": choice.said}
         case "image" | "video" | "audio" | "document" | "sticker" if file := _parsed(File, content):
             media = MediaKind.VOICE if file.voice else MediaKind(kind)
             attachment = Attachment(kind=media, ref=file.id, name=file.filename, mime=file.mime_type)
@@ -209,7 +222,7 @@ def _contacts(cards: Sequence[Contact]) -> dict[str, Any]:
     return {"contact": first, "text": "\n".join(" ".join((card.name, *card.phones)) for card in others)}
 
 
-def _pressed(content: object) -> Choice | None:
+def _choice(content: object) -> Choice | None:
     if not isinstance(content, dict):
         return None
     return _parsed(Choice, content.get("button_reply")) or _parsed(Choice, content.get("list_reply"))

@@ -55,8 +55,12 @@ def message(chat: Chat, part: Part, media_id: str | None) -> dict[str, Any]:
     return body
 
 
-def template(chat: Chat, name: str, language: str) -> dict[str, Any]:
-    wanted = {"name": name, "language": {"policy": "deterministic", "code": language}}
+def template(chat: Chat, name: str, language: str, parameters: Sequence[str] = ()) -> dict[str, Any]:
+    """`parameters` stand in its body for {{1}}, {{2}}, …"""
+    wanted: dict[str, Any] = {"name": name, "language": {"policy": "deterministic", "code": language}}
+    if parameters:
+        filled = [{"type": "text", "text": text} for text in parameters]
+        wanted["components"] = [{"type": "body", "parameters": filled}]
     return _addressed(chat) | {"type": "template", "template": wanted}
 
 

@@ -72,7 +72,10 @@ def _undeliverable(world: World, number: Number, request: Message, to: str) -> i
 
 def _check_template(world: World, request: Message) -> None:
     assert request.template is not None
-    wanted = world.templates.get((request.template.name, request.template.language.code))
+    template = request.template.name, request.template.language.code
+    if code := world.refused.get(template):
+        raise GraphError(400, code, "Template is paused or disabled")
+    wanted = world.templates.get(template)
     if wanted is None:
         raise GraphError(404, 132_001, "Template name does not exist in the translation")
     if wanted != request.template.parameters:

@@ -74,7 +74,8 @@ class Sent:
 
 @dataclass
 class World:
-    """`templates` says how many words go into each, by name and language. `late` has the codes of refusals that are told
+    """`templates` says how many words go into each, by name and language, `refused` has the codes of refusals of those that
+    are paused or switched off. `late` has the codes of refusals that are told
     by a status after the message was taken, as Meta mostly does it; the others are told at once. `addresses` is where
     files can be fetched, and until when."""
 
@@ -85,6 +86,7 @@ class World:
     media: dict[str, Upload] = field(default_factory=dict)
     addresses: dict[str, tuple[str, float]] = field(default_factory=dict)
     templates: dict[tuple[str, str], int] = field(default_factory=dict)
+    refused: dict[tuple[str, str], int] = field(default_factory=dict)
     late: set[int] = field(default_factory=lambda: {131_026})
     ahead: float = 0.0
     """Seconds by which the clock was set on."""

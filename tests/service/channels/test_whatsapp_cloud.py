@@ -18,7 +18,6 @@ from models.contracts.accounts import CloudCredentials, CloudSettings
 from models.contracts.channels import (
     Arrived,
     Button,
-    ButtonPressed,
     Chat,
     ChatMoved,
     ContactCard,
@@ -54,7 +53,7 @@ class House:
         return Chat(id=self.aida.id)
 
     def opened(self, **changes: Any) -> WhatsAppCloud:
-        settings = CloudSettings(phone_number_id=changes.get("number", self.number.id), template="hello_again")
+        settings = CloudSettings(phone_number_id=changes.get("number", self.number.id), **changes.get("template", {}))
         credentials = CloudCredentials(
             access_token=SecretStr(changes.get("token", self.number.access_token)),
             app_secret=SecretStr(self.number.app_secret),
@@ -116,8 +115,8 @@ async def test_a_conversation(house: House) -> None:
     house.cloud.reports(sends[0], "delivered", "sent", "read")
     moved = house.cloud.changes_number(house.number, house.aida, "77019999999")
     pressed, *states, change = house.told()
-    assert isinstance(pressed, ButtonPressed)
-    assert (pressed.data, pressed.message_id) == ("yes", names[1])
+    assert isinstance(pressed, MessageArrived)
+    assert (pressed.text, pressed.reply_to) == ("Да", names[1])
     assert [(state.id, state.status) for state in states if isinstance(state, DeliveryChanged)] == [
         (names[0], SendStatus.DELIVERED),
         (names[0], SendStatus.SENT),
@@ -172,17 +171,22 @@ async def test_files_of_customers(house: House) -> None:
 
 
 async def test_outside_of_the_window_only_templates_go(house: House) -> None:
-    house.cloud.world.templates["hello_again", "ru"] = 0
     house.cloud.passes(timedelta(hours=25))
     with pytest.raises(RefusedError, match="window_closed") as closed:
         await house.channel.send(house.chat, Part(text="late"))
     assert not closed.value.unreachable
-    assert await house.channel.send_template(house.chat, "hello_again", "ru")
+    assert await house.channel.invite(house.chat) is None
+    hello = {"template": "hello_again", "template_language": "ru", "template_parameters": ("Shop",)}
+    inviting, world, known = house.opened(template=hello), house.cloud.world, ("hello_again", "ru")
     with pytest.raises(RefusedError, match="template_unknown"):
-        await house.channel.send_template(house.chat, "other", "ru")
-    house.cloud.world.templates["hello_again", "en"] = 0
-    await house.channel.invite(house.chat)
-    assert [sent.template for sent in await house.cloud.sent(house.aida)] == ["hello_again", "hello_again"]
+        await inviting.invite(house.chat)
+    for words, refused, code in ((0, 0, "parameters"), (1, 132_015, "paused"), (1, 132_016, "disabled")):
+        world.templates[known], world.refused[known] = words, refused
+        with pytest.raises(RefusedError, match=f"template_{code}"):
+            await inviting.invite(house.chat)
+    world.refused.clear()
+    name = await inviting.invite(house.chat)
+    assert [(sent.id, sent.template) for sent in await house.cloud.sent(house.aida)] == [(name, "hello_again")]
     # Mostly Meta tells of it later.
     house.told()
     house.cloud.world.late.add(131_047)
@@ -240,11 +244,14 @@ async def test_accounts_and_people_that_are_not_there(house: House) -> None:
 
 
 async def test_a_check_tells_what_is_missing(house: House) -> None:
-    health = await house.channel.check()
+    (advice,) = (await house.channel.check()).advice
+    assert "No template" in advice
+    channel = house.opened(template={"template": "hello_again"})
+    health = await channel.check()
     assert (health.state, health.advice, health.external_id) == (HealthState.OK, (), house.number.id)
     assert health.name == f"{house.number.name} {house.number.phone}"
     house.number.quality = "RED"
-    (advice,) = (await house.channel.check()).advice
+    (advice,) = (await channel.check()).advice
     assert "block or report" in advice
     dead = await house.opened(token="EAAother").check()
     assert (dead.state, dead.code) == (HealthState.DEAD, "token_refused")

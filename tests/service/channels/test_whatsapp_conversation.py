@@ -5,7 +5,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
+from models.tables import send_ledger
+from runtime.database import Database
 from runtime.embedded import Servers, ports
 from tests.fakes.chatflow import FakeChatflow, Instance
 from tests.fakes.outbox import Address
@@ -54,7 +57,7 @@ async def shop(servers: Servers, cloud: FakeCloud, chatflow: FakeChatflow) -> As
 
 
 async def added(shop: Company, provider: str, settings: dict[str, Any], credentials: dict[str, str]) -> dict[str, Any]:
-    name = f"{provider} {min(settings.values())}"
+    name = f"{provider} {next(iter(settings.values()))}"
     given = {"provider": provider, "name": name, "settings": settings, "credentials": credentials}
     made = await shop.post("/v1/channel-accounts", given)
     assert made.status_code == 201, made.text
@@ -63,7 +66,7 @@ async def added(shop: Company, provider: str, settings: dict[str, Any], credenti
     return account
 
 
-async def cloud_number(shop: Company, cloud: FakeCloud, **settings: str) -> Number:
+async def cloud_number(shop: Company, cloud: FakeCloud, **settings: Any) -> Number:
     number = cloud.add_number()
     credentials = {name: getattr(number, name) for name in ("access_token", "app_secret", "verify_token")}
     account = await added(shop, "whatsapp_cloud", {"phone_number_id": number.id, **settings}, credentials)
@@ -123,7 +126,9 @@ async def test_question_person_reply_with_a_picture_and_receipts_by_the_cloud_ap
     shop: Company, cloud: FakeCloud
 ) -> None:
     number, aida = await cloud_number(shop, cloud), cloud.person("Aida")
-    cloud.says(number, aida, DELIVERY)
+    # They choose from a list: what is too long for its row stands below.
+    row = {"id": "1", "title": f"{DELIVERY[:23]}…", "description": DELIVERY}
+    cloud.says(number, aida, interactive={"type": "list_reply", "list_reply": row})
     [answer] = await cloud.sent(aida)
     assert "1,490" in answer.text
     cloud.says(number, aida, PERSON)
@@ -146,26 +151,60 @@ async def test_question_person_reply_with_a_picture_and_receipts_by_the_cloud_ap
 
 
 async def test_what_is_said_too_late_is_held_behind_a_template_until_the_customer_writes(
-    shop: Company, cloud: FakeCloud
+    shop: Company, cloud: FakeCloud, database: Database
 ) -> None:
-    cloud.world.templates["hello_again", "en"] = 0
-    number, late = await cloud_number(shop, cloud, template="hello_again"), cloud.person("Late")
+    template = {"template": "hello_again", "template_parameters": ["Shop"]}
+    cloud.world.templates["hello_again", "en"] = 1
+    number, late = await cloud_number(shop, cloud, **template), cloud.person("Late")
     cloud.says(number, late, PERSON)
     await cloud.sent(late)
     conversation = await conversation_with(shop, late.id)
     escalation = f"/v1/escalations/{(await open_escalation(shop, conversation))['id']}"
-    cloud.passes(timedelta(hours=25))
-    for text in ("It is free.", "And quick."):
-        (await shop.post(f"{escalation}/reply", {"text": text})).raise_for_status()
-    assert [sent.template for sent in await cloud.sent(late, count=2)] == [None, "hello_again"]
 
-    async def held() -> bool:
-        said = await messages_of(shop, conversation)
-        return bool(said[-2]["delivery"]["error"] == "window_closed")
+    async def became(status: str, error: str | None) -> None:
+        """What happens to the manager's first words."""
 
-    await eventually(held)
+        async def so() -> bool:
+            said = await messages_of(shop, conversation)
+            delivery = next(each["delivery"] for each in said if each["author"] == "manager")
+            return (delivery["status"], delivery["error"]) == (status, error)
+
+        await eventually(so)
+
+    # Meta takes them, and refuses them afterwards.
+    (await shop.post(f"{escalation}/reply", {"text": "It is free."})).raise_for_status()
+    await became("sent", None)
+    cloud.reports((await cloud.sent(late, count=2))[-1], "failed", code=131_047)
+    invitation = (await cloud.sent(late, count=3))[-1]
+    assert invitation.template == "hello_again"
+
+    async def noted() -> bool:
+        async with database.tenant(shop.id) as tx:
+            found = sa.select(send_ledger.c.id).where(send_ledger.c.invitation == invitation.id)
+            return await tx.connection.scalar(found) is not None
+
+    await eventually(noted)
+    await became("queued", "window_closed")
+    # It refuses the template as well, at its own pace.
+    cloud.reports(invitation, "failed", code=131_049)
+    await became("queued", "withheld_by_meta")
+    (await shop.post(f"{escalation}/reply", {"text": "And quick."})).raise_for_status()
     cloud.says(number, late, "Hello again")
-    assert [sent.text for sent in await cloud.sent(late, count=4)][2:] == ["It is free.", "And quick."]
+    said = [sent.text for sent in await cloud.sent(late, count=5)]
+    assert said[3:] == ["It is free.", "And quick."]
+    # Or it refuses at once; and of the template it tells why.
+    cloud.passes(timedelta(hours=25))
+    cloud.world.refused["hello_again", "en"] = 132_015
+    (await shop.post(f"{escalation}/reply", {"text": "Are you there?"})).raise_for_status()
+
+    async def told() -> bool:
+        last = (await messages_of(shop, conversation))[-1]
+        return bool(last["delivery"]["error"] == "template_paused")
+
+    await eventually(told)
+    # A customer who cannot be reached has not got it, and nothing else is known of what came before.
+    cloud.reports((await cloud.sent(late, count=5))[3], "failed", code=131_026)
+    await became("failed", "undeliverable")
 
 
 async def test_a_batch_that_comes_again_and_again_has_one_effect(shop: Company, cloud: FakeCloud) -> None:

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from activities.channels.whatsapp_cloud.reading import read
 from models.contracts.channels import (
     Attachment,
-    ButtonPressed,
     Chat,
     ChatMoved,
     ContactCard,
@@ -30,6 +29,7 @@ SENDER = "16505551234"
 ID = "wamid.HBgLMTY1MDM4Nzk0MzkVAgASGBQzQTRBNjU5OUFFRTAzODEwMTQ0RgA="
 ASKED = "wamid.HBgLMTY1MDM4Nzk0MzkVAgARGBJFNjk2OTMwNEZCQjhGMzUyQUYA"
 AT = datetime(2025, 4, 10, 19, 14, 56, tzinfo=UTC)
+LONG = "Delivery to Almaty and its suburbs"
 SHA = "SfInY0gGKTsJlUWbwxC1k+FAD0FZHvzwfpvO0zX0GUI="
 FILE = {"id": "1003383421387256", "mime_type": "image/jpeg", "sha256": SHA}
 
@@ -103,9 +103,7 @@ DOCUMENTED = [
             {"type": "button_reply", "button_reply": {"id": "yes/1", "title": "Yes"}},
             context={"from": "15550783881", "id": ASKED},
         ),
-        ButtonPressed(
-            id=ID, chat=Chat(id=SENDER), sender=Person(id=SENDER, name="Sheena"), data="yes/1", message_id=ASKED
-        ),
+        arrived(text="Yes", reply_to=ASKED),
     ),
     (
         message(
@@ -113,9 +111,15 @@ DOCUMENTED = [
             {"type": "list_reply", "list_reply": {"id": "row", "title": "Row", "description": "d"}},
             context={"from": "15550783881", "id": ASKED},
         ),
-        ButtonPressed(
-            id=ID, chat=Chat(id=SENDER), sender=Person(id=SENDER, name="Sheena"), data="row", message_id=ASKED
+        arrived(text="Row", reply_to=ASKED),
+    ),
+    (
+        message(
+            "interactive",
+            {"type": "list_reply", "list_reply": {"id": "row", "title": "Delivery to Alm…", "description": LONG}},
+            context={"from": "15550783881", "id": ASKED},
         ),
+        arrived(text=LONG, reply_to=ASKED),
     ),
 ]
 
@@ -206,6 +210,8 @@ def test_what_became_of_our_messages() -> None:
         (SendStatus.READ, None),
         (SendStatus.FAILED, "window_closed"),
     ]
+    gone = delivery(statuses=[status("failed", errors=[{"code": code}]) for code in (131026, 131049)])
+    assert [event.unreachable for event in read(gone, NUMBER) if isinstance(event, DeliveryChanged)] == [True, False]
 
 
 def test_one_that_cannot_be_read_costs_nobody_else() -> None:

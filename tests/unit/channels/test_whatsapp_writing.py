@@ -127,6 +127,7 @@ def test_choices_that_say_the_same_to_us_are_no_buttons() -> None:
 def test_templates_and_marks() -> None:
     for body in (
         writing.template(CHAT, "hello_again", "kk"),
+        writing.template(CHAT, "hello_again", "kk", ("Shop", "Айгерім")),
         writing.read_mark("wamid.1", typing=True),
         writing.read_mark("wamid.1", typing=False),
     ):
