@@ -69,7 +69,7 @@ async def check(
     known = [_known_by(passage.title, passage.heading, passage.text) for passage in passages]
     evidence = "\n".join(f"{passage.title}\n{passage.heading}\n{passage.text}" for passage in passages)
     reasons = []
-    if not _numbers_stand(answer, evidence, question):
+    if not _numbers_stand(answer, frozenset().union(*(each.quantities for each in known)), question):
         reasons.append("number")
     if not _names_stand(answer, frozenset().union(*(each.words for each in known))):
         reasons.append("name")
@@ -85,11 +85,13 @@ async def check(
 
 @dataclass(frozen=True)
 class _Known:
-    """What can be compared of a passage: what it states, its parts word for word, its words in Latin letters."""
+    """What can be compared of a passage: what it states, its parts word for word, its words in Latin letters, its
+    numbers."""
 
     stated: tuple[Statement, ...]
     verbatim: frozenset[str]
     words: frozenset[str]
+    quantities: frozenset[Quantity]
 
 
 # The same passages are written from again and again. Up to 50 KB each, once claims were compared with them.
@@ -100,14 +102,14 @@ def _known_by(title: str, heading: str, text: str) -> _Known:
         stated=tuple(statements(title, heading, text)),
         verbatim=frozenset(map(_plain, parts(whole))),
         words=frozenset(map(romanised, words(whole))),
+        quantities=frozenset(quantities(whole)),
     )
 
 
-def _numbers_stand(answer: str, evidence: str, question: str) -> bool:
+def _numbers_stand(answer: str, known: frozenset[Quantity], question: str) -> bool:
     said = quantities(answer)
     if not said:
         return True
-    known = set(quantities(evidence))
     values = {quantity.value for quantity in known}
     identifiers = {quantity.value for quantity in quantities(question) if _is_identifier(quantity)}
     return all(
