@@ -23,12 +23,7 @@ async def note(tx: TenantTx, account: UUID, change: DeliveryChanged) -> UUID | N
 
     The conversation of the message, where it is news.
     """
-    changes = [_gone_on(change)]
-    if change.status is SendStatus.FAILED:
-        # Of a message, or of what asked a customer to write.
-        waits = change.code == sends.WINDOW_CLOSED
-        changes = [_waits_after_all(change) if waits else _failed(change), _not_invited(change)]
-    for statement in changes:
+    for statement in _changes(change):
         row = (
             await tx.connection.execute(
                 statement.where(
@@ -41,6 +36,15 @@ async def note(tx: TenantTx, account: UUID, change: DeliveryChanged) -> UUID | N
             found: UUID = row.conversation_id
             return found
     return None
+
+
+def _changes(change: DeliveryChanged) -> list[sa.Update]:
+    """The first that changes anything is the one."""
+    if change.status is not SendStatus.FAILED:
+        return [_gone_on(change)]
+    waits = change.code == sends.WINDOW_CLOSED
+    # Of a message, or of what asked a customer to write.
+    return [_waits_after_all(change) if waits else _failed(change), _not_invited(change)]
 
 
 def _gone_on(change: DeliveryChanged) -> sa.Update:
