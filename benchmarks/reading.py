@@ -5,10 +5,10 @@ sequences of words (rapidfuzz's Indel similarity) after Markdown's signs are tak
 same words in the same order.
 """
 
+import argparse
 import asyncio
 import re
 import resource
-import sys
 import time
 import unicodedata
 from pathlib import Path
@@ -61,4 +61,7 @@ async def main(paths: list[Path]) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sorted(path for path in Path(sys.argv[1]).iterdir() if not path.name.endswith(".expected.md"))))
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.reading", description=__doc__)
+    parser.add_argument("folder", metavar="FOLDER", type=Path)
+    folder: Path = parser.parse_args().folder
+    asyncio.run(main(sorted(path for path in folder.iterdir() if not path.name.endswith(".expected.md"))))
