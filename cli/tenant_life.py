@@ -107,7 +107,7 @@ def export(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Export everything of a tenant, but secrets, into a file that only you can read."""
+    """Export everything of a tenant, its files included and its secrets not, into a file that only you can read."""
     from cli.records import tenant_called
     from models import processes
     from models.contracts.audit import AuditAction
@@ -115,11 +115,15 @@ def export(
     from models.repositories import audit, tenant_exports
     from models.repositories.vault import Vault
     from models.tenant_archive import archive
+    from runtime.media.choice import media_store
+    from runtime.media.links import Links
+    from runtime.media.port import MediaError
     from runtime.secrets import root_keys
 
     if to.exists():
         raise OperatorError(f"{to} exists already")
-    vault = Vault(root_keys(running_settings(data_dir)))
+    settings = running_settings(data_dir)
+    roots = root_keys(settings)
 
     async def work(database: "Database", client: "Client") -> "Export":
         found = await tenant_called(database, slug)
@@ -141,8 +145,15 @@ def export(
                 if current.status is ExportStatus.DONE:
                     break
                 await asyncio.sleep(LOOK_SECONDS)
-            task = progress.add_task("Writing", total=current.parts)
-            await _write(to, archive(database.tenant, vault, found.id, current), lambda: progress.advance(task))
+            task = progress.add_task("Writing", total=None)
+            store = media_store(settings, Links.of(settings.origin, roots))
+            try:
+                content = archive(database.tenant, Vault(roots), store, found.id, current)
+                await _write(to, content, lambda: progress.advance(task))
+            except MediaError as error:
+                raise OperatorError(f"the files could not be read ({error}); repeat the command") from error
+            finally:
+                await store.close()
         return current
 
     done = _with_processes(data_dir, work)

@@ -65,7 +65,8 @@ async def get_export(export_id: UUID, gateway: InGateway, caller: Signed) -> Exp
     responses={**ZIP, **documented(404, 409)},
 )
 async def download_export(export_id: UUID, request: Request, gateway: InGateway, caller: Signed) -> StreamingResponse:
-    """The export as a ZIP file: a folder for each table with lines of JSON, and `manifest.json`."""
+    """The export as a ZIP file: a folder for each table with lines of JSON, files beside messages in `files`, and
+    `manifest.json`."""
     async with gateway.records.tenant(caller.tenant_id) as tx:
         export = await tenant_exports.get(tx, export_id)
         if export is None:
@@ -74,7 +75,7 @@ async def download_export(export_id: UUID, request: Request, gateway: InGateway,
             raise ProblemError(409, "The export is not done yet.", kind="export-not-done")
         await audit.record(tx, actor(request, caller), AuditAction.TENANT_EXPORT_FETCHED, export_id)
     return StreamingResponse(
-        tenant_archive.archive(gateway.records.tenant, gateway.vault, caller.tenant_id, export),
+        tenant_archive.archive(gateway.records.tenant, gateway.vault, gateway.media, caller.tenant_id, export),
         media_type=tenant_archive.MEDIA_TYPE,
         headers={
             "Content-Disposition": f'attachment; filename="export-{export.created_at:%Y-%m-%d}.zip"',

@@ -12,10 +12,11 @@ import sqlalchemy as sa
 from sqlalchemy import Column, Table
 from sqlalchemy.dialects.postgresql import insert
 
+from models.contracts.channels import FileState
 from models.contracts.tenant_life import ExportStatus
 from models.repositories.vault import Vault
 from models.repositories.whole_tenant import exported_columns, exported_tables
-from models.tables import tenant_export_parts, tenant_exports
+from models.tables import attachments, tenant_export_parts, tenant_exports
 from runtime.database import SystemTx, TenantTx
 from runtime.ids import new_id
 
@@ -62,6 +63,16 @@ class Part:
     number: int
     table: str
     lines: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class KeptFile:
+    """A file beside a message: whose row it is, where it lies in the media store, and what it was when it was stored."""
+
+    id: UUID
+    key: str
+    mime: str | None
+    sha256: str | None
 
 
 COLUMNS = (
@@ -153,6 +164,19 @@ async def read_part(tx: TenantTx, vault: Vault, export_id: UUID, number: int) ->
         return None
     opened = await vault.open(tx, row.sealed, context=_context(export_id, number))
     return Part(number, row.source_table, await asyncio.to_thread(zlib.decompress, opened))
+
+
+async def files(tx: TenantTx, export: Export, after: UUID | None, limit: int) -> list[KeptFile]:
+    """Files in the media store that were there when the export was done: the next ones, by their ids."""
+    query = sa.select(attachments.c.id, attachments.c.key, attachments.c.mime, attachments.c.sha256).where(
+        attachments.c.tenant_id == tx.tenant_id,
+        attachments.c.state == FileState.STORED,
+        attachments.c.created_at <= export.finished_at,
+    )
+    if after is not None:
+        query = query.where(attachments.c.id > after)
+    rows = await tx.connection.execute(query.order_by(attachments.c.id).limit(limit))
+    return [KeptFile(**row._mapping) for row in rows]
 
 
 async def forget_expired(tx: SystemTx) -> None:

@@ -1,7 +1,11 @@
 """Files that customers send: fetched from a real adapter over real HTTP, kept while they are wanted and not longer."""
 
 import asyncio
+import hashlib
+import io
 import json
+import os
+import zipfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -24,11 +28,13 @@ from activities.desk.handle import Desks
 from activities.media.fetch import GIVE_UP_AFTER, FetchMedia, Limits
 from activities.media.sweep import Sweep
 from activities.privacy.retain import UNSENT
+from activities.privacy.tenant_export import TenantExport
 from activities.transcribing.openai import OpenAITranscriber
 from models.contracts.channels import Attachment, Chat, FileState, MediaKind, MessageArrived, Person, Provider
 from models.contracts.enums import ChannelKind, EventType, Role
 from models.contracts.lanes import Lane, LaneInput, LaneWork, Worked
 from models.contracts.routing import conversation_id
+from models.contracts.tenant_life import ExportInput
 from models.payload_keys import connected
 from models.pokes import Pokes
 from models.repositories import (
@@ -41,6 +47,7 @@ from models.repositories import (
     lanes,
     media_garbage,
     messages,
+    tenant_exports,
     tenants,
 )
 from models.repositories.arrivals import Owner
@@ -48,12 +55,16 @@ from models.repositories.attachments import File, NewFile
 from models.repositories.intake import Accepted
 from models.repositories.vault import Vault
 from models.tables import attachments as table
+from models.tenant_archive import archive
 from runtime.crypto.roots import RootKeys
 from runtime.database import Database
 from runtime.embedded import Servers
+from runtime.media.content import type_of
 from runtime.media.folder import FolderStore
 from runtime.media.links import Links
-from tests.fakes import site, transcription
+from runtime.media.port import CHUNK, MediaStore
+from runtime.media.s3 import S3Store
+from tests.fakes import s3, site, transcription
 from tests.fakes.site import Page, Site
 from tests.fakes.transcription import FakeTranscriber
 from tests.service.api.house import ROOT_KEYS, settings_of
@@ -389,6 +400,61 @@ async def test_a_file_lies_there_as_long_as_a_row_wants_it_and_no_longer(shop: S
         )
     await shop.sweep()
     assert shop.kept() == set()
+
+
+@pytest.mark.parametrize("bucket", [False, True], ids=["folder", "bucket"])
+async def test_a_tenants_export_has_its_files_until_their_customer_is_erased(shop: Shop, bucket: bool) -> None:
+    async with s3.serving() as fake:
+        in_bucket = S3Store(fake.url, s3.BUCKET, s3.SIGNER, Links("http://x", [b"k"]))
+        store: MediaStore = in_bucket if bucket else shop.store
+        arrived = await shop.arrives(chat="1")
+        film = b"\x00\x00\x00\x18ftypmp42" + os.urandom(3_000_000)
+        contents = {"film": film, "../../etc/passwd": b"words", "gone": PNG}
+        keys = {}
+        for name, content in contents.items():
+            async with shop.database.tenant(shop.tenant) as tx:
+                keys[name] = await media_garbage.reserve(tx)
+            stored = await store.put(keys[name], _once(content), limit=len(content))
+            new = NewFile(keys[name], type_of(stored.beginning), stored.size, stored.sha256)
+            async with shop.database.tenant(shop.tenant) as tx:
+                await attachments.upload(tx, arrived.start.conversation_id, MediaKind.DOCUMENT, name, new)
+        await store.delete(keys["gone"])
+
+        made, largest = await exported(shop, store)
+        assert made.testzip() is None
+        assert largest < 2 * CHUNK, "no file is held in memory as a whole"
+        listed = [json.loads(line) for line in made.read("files/00001.ndjson").splitlines()]
+        rows = {row["id"]: row for row in map(json.loads, made.read("attachments/00001.ndjson").splitlines())}
+        assert [rows[line["attachment_id"]]["name"] for line in listed] == list(contents)
+        assert [line["as_received"] for line in listed] == [True, True, False]
+        found = [made.read(line["path"]) for line in listed if line["path"] is not None]
+        assert found == [film, b"words"]
+        assert [hashlib.sha256(each).hexdigest() for each in found] == [line["sha256"] for line in listed[:2]]
+        assert not [name for name in made.namelist() if "passwd" in name]
+        assert json.loads(made.read("manifest.json"))["files"] == {"count": 2, "bytes": len(film) + 5, "missing": 1}
+
+        async with shop.database.tenant(shop.tenant) as tx:
+            await erasure.erase_conversation(tx, arrived.start.conversation_id)
+        assert await ActivityEnvironment().run(Sweep(shop.database, store).all) >= 3
+        assert fake.objects.keys() | shop.kept() == set()
+        made, _ = await exported(shop, store)
+        assert json.loads(made.read("manifest.json"))["files"] == {"count": 0, "bytes": 0, "missing": 0}
+        await in_bucket.close()
+
+
+async def exported(shop: Shop, store: MediaStore) -> tuple[zipfile.ZipFile, int]:
+    """An export of everything, and how large the largest piece of it was."""
+    vault = Vault(RootKeys.parse(ROOT_KEYS))
+    async with shop.database.tenant(shop.tenant) as tx:
+        export_id = await tenant_exports.request(tx)
+    assert export_id is not None
+    given = ExportInput(tenant_id=shop.tenant, export_id=export_id)
+    await ActivityEnvironment().run(TenantExport(shop.database, vault).export_tenant, given)
+    async with shop.database.tenant(shop.tenant) as tx:
+        export = await tenant_exports.get(tx, export_id)
+    assert export is not None
+    pieces = [piece async for piece in archive(shop.database.tenant, vault, store, shop.tenant, export)]
+    return zipfile.ZipFile(io.BytesIO(b"".join(pieces))), max(map(len, pieces))
 
 
 async def _once(content: bytes) -> AsyncIterator[bytes]:
