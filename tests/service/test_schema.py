@@ -14,8 +14,8 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from models.contracts.enums import Role
-from models.repositories import tenants
+from models.contracts.enums import ChannelKind, Role
+from models.repositories import conversations, tenants
 from models.tables import metadata
 from runtime.database import Database, async_url, driver_url
 from runtime.embedded import Servers
@@ -172,3 +172,37 @@ async def test_the_application_role_cannot_get_out(servers: Servers, attempt: st
             await connection.execute(attempt)
     finally:
         await connection.close()
+
+
+# What it hands out --------------------------------------------------------------------------------
+
+CLAIMS = {
+    "claim_unaccepted_messages": "INSERT INTO messages (tenant_id, id, conversation_id, direction, author, status, text, "
+    "created_at) SELECT $1, gen_random_uuid(), $2, 'inbound', 'customer', 'stored', '', now() - interval '60 hours' "
+    "FROM generate_series(1, 6)",
+    "claim_unsent_mails": "INSERT INTO mails (tenant_id, id, member_id, purpose, created_at) "
+    "SELECT $1, gen_random_uuid(), $2, 'invite', now() - interval '60 hours' FROM generate_series(1, 6)",
+    "claim_running_erasures": "INSERT INTO erasures (tenant_id, id, customer_id, created_at) "
+    "SELECT $1, gen_random_uuid(), gen_random_uuid(), now() - interval '60 hours' "
+    "FROM generate_series(1, 6) WHERE $2::uuid IS NOT NULL",
+}
+
+
+@pytest.mark.parametrize("claim", CLAIMS)
+async def test_no_more_is_claimed_than_was_asked_for_whatever_the_plan(
+    admin: "asyncpg.Connection[asyncpg.Record]", database: Database, tenant: UUID, claim: str
+) -> None:
+    """Of plans that Postgres may choose, this one runs a sub-select of FROM for every row that could be updated."""
+    async with database.tenant(tenant) as tx:
+        member = (await tenants.add_member(tx, name="Aigerim", role=Role.OWNER)).id
+        conversation, _ = await conversations.open_(tx, channel=ChannelKind.API)
+    transaction = admin.transaction()
+    await transaction.start()
+    try:
+        await admin.execute(CLAIMS[claim], tenant, conversation if "messages" in claim else member)
+        for kind in ("hashjoin", "mergejoin", "material", "memoize"):
+            await admin.execute(f"SET LOCAL enable_{kind} = off")
+        claimed = [len(await admin.fetch(f"SELECT * FROM {claim}('48 hours', 2)")) for _ in range(4)]
+        assert claimed == [2, 2, 2, 0]
+    finally:
+        await transaction.rollback()
