@@ -27,13 +27,14 @@ from activities.channels.port import (
 )
 from activities.channels.text import parts
 from activities.desk.posting import Posting
+from activities.phrases import PHRASES
 from models.contracts.channels import Capabilities, Health, HealthState, Media, MediaKind, Part
-from models.contracts.enums import Author, SendStatus
+from models.contracts.enums import Author, Language, SendStatus
 from models.contracts.lanes import DELIVER, LaneWork, Worked
 from models.repositories import arrivals, channel_accounts, desk_posts, sends
 from models.repositories.desk_posts import DuePost
 from models.repositories.sends import Due
-from runtime.database import Database
+from runtime.database import Database, TenantTx
 from runtime.outages import is_outage
 
 STRETCH_SECONDS = 60.0
@@ -76,6 +77,8 @@ class Deliver:
         pace = Pace(opened.channel.capabilities.rates)
         async with self._database.tenant(tenant) as tx:
             sender = await sends.begin(tx, account)
+            if opened.health is not HealthState.OK:
+                await sends.mark_late(tx, account)
             lately = [*await sends.lately(tx, account, LATELY), *await desk_posts.lately(tx, account, LATELY)]
             for chat, at, written in sorted(lately, key=lambda each: each[1]):
                 for _ in range(written):
@@ -136,39 +139,57 @@ class _Run:
             task.result()
 
     async def _send(self, due: Due) -> None:
-        """Send the parts that have not gone yet."""
+        """Send the parts that have not gone yet; to whoever has waited for the provider, a word on that first."""
         pieces = compose(due, self._channel.capabilities)
-        for place in range(len(due.sent), len(pieces)):
-            if self._closed(due):
-                await self._hold(due)
-                return
-            try:
-                async with self._pace.call(due.chat):
-                    if self._rest is not None or not await self._marked(due):
-                        return
-                    name = await self._channel.send(due.chat, pieces[place])
-            except ChannelError as error:
-                self._count(type(error).__name__.removesuffix("Error").lower())
-                if error.code == sends.WINDOW_CLOSED:
-                    await self._hold(due)
-                else:
-                    await self._not_sent(due, error)
-                return
-            except Exception as error:
-                if is_outage(error):
-                    raise
-                log.exception("send broke", send_id=due.id, provider=self._opened.provider, cause=type(error).__name__)
-                await self._broken(due)
-                return
-            self._count("sent")
-            async with self._database.tenant(self._tenant) as tx:
-                await sends.went(tx, due.id, name, last=place == len(pieces) - 1)
-                if not self._well:
-                    await channel_accounts.set_state(tx, self._account, Health(state=HealthState.OK))
-            self._well = True
         if not pieces:
             async with self._database.tenant(self._tenant) as tx:
                 await sends.finish(tx, due.id, SendStatus.FAILED, "empty")
+        elif due.late and not self._channel.capabilities.threads:
+            # A letter may take its time.
+            if await self._called(due, apology(due, self._channel.capabilities)) is None:
+                return
+            async with self._database.tenant(self._tenant) as tx:
+                await sends.apologised(tx, due.id)
+                await self._reached(tx)
+        for place in range(len(due.sent), len(pieces)):
+            name = await self._called(due, pieces[place])
+            if name is None:
+                return
+            async with self._database.tenant(self._tenant) as tx:
+                await sends.went(tx, due.id, name, last=place == len(pieces) - 1)
+                await self._reached(tx)
+
+    async def _called(self, due: Due, part: Part) -> str | None:
+        """Send the part and return the provider's name of it. None: it did not go, and why is noted."""
+        if self._closed(due):
+            await self._hold(due)
+            return None
+        try:
+            async with self._pace.call(due.chat):
+                if self._rest is not None or not await self._marked(due):
+                    return None
+                name = await self._channel.send(due.chat, part)
+        except ChannelError as error:
+            self._count(type(error).__name__.removesuffix("Error").lower())
+            if error.code == sends.WINDOW_CLOSED:
+                await self._hold(due)
+            else:
+                await self._not_sent(due, error)
+            return None
+        except Exception as error:
+            if is_outage(error):
+                raise
+            log.exception("send broke", send_id=due.id, provider=self._opened.provider, cause=type(error).__name__)
+            await self._broken(due)
+            return None
+        self._count("sent")
+        return name
+
+    async def _reached(self, tx: TenantTx) -> None:
+        """The provider answers, which is news where it did not before."""
+        if not self._well:
+            await channel_accounts.set_state(tx, self._account, Health(state=HealthState.OK))
+            self._well = True
 
     async def _post(self, due: DuePost) -> None:
         """Post to a desk, call by call. One that has to wait for long, as groups must, holds no place meanwhile."""
@@ -296,6 +317,12 @@ def compose(due: Due, capabilities: Capabilities) -> Sequence[Part]:
     found = [Part(text=caption, media=media) for media, caption in zip(files, captions, strict=True)]
     found += [Part(text=text) for text in texts]
     return [_threaded(due, place, part) for place, part in enumerate(found)] if capabilities.threads else found
+
+
+def apology(due: Due, capabilities: Capabilities) -> Part:
+    """What goes before a message whose customer has waited while their provider was away."""
+    sentence = PHRASES[due.language or Language.EN].late
+    return Part(text=parts(sentence, capabilities, literal=True)[0])
 
 
 def _carried(media: Media, capabilities: Capabilities) -> Media | None:

@@ -54,6 +54,7 @@ class Phrases(BaseModel):
     muted_long: Text
     reengage: Text
     delayed: Text
+    late: Text
     identify: Text
     wrong_code: Text
     verified: Text

@@ -3,14 +3,14 @@
 Postgres may run a sub-select of FROM more than once, and each time it finds other rows that nobody has locked: then more
 than `at_most` are claimed. A materialized one is run once.
 
-Revision: 0028, after: 0025
+Revision: 0028, after: 0026
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0028"
-down_revision = "0025"
+down_revision = "0026"
 branch_labels = None
 depends_on = None
 

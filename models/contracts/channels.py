@@ -94,8 +94,8 @@ class Person(Frozen):
 
 
 class MessageArrived(Frozen):
-    """`id` is the provider's, unique in its chat. `unsupported` names a kind of message that cannot be shown here;
-    then there is no text. `album` is shared by messages that were sent as one. `thread` names the messages before it in
+    """`id` is the provider's, unique in its chat. `unsupported` names a kind of message that cannot be shown here,
+    or what of it was left out. `album` is shared by messages that were sent as one. `thread` names the messages before it in
     its thread, the oldest first, and `subject` the thread, where a channel has threads."""
 
     type: Literal["message"] = "message"
@@ -207,6 +207,8 @@ class Part(Frozen):
     subject: str | None = None
     automatic: bool = False
     """Whether no person wrote it."""
+    literal: bool = False
+    """Whether the text has no markup, although the channel takes Markdown."""
 
 
 class Markup(StrEnum):

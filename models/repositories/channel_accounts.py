@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from models.contracts.channels import Health, HealthState, Provider
 from models.contracts.enums import ChannelKind
+from models.repositories import sends
 from models.repositories.vault import Vault
 from models.tables import branches, channel_accounts, channel_credentials, channel_secrets, conversations
 from runtime.database import SystemTx, TenantTx
@@ -235,6 +236,7 @@ async def keep_cursor(tx: TenantTx, account_id: UUID, cursor: str | None) -> Non
 
 async def set_state(tx: TenantTx, account_id: UUID, health: Health) -> None:
     """What a call has shown of the account, where that is news. Advice of a check stays while it says the same."""
+    values = await _shown(tx, account_id, health)
     await tx.connection.execute(
         sa.update(channel_accounts)
         .where(
@@ -247,27 +249,28 @@ async def set_state(tx: TenantTx, account_id: UUID, health: Health) -> None:
                 ),
             ),
         )
-        .values(
-            health=health.state,
-            health_code=health.code,
-            health_advice=list(health.advice),
-            checked_at=sa.func.now(),
-        )
+        .values(values)
     )
 
 
 async def set_health(tx: TenantTx, account_id: UUID, health: Health) -> None:
     """What a check, or a call, has shown of the account."""
-    await tx.connection.execute(
-        sa.update(channel_accounts)
-        .where(*_of(tx, account_id))
-        .values(
-            health=health.state,
-            health_code=health.code,
-            health_advice=list(health.advice),
-            checked_at=sa.func.now(),
-        )
-    )
+    values = await _shown(tx, account_id, health)
+    await tx.connection.execute(sa.update(channel_accounts).where(*_of(tx, account_id)).values(values))
+
+
+async def _shown(tx: TenantTx, account_id: UUID, health: Health) -> dict[str, Any]:
+    """What an account's row says then. What waited for a provider that is back is known as late by then."""
+    away = health.state in (HealthState.AWAY, HealthState.DEAD)
+    if not away:
+        await sends.mark_late(tx, account_id)
+    return {
+        "health": health.state,
+        "health_code": health.code,
+        "health_advice": list(health.advice),
+        "checked_at": sa.func.now(),
+        "away_since": sa.func.coalesce(channel_accounts.c.away_since, sa.func.now()) if away else None,
+    }
 
 
 async def update(

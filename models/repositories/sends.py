@@ -25,6 +25,9 @@ WINDOW_CLOSED = "window_closed"
 
 HELD = datetime(9999, 1, 1, tzinfo=UTC)
 
+LATE_AFTER = timedelta(minutes=10)
+"""How long a provider is away, and a customer waits, until that is worth a word to them."""
+
 REPEATS = 1
 """How often a part is sent again of which nobody knows whether it went."""
 
@@ -50,6 +53,8 @@ class Due:
     thread: tuple[str, ...]
     """What it answers and what that answered, by the provider's names, the oldest first."""
     subject: str | None
+    late: bool
+    """Whether the customer has waited for the provider (see mark_late), and was not told so yet."""
     closed: bool
     """Whether the provider has told, after it had taken the message, that the customer has to write first."""
 
@@ -70,7 +75,7 @@ HEADS = sa.text(
             AND s.post IS NULL
         ORDER BY s.conversation_id, s.seq
     )
-    SELECT h.id, h.conversation_id, h.message_id, h.sent, h.attempts, h.repeats, h.created_at AS queued_at, h.error,
+    SELECT h.id, h.conversation_id, h.message_id, h.sent, h.attempts, h.repeats, h.created_at AS queued_at, h.error, h.late,
         c.chat_id, c.chat_kind, c.language, c.last_message_at AS heard_at, m.author, m.text,
         q.provider_message_id AS answered, q.extras AS answered_extras,
         (SELECT jsonb_agg(jsonb_build_object('kind', f.kind, 'key', f.key, 'name', f.name, 'mime', f.mime, 'size', f.size)
@@ -97,6 +102,27 @@ HEADS = sa.text(
     sa.bindparam("busy", type_=ARRAY(sa.Uuid())),
     sa.bindparam("at_most", type_=sa.Integer()),
     sa.bindparam("threads", type_=sa.Boolean()),
+)
+
+MARK_LATE = sa.text(
+    """
+    WITH heads AS (
+        SELECT DISTINCT ON (s.conversation_id) s.id, s.created_at, s.due_at, s.sent
+        FROM channel_accounts a
+        JOIN send_ledger s ON s.tenant_id = a.tenant_id AND s.channel_account_id = a.id
+        WHERE a.tenant_id = :tenant AND a.id = :account AND a.away_since <= now() - :after
+            AND s.status IN ('queued', 'sending') AND s.post IS NULL
+        ORDER BY s.conversation_id, s.seq
+    )
+    UPDATE send_ledger s SET late = true FROM heads h
+    WHERE s.tenant_id = :tenant AND s.id = h.id AND NOT s.late
+        AND h.created_at <= now() - :after AND h.sent = '{}' AND (h.due_at IS NULL OR h.due_at < :held)
+    """
+).bindparams(
+    sa.bindparam("tenant", type_=sa.Uuid()),
+    sa.bindparam("account", type_=sa.Uuid()),
+    sa.bindparam("after", LATE_AFTER, type_=sa.Interval()),
+    sa.bindparam("held", HELD, type_=sa.DateTime(timezone=True)),
 )
 
 
@@ -152,6 +178,7 @@ def _due(row: sa.RowMapping) -> Due:
         heard_at=row["heard_at"],
         thread=() if row["answered"] is None else (*told.get("thread", ()), row["answered"]),
         subject=told.get("subject"),
+        late=row["late"] and not row["sent"],
         closed=row["error"] == WINDOW_CLOSED,
     )
 
@@ -230,6 +257,18 @@ async def went(tx: TenantTx, send: UUID, name: str, *, last: bool) -> None:
             error=None,
         )
     )
+
+
+async def mark_late(tx: TenantTx, account: UUID) -> None:
+    """Note, of each conversation's next message, that the customer has waited for it while the provider was away, both for
+    LATE_AFTER at least. What is held until they write themselves is not late."""
+    await tx.connection.execute(MARK_LATE, {"tenant": tx.tenant_id, "account": account})
+
+
+async def apologised(tx: TenantTx, send: UUID) -> None:
+    """The customer was told that the message is late; it is next."""
+    await goes_on(tx, send)
+    await tx.connection.execute(sa.update(send_ledger).where(*_is(tx, send)).values(late=False))
 
 
 async def goes_on(tx: TenantTx, send: UUID) -> None:

@@ -218,6 +218,8 @@ send_ledger = tenant_table(
     Column("repeats", sa.Integer, nullable=False, server_default="0"),
     # Not before then. Null: at once.
     instant("due_at"),
+    # The customer has waited for it while the provider was away, and is to be told so first.
+    Column("late", sa.Boolean, nullable=False, server_default=sa.false()),
     instant("sent_at"),
     # A word for why it failed, or waits.
     Column("error", sa.Text),

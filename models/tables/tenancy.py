@@ -104,6 +104,8 @@ channel_accounts = tenant_table(
     Column("health_code", sa.Text),
     Column("health_advice", ARRAY(sa.Text), nullable=False, server_default=sa.text("'{}'")),
     instant("checked_at"),
+    # Since when its provider is away, or refuses it. Null: it is neither.
+    instant("away_since"),
     # When its provider was asked for news last, to the minute.
     instant("polled_at"),
     # Where its news were read up to, where the provider does not remember that itself.

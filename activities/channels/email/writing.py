@@ -1,6 +1,7 @@
 """Parts as mails: words as plain text and as HTML, in the thread of what they answer. Nobody can add to the headers."""
 
 import re
+from collections.abc import Sequence
 from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage, Message
 from email.policy import SMTP, Policy
@@ -10,6 +11,7 @@ from html import escape
 from activities.channels.email.parsing import LONGEST_HEADER, MOST_REFERENCES, ids
 from activities.channels.port import RefusedError
 from activities.channels.text.reading import read, spelled_out
+from activities.channels.text.spans import Span
 from activities.channels.text.writing import write
 from models.contracts.accounts import MAILBOX, EmailSettings
 from models.contracts.channels import Chat, Markup, Part
@@ -20,6 +22,9 @@ LONGEST_SUBJECT = 200
 
 _REPLIED = re.compile(r"\A(?:\s*(?:re|fwd?|aw|wg|отв|на|пересл|жауап)(?:\[\d+\])?\s*:)+\s*", re.IGNORECASE)
 _PRE = re.compile(r"(<pre>.*?</pre>)", re.DOTALL)
+_GAPS = re.compile(r"^ +| +(?= )", re.MULTILINE)
+"""Spaces that a page would not show."""
+TAB = " " * 4
 
 
 class _Ids(BaseHeader, UnstructuredHeader):
@@ -59,8 +64,9 @@ def mail(settings: EmailSettings, chat: Chat, part: Part, data: bytes | None) ->
     made["Date"] = formatdate()
     if part.automatic:
         made["Auto-Submitted"] = "auto-replied"
-    made.set_content(_plain(part.text, settings.signature))
-    made.add_alternative(_page(part.text, settings.signature), subtype="html")
+    said = [Span(part.text)] if part.literal else read(part.text)
+    made.set_content(_plain(said, settings.signature))
+    made.add_alternative(_page(said, settings.signature), subtype="html")
     if part.media is not None and data is not None:
         main, _, sub = part.media.mime.partition(";")[0].partition("/")
         if not re.fullmatch(r"[a-z]{1,20}/[\w.+-]{1,80}", f"{main}/{sub}", re.ASCII) or main in (
@@ -91,22 +97,26 @@ def _line(words: str) -> str:
     return " ".join(visible.split())[:LONGEST_SUBJECT]
 
 
-def _plain(text: str, signature: str) -> str:
-    said = write(spelled_out(read(text)), Markup.PLAIN) if text.strip() else ""
-    return _sound(f"{said}\n\n-- \n{signature}\n" if signature.strip() else f"{said}\n")
+def _plain(said: Sequence[Span], signature: str) -> str:
+    text = write(spelled_out(said), Markup.PLAIN)
+    return _sound(f"{text}\n\n-- \n{signature}\n" if signature.strip() else f"{text}\n")
 
 
-def _page(text: str, signature: str) -> str:
+def _page(said: Sequence[Span], signature: str) -> str:
     # Everything is escaped but what this writes: the tags that the Bot API has are HTML's.
-    said = _broken(write(read(text), Markup.TELEGRAM)) if text.strip() else ""
+    text = _broken(write(said, Markup.TELEGRAM))
     signed = f'<div style="color:#666">-- <br>\n{_broken(escape(signature))}</div>\n' if signature.strip() else ""
-    return _sound(f'<html><body>\n<div dir="auto">{said}</div>\n{signed}</body></html>\n')
+    return _sound(f'<html><body>\n<div dir="auto">{text}</div>\n{signed}</body></html>\n')
 
 
 def _broken(html: str) -> str:
-    """With line breaks as HTML has them, but where they stand for themselves."""
+    """With line breaks and indents as HTML has them, but where they stand for themselves."""
     pieces = _PRE.split(html)
-    return "".join(piece if place % 2 else piece.replace("\n", "<br>\n") for place, piece in enumerate(pieces))
+    return "".join(piece if place % 2 else _kept(piece) for place, piece in enumerate(pieces))
+
+
+def _kept(html: str) -> str:
+    return _GAPS.sub(lambda gap: "\u00a0" * len(gap[0]), html.replace("\t", TAB)).replace("\n", "<br>\n")
 
 
 def _sound(text: str) -> str:

@@ -7,6 +7,7 @@ from html import escape
 from itertools import pairwise
 
 from activities.channels.text.clusters import breakable
+from activities.channels.text.plain import plain
 from activities.channels.text.reading import read, spelled_out
 from activities.channels.text.spans import Span, Stretches, visible
 from activities.channels.text.writing import write
@@ -20,15 +21,17 @@ _PARAGRAPHS = re.compile(r"\n[^\S\n]*\n\s*")
 _SPACES = re.compile(r"[^\S\u00a0\u202f]+")
 
 
-def parts(text: str, capabilities: Capabilities) -> list[str]:
-    """`text`, which is Markdown as far as it has markup, rendered and cut; only white space is lost, at the cuts.
+def parts(text: str, capabilities: Capabilities, *, literal: bool = False) -> list[str]:
+    """`text`, which is Markdown as far as it has markup, rendered and cut; only white space is lost, at the cuts. One that
+    is `literal` has no markup: every sign of it is shown.
 
     A part is no longer than the channel's limit of texts and well-formed by itself: what was open goes on in the next.
     Cuts are where a paragraph ends, or a sentence, or a word. An empty text has no parts. What is counted has the markup
     in it, which is never less than a provider counts. For a channel that takes Markdown, a text is only cut.
     """
     most = max(capabilities.text_limit, SMALLEST_LIMIT)
-    spans = _spans(text, capabilities.markup, most)
+    text = plain(text)
+    spans = [Span(text)] if literal else _spans(text, capabilities.markup, most)
     return list(_Cutter(spans, capabilities.markup, capabilities.unit, most).parts())
 
 

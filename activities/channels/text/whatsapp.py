@@ -2,7 +2,8 @@
 
 A pair of signs counts where the first follows no letter or digit and stands before something visible, and the second
 is not followed by a letter or digit. So marks within a word are left out, and a sign that would open a pair by
-accident is kept from the next character by a hair space.
+accident is kept from the next character by a hair space. `>`, `-` and `*` before a space make a quote or an item of a line
+that they begin: those that we did not set stand behind a word joiner, which nobody sees.
 """
 
 import re
@@ -11,16 +12,23 @@ from collections.abc import Sequence
 from activities.channels.text.spans import Kind, Span, by_mark, visible
 
 HAIR_SPACE = "\u200a"
+WORD_JOINER = "\u2060"
 FENCE = "```"
 
 _SIGNS = {Kind.BOLD: "*", Kind.ITALIC: "_", Kind.STRIKE: "~", Kind.CODE: FENCE}
 _EVERY_SIGN = frozenset("*_~`")
 _OPENING = re.compile(r"https?://\S+|(?<![^\W_])[*_~`](?=\S)")
 """A sign that may open a pair. Addresses are passed over: they have to stay whole."""
+_BEGINNING = re.compile(r"\s*[>*-] ")
 
 
 def signed(line: Sequence[Span]) -> str:
     """`line` has neither breaks nor links."""
+    text = _marked(line)
+    return f"{WORD_JOINER}{text}" if _BEGINNING.match(text) else text
+
+
+def _marked(line: Sequence[Span]) -> str:
     if all(not span.marks and _EVERY_SIGN.isdisjoint(span.text) for span in line):
         return visible(line)
     prose = visible([span for span in line if not span.has(Kind.CODE)])

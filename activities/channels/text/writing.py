@@ -49,7 +49,8 @@ def _whatsapp(spans: Sequence[Span]) -> str:
         if fenced:
             block = [visible(line) for line in group]
             if FENCE not in "\n".join(block):
-                block[0], block[-1] = FENCE + block[0], block[-1] + FENCE
+                block[0] = FENCE + block[0]
+                block[-1] += FENCE
             written += block
         else:
             written += [_quoted(line, signed(line)) for line in group]

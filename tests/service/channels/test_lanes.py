@@ -7,14 +7,15 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 
+from activities.phrases import PHRASES
 from models.contracts.channels import Chat, Person
-from models.contracts.enums import Author, ChannelKind, Direction, MessageStatus
+from models.contracts.enums import Author, ChannelKind, Direction, Language, MessageStatus
 from models.contracts.lanes import Lane, LaneInput
 from models.payload_keys import connected
 from models.processes import lane
-from models.repositories import arrivals, ledger
+from models.repositories import arrivals, ledger, sends
 from models.repositories.arrivals import Owner
-from models.tables import messages
+from models.tables import channel_accounts, conversations, messages, send_ledger
 from runtime.database import Database
 from runtime.embedded import Servers
 from runtime.ids import new_id
@@ -135,6 +136,41 @@ async def test_a_provider_that_is_away_is_waited_for_and_shown(sender: Sender, t
         return bool((await sender.state())["health"] == "ok")
 
     await eventually(well)
+
+
+async def test_whoever_has_waited_for_a_provider_is_told_so_once_and_nobody_else(
+    sender: Sender, shop: Company, database: Database, telegram: FakeTelegram
+) -> None:
+    waited, kazakh, new = (telegram.person(name) for name in ("Waited", "Kazakh", "New"))
+    telegram.faults.add(broken(503), times=None, method="sendMessage")
+    await sender.queue(waited, "first", "second")
+    await sender.queue(kazakh, "only")
+    await sender.wake()
+
+    async def away() -> bool:
+        return bool((await sender.state())["health"] == "away")
+
+    await eventually(away)
+    long_ago = sa.func.now() - sends.LATE_AFTER
+    async with database.tenant(shop.id) as tx:
+        for table, column in ((channel_accounts, "away_since"), (send_ledger, "created_at")):
+            await tx.connection.execute(sa.update(table).values({column: long_ago}))
+        await tx.connection.execute(
+            sa.update(conversations).where(conversations.c.chat_id == str(kazakh.id)).values(language=Language.KK)
+        )
+    await sender.queue(new, "just now")
+    telegram.faults.clear()
+    sorry = {language: phrases.late for language, phrases in PHRASES.items()}
+    assert [each.text for each in await telegram.sent(kazakh, count=2)] == [sorry[Language.KK], "only"]
+    assert [each.text for each in await telegram.sent(waited, count=3)] == [sorry[Language.EN], "first", "second"]
+    assert [each.text for each in await telegram.sent(new)] == ["just now"]
+    # It is back: what is slow from now on has other reasons.
+    telegram.faults.add(broken(503), method="sendMessage")
+    await sender.queue(waited, "third")
+    async with database.tenant(shop.id) as tx:
+        await tx.connection.execute(sa.update(send_ledger).values(created_at=long_ago))
+    await sender.wake()
+    assert [each.text for each in await telegram.sent(waited, count=4)][3:] == ["third"]
 
 
 async def test_patience_that_is_asked_for_is_had(sender: Sender, telegram: FakeTelegram) -> None:

@@ -76,7 +76,7 @@ async def test_question_person_reply_and_resolution(shop: Company, telegram: Fak
         await shop.post(f"/v1/escalations/{escalation}/reply", {"text": "It is **free** today & tomorrow."})
     ).raise_for_status()
     [*_, reply] = await telegram.sent(aida, count=3)
-    assert reply.text == "It is free today & tomorrow."
+    assert reply.text == "It is **free** today & tomorrow."
     (await shop.post(f"/v1/escalations/{escalation}/resolve")).raise_for_status()
     said = await messages_of(shop, conversation)
     assert [each["author"] for each in said] == ["customer", "bot", "customer", "bot", "manager"]

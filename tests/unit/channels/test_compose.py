@@ -1,11 +1,12 @@
 """What a message is sent as: its files first, whatever kinds of them the channel has, and no word of it twice."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from activities.channels.outbound import compose
-from models.contracts.channels import Capabilities, Chat, Media, MediaKind
+from models.contracts.channels import Capabilities, Chat, Markup, Media, MediaKind
 from models.contracts.enums import Author
 from models.repositories.sends import Due
 from runtime.ids import new_id
@@ -37,6 +38,8 @@ def due(text: str, *kinds: MediaKind) -> Due:
         heard_at=None,
         thread=(),
         subject=None,
+        late=False,
+        closed=False,
     )
 
 
@@ -55,6 +58,12 @@ def due(text: str, *kinds: MediaKind) -> Due:
 def test_a_message_with_files(text: str, kinds: tuple[MediaKind, ...], sent: list[tuple[str | None, str]]) -> None:
     found = compose(due(text, *kinds), CAPABILITIES)
     assert [(None if part.media is None else part.media.kind.value, part.text) for part in found] == sent
+
+
+def test_what_a_person_writes_has_no_markup() -> None:
+    marked, telegram = due("**2** < 3"), CAPABILITIES.model_copy(update={"markup": Markup.TELEGRAM})
+    assert [part.text for part in compose(marked, telegram)] == ["**2** &lt; 3"]
+    assert [part.text for part in compose(replace(marked, author=Author.BOT), telegram)] == ["<b>2</b> &lt; 3"]
 
 
 def test_a_channel_without_files_gets_the_words() -> None:

@@ -46,6 +46,12 @@ def test_words_go_as_text_and_as_a_page() -> None:
     assert str(mail["From"]) == "Алтын Үй <help@shop.example>"
 
 
+def test_what_a_person_writes_is_shown_as_they_wrote_it() -> None:
+    mail = sent(Part(id=ID, text="**a**  b\n  - c\n\td", literal=True))
+    assert body(mail, "plain") == "**a**  b\n  - c\n\td\n"
+    assert "**a**\u00a0 b<br>\n\u00a0\u00a0- c<br>\n\u00a0\u00a0\u00a0\u00a0d</div>" in body(mail, "html")
+
+
 def test_scripts_are_text() -> None:
     page = body(sent(Part(id=ID, text='<script>x</script> <img src=x onerror=y> [a](javascript:alert(1)) "')), "html")
     assert "<script" not in page

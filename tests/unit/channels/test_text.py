@@ -7,6 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from activities.channels.text import parts
+from activities.channels.text.plain import plain as without_controls
 from activities.channels.text.whatsapp import HAIR_SPACE
 from models.contracts.channels import Capabilities, Markup, Unit
 from tests.fakes.telegram.markup import parse
@@ -91,7 +92,7 @@ def test_parts_are_bounded_well_formed_and_whole(channel: Capabilities, unit: Un
         assert words("".join(parse(part)[0] for part in found)) == words(parse(whole)[0])
     else:
         assert words("".join(found)) == words(whole)
-    assert bool(found) == bool(text.strip())
+    assert bool(found) == bool(without_controls(text).strip())
 
 
 @given(MARKED_UP)
@@ -211,10 +212,15 @@ def test_what_counts_as_markup(text: str, in_telegram: str) -> None:
         ("**a**\n\n**b\nc**", "*a*\n\n*b*\n*c*"),
         ("`a` ``b`c``", "```a``` ```b`c```"),
         ("> **a**\n> - b", "> *a*\n> • b"),
+        ("```\na\n```", "```a```"),
     ],
 )
 def test_signs_of_whatsapp(text: str, in_whatsapp: str) -> None:
     assert whatsapp(text) == in_whatsapp
+
+
+def test_what_a_person_writes_begins_no_quote_and_no_list() -> None:
+    assert parts("- b\n>  c\n -5\n* *d*", WHATSAPP, literal=True) == ["\u2060- b\n\u2060>  c\n -5\n\u2060* *\u200ad*"]
 
 
 def test_cuts_are_where_a_reader_would_make_them() -> None:
