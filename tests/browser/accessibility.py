@@ -57,3 +57,10 @@ async def faults(page: Page) -> list[str]:
     assert seen["looked"] > 2, "there is something to look at"
     found: list[str] = seen["found"]
     return found
+
+
+async def read_aloud(page: Page) -> str:
+    """What the browser gives to readers of the screen."""
+    session = await page.context.new_cdp_session(page)
+    tree = await session.send("Accessibility.getFullAXTree")
+    return "\n".join(node["name"]["value"] for node in tree["nodes"] if not node["ignored"] and "name" in node)

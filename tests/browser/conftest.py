@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from runtime.embedded import Servers
+from tests.fakes.model import FakeModel, speaking
 from tests.fakes.site import Page as Document
 from tests.fakes.site import Site, serving
 from tests.service.api.house import Company
@@ -21,16 +23,32 @@ ARGUMENTS = ["--disable-dev-shm-usage", *(["--no-sandbox"] if os.geteuid() == 0 
 # Milliseconds: other tests may have the processors meanwhile.
 PATIENCE = 15_000
 expect.set_options(timeout=PATIENCE)
+# As slow as a test is.
+MODEL = {"llm_provider": "openai", "llm_model": "a-model", "llm_turn_seconds": 60, "llm_stall_seconds": 60}
 
 
 @dataclass
 class Shop:
-    """A company that has put the widget on its page. `account` is the site's, `secret` proves who is signed in."""
+    """A company that has put the widget on its page. `account` is the site's, `secret` proves who is signed in;
+    `assistant` answers."""
 
     company: Company
     site: Site
     account: str
     secret: str
+    model: FakeModel
+    assistant: str
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[FakeModel]:
+        """Inside, the model writes the answers."""
+        for route in ("default", "quote"):
+            changed = await self.company.http.put(
+                f"/v1/assistants/{self.assistant}", json={"name": "Aru", "assistant": {"route": route}}
+            )
+            assert changed.is_success, changed.text
+            if route == "default":
+                yield self.model
 
     @property
     def gateway(self) -> str:
@@ -58,15 +76,21 @@ async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ser
 
 @pytest.fixture(scope="module")
 async def shop(servers: Servers) -> AsyncIterator[Shop]:
-    """The sample company with one of its pages; passages are quoted, no model writes."""
-    async with system(servers, learns=False) as altyn, serving() as site:
+    """The sample company with one of its pages; passages are quoted, and a model writes where a test lets it."""
+    async with (
+        speaking() as model,
+        system(servers, learns=False, llm_url=model.url, **MODEL) as altyn,
+        serving() as site,
+    ):
         page = {"name": "returns", "text": (SAMPLE / "en" / "returns.md").read_text(), "language": "en"}
         staged = await altyn.post("/v1/kb/sources", {"name": "help", "documents": [page]})
         await eventually(lambda: job_is_done(altyn, staged.json()["job_id"]))
+        quoting = {"slug": "default", "name": "Aru", "assistant": {"route": "quote"}}
+        assistant = (await altyn.post("/v1/assistants", quoting)).json()["id"]
         given = {"origins": [site.url], "title": "Altyn Home", "color": "#0b6e4f"}
         made = await altyn.post("/v1/channel-accounts", {"provider": "web", "name": "shop", "settings": given})
         assert made.status_code == 201, made.text
-        yield Shop(altyn, site, made.json()["id"], made.json()["webhook_secret"])
+        yield Shop(altyn, site, made.json()["id"], made.json()["webhook_secret"], model, assistant)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import jwt
 import pytest
 from playwright.async_api import Page, Route, expect
 
-from tests.browser.accessibility import faults
+from tests.browser.accessibility import faults, read_aloud
 from tests.browser.conftest import SCREENSHOTS, Shop
 from tests.service.whole import messages_of, open_escalation
 
@@ -211,6 +211,46 @@ async def test_in_a_frame_over_a_websocket(shop: Shop, page: Page) -> None:
     assert sockets
     assert all("token" not in url for url in sockets)
     await shot(page, "widget-6-frame")
+
+
+async def test_an_answer_is_seen_while_it_is_written(shop: Shop, page: Page) -> None:
+    """As far as it is checked, over a socket and past a reload; readers of the screen get it once, when it is whole."""
+    first, second, third = (
+        "You can return goods within 14 days of receiving them if they were not used and the packaging and labels are kept.",
+        "The receipt helps but is not required: the order number is enough.",
+        "We check the goods within 2 working days.",
+    )
+    draft, answer = page.locator(".said.draft"), page.locator(".said.bot:not(.draft)")
+    dots = page.locator(".typing")
+    await opened(page, shop.page("/writing", shop.snippet(transport="ws")))
+    async with shop.writing() as model:
+        await write(page, QUESTION)
+        await expect(dots).to_be_visible()
+        model.say(f"{first} The receipt")
+        await expect(draft).to_contain_text(first)
+        await expect(dots).to_have_count(0)
+        assert "14 days" not in await read_aloud(page)
+        assert await faults(page) == []
+        await shot(page, "widget-7-draft")
+        await page.reload()
+        await expect(draft).to_contain_text(first)
+        model.say(f"{second.removeprefix('The receipt')} We")
+        await expect(draft).to_contain_text(second)
+        model.say(third.removeprefix("We"))
+        model.end()
+        await expect(answer.nth(1)).to_contain_text(f"{first} {second} {third}")
+        await expect(draft).to_have_count(0)
+        assert "14 days" in await read_aloud(page)
+
+        # What turns out wrong is taken away, and the page is quoted.
+        await write(page, "And for how many days can I return a sofa?")
+        model.say(f"{first} You")
+        await expect(draft).to_contain_text(first)
+        model.say(" get 99 days. We")
+        model.end()
+        await expect(answer.nth(2).locator(".sources")).to_be_visible()
+        await expect(draft).to_have_count(0)
+        assert not [each for each in await said(page) if "99" in each]
 
 
 async def test_who_is_signed_in_on_the_page_goes_on_in_every_browser(shop: Shop, page: Page) -> None:

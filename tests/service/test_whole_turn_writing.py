@@ -107,6 +107,40 @@ async def test_a_wrong_number_never_reaches_the_customer(altyn: Company, model: 
     assert "1,490 ₸" in reply["text"]
 
 
+FREE = "Delivery is free for orders above 25,000 ₸ if they weigh less than 20 kg."
+LONG = " ".join(f"word{number}" for number in range(300))
+PACE = 25
+"""Milliseconds from word to word, so that sentences can be seen."""
+
+
+async def watched(altyn: Company, conversation: str) -> tuple[list[str], dict[str, Any]]:
+    """What is seen of the answer to QUESTION while it is written, and what comes then."""
+    async with altyn.stream(f"/v1/conversations/{conversation}/events") as stream:
+        sent = await altyn.post(f"/v1/conversations/{conversation}/messages", {"text": QUESTION})
+        assert sent.status_code == 202
+        heard = await stream.until("state")
+    reply = heard[-2]
+    assert (reply.type, reply.data["author"]) == ("message", "bot")
+    return [event.data["text"] for event in heard if event.type == "draft"], reply.data
+
+
+async def test_what_is_written_is_seen_as_far_as_it_is_proven(altyn: Company, model: LLMock) -> None:
+    written = f"{GROUNDED} {FREE} {GROUNDED}"
+    model.pace(PACE).add(Reply(text=written, match=STREAMS))
+    conversation = await altyn.opened()
+    seen, reply = await watched(altyn, conversation)
+    assert (reply["kind"], reply["text"]) == ("answer", written)
+    assert seen[0] == GROUNDED
+    assert set(seen) <= {GROUNDED, f"{GROUNDED} {FREE}"}
+
+    # The next one turns bad when two sentences are seen, and goes on.
+    model.add(Reply(text=f"{GROUNDED} {FREE} {INVENTED} {FREE} {GROUNDED}", match=STREAMS))
+    seen, reply = await watched(altyn, conversation)
+    assert reply["kind"] == "quote"
+    assert seen[0] == GROUNDED
+    assert set(seen) <= {GROUNDED, f"{GROUNDED} {FREE}", ""}
+
+
 PASSING: dict[str, Callable[[LLMock], LLMock]] = {
     "429 with Retry-After": lambda model: model.add(Fail(429, retry_after=1.0, match=STREAMS)),
     "503": lambda model: model.add(Fail(503, match=STREAMS)),
@@ -174,14 +208,17 @@ async def test_without_any_model_the_customer_is_served_all_the_same(altyn: Comp
 
 
 async def test_a_manager_takes_while_the_model_writes_and_the_bot_stays_silent(altyn: Company, model: LLMock) -> None:
-    model.pace(300).add(SAYS_SO)
+    """What was seen of its answer is taken away."""
+    model.pace(PACE).add(Reply(text=f"{GROUNDED} Then {LONG}", times=None, match=STREAMS))
     conversation = await altyn.opened()
 
-    sent = await altyn.post(f"/v1/conversations/{conversation}/messages", {"text": QUESTION})
-    await eventually(lambda: writes(model))
-    escalated = (await altyn.post(f"/v1/conversations/{conversation}/escalate")).json()
-    taken = await altyn.post(f"/v1/escalations/{escalated['escalation']['id']}/take", headers=altyn.as_("aigerim"))
-    assert taken.status_code == 200, taken.text
+    async with altyn.stream(f"/v1/conversations/{conversation}/events") as stream:
+        sent = await altyn.post(f"/v1/conversations/{conversation}/messages", {"text": QUESTION})
+        await stream.until("draft", text=GROUNDED)
+        escalated = (await altyn.post(f"/v1/conversations/{conversation}/escalate")).json()
+        taken = await altyn.post(f"/v1/escalations/{escalated['escalation']['id']}/take", headers=altyn.as_("aigerim"))
+        assert taken.status_code == 200, taken.text
+        await stream.until("draft", text="")
 
     async def turn_is_over() -> bool:
         found = await altyn.post(

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 from collections.abc import Iterator
+from uuid import UUID
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -11,9 +12,10 @@ from api import streams
 from api.identity import auth
 from models.contracts.enums import ChannelKind
 from models.contracts.settings import TenantSettings
-from models.repositories import tenants
+from models.repositories import previews, tenants
 from runtime.database import Database
 from runtime.embedded import Servers
+from runtime.ids import new_id
 from tests.service.api.house import HELLO, PERSON, Company, serving, settings_of
 
 
@@ -124,6 +126,46 @@ async def test_fifty_subscribers_hear_the_same(acme: Company) -> None:
     heard = await asyncio.gather(*listeners)
     assert len(heard[0]) == 3
     assert heard == [heard[0]] * 50
+
+
+async def test_an_answer_is_seen_while_it_is_written(acme: Company, database: Database) -> None:
+    """In its conversation alone, by whoever comes, and not among the events that are numbered."""
+    conversation, draft, other = await acme.opened(), new_id(), await acme.opened()
+    path = f"/v1/conversations/{conversation}/events"
+
+    async def show(text: str, version: int = 0) -> None:
+        async with database.tenant(acme.id) as tx:
+            await previews.put(tx, UUID(conversation), draft, version, text)
+
+    async with (
+        acme.stream(path) as stream,
+        acme.stream("/v1/events") as everything,
+        acme.stream(f"/v1/conversations/{other}/events") as elsewhere,
+    ):
+        await show("One.")
+        (first,) = await stream.until("draft")
+        assert (first.id, first.data) == (-1, {"conversation_id": conversation, "text": "One."})
+        await show("One. Two.")
+        assert len(await stream.until("draft", text="One. Two.")) == 1
+        async with acme.stream(path) as later:
+            assert len(await later.until("draft", text="One. Two.")) == 1
+        async with database.tenant(acme.id) as tx:
+            await previews.withdraw(tx, UUID(conversation), draft)
+        assert len(await stream.until("draft", text="")) == 1
+        await show("Three.")
+        await stream.until("draft", text="Three.")
+
+        # The bot's message takes its place, and another step of the conversation takes it away.
+        await acme.said(conversation)
+        assert [event.type for event in await stream.until("state")] == ["message", "message", "state"]
+        await show("Four.", version=1)
+        assert len(await stream.until("draft", text="Four.")) == 1
+        assert (await acme.post(f"/v1/conversations/{conversation}/escalate")).is_success
+        assert [event.type for event in await stream.until("draft", text="")] == ["escalation", "state", "draft"]
+
+        await acme.said(other)
+        assert "draft" not in {event.type for event in await everything.until("state", conversation_id=other)}
+        assert "draft" not in {event.type for event in await elsewhere.until("state")}
 
 
 @pytest.mark.parametrize("wrong", ["x", "-1", "1.5", str(2**63), "²"])

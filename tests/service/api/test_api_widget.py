@@ -17,11 +17,12 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from api.server import Protocol
 from models.contracts.settings import TenantSettings
-from models.repositories import tenants
+from models.repositories import previews, tenants
 from models.repositories.signing_keys import SigningKeys
 from runtime.crypto.roots import RootKeys
 from runtime.database import Database
 from runtime.embedded import Servers
+from runtime.ids import new_id
 from tests.service.api.house import HELLO, PERSON, ROOT_KEYS, Company, serving, settings_of
 from tests.service.api.visiting import Site, Visitor, site_of
 
@@ -344,6 +345,26 @@ async def socket(visitor: Visitor, origin: str, token: str | None = None, query:
     url = str(visitor.site.http.base_url).rstrip("/").replace("http", "ws", 1) + f"{visitor.site.path}/ws{query}"
     protocols = ["mainstay", f"token.{visitor.token if token is None else token}"]
     return await connect(url, origin=origin, subprotocols=protocols, proxy=None)  # type: ignore[arg-type]  # plain words
+
+
+async def test_a_visitor_sees_an_answer_while_it_is_written(acme: Company, database: Database) -> None:
+    site = await site_of(acme)
+    visitor, other = await site.visited(), await site.visited()
+    (conversation,) = [each["id"] for each in (await acme.get("/v1/conversations?limit=2")).json()["items"]][1:]
+    async with (
+        visitor.events() as stream,
+        other.events() as elsewhere,
+        await socket(visitor, site.origin) as connection,
+    ):
+        async with database.tenant(acme.id) as tx:
+            await previews.put(tx, UUID(conversation), new_id(), 0, "One.")
+        seen = await stream.next()
+        assert seen is not None
+        assert (seen.id, seen.type, seen.data) == (-1, "draft", {"text": "One."})
+        told = json.loads(await asyncio.wait_for(connection.recv(), 20))
+        assert told == {"type": "draft", "data": {"text": "One."}}
+        await other.say()
+        assert "draft" not in {event.type for event in await elsewhere.until("state")}
 
 
 async def test_the_same_comes_over_a_websocket(acme: Company) -> None:
