@@ -192,7 +192,7 @@ CLAIMS = {
 async def test_no_more_is_claimed_than_was_asked_for_whatever_the_plan(
     admin: "asyncpg.Connection[asyncpg.Record]", database: Database, tenant: UUID, claim: str
 ) -> None:
-    """Of plans that Postgres may choose, this one runs a sub-select of FROM for every row that could be updated."""
+    """Where statistics say that a table is empty, Postgres may run a sub-select of FROM for every row of it."""
     async with database.tenant(tenant) as tx:
         member = (await tenants.add_member(tx, name="Aigerim", role=Role.OWNER)).id
         conversation, _ = await conversations.open_(tx, channel=ChannelKind.API)
@@ -200,7 +200,9 @@ async def test_no_more_is_claimed_than_was_asked_for_whatever_the_plan(
     await transaction.start()
     try:
         await admin.execute(CLAIMS[claim], tenant, conversation if "messages" in claim else member)
-        for kind in ("hashjoin", "mergejoin", "material", "memoize"):
+        table = claim.rpartition("_")[2]
+        await admin.execute("UPDATE pg_class SET reltuples = 0, relpages = 1 WHERE oid = $1::text::regclass", table)
+        for kind in ("hashjoin", "mergejoin", "material"):
             await admin.execute(f"SET LOCAL enable_{kind} = off")
         claimed = [len(await admin.fetch(f"SELECT * FROM {claim}('48 hours', 2)")) for _ in range(4)]
         assert claimed == [2, 2, 2, 0]
