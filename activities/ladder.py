@@ -6,8 +6,10 @@ from activities import phrases
 from activities.hours import business_hours, quiet_hours
 from models.contracts.enums import LadderStep, ReplyKind
 from models.contracts.escalation import CLIMB, PLAN, Climbed, ClimbInput, Plan, PlanInput, Rung
+from models.contracts.lanes import Lane
 from models.contracts.policy import Policy
 from models.contracts.settings import TenantSettings
+from models.pokes import Pokes
 from models.repositories import notices, policies, tenants
 from runtime.database import Database
 
@@ -17,8 +19,9 @@ TOLD_TO_CUSTOMERS = LadderStep.REMINDER_2
 class Ladder:
     """Holds what the rungs need."""
 
-    def __init__(self, database: Database):
+    def __init__(self, database: Database, pokes: Pokes):
         self._database = database
+        self._pokes = pokes
 
     @activity.defn(name=PLAN.name)
     async def plan(self, given: PlanInput) -> Plan:
@@ -34,7 +37,9 @@ class Ladder:
             if not await notices.pending(tx, given.escalation_id):
                 return Climbed(pending=False)
             delayed = phrases.phrase(ReplyKind.DELAYED, await notices.language(tx, given.conversation_id))
-            await notices.give(tx, given, delayed if given.step is TOLD_TO_CUSTOMERS else None)
+            queued_at = await notices.give(tx, given, delayed if given.step is TOLD_TO_CUSTOMERS else None)
+        if queued_at is not None:
+            self._pokes.poke(given.tenant_id, queued_at, Lane.OUT)
         return Climbed(pending=True)
 
 

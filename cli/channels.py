@@ -56,6 +56,8 @@ def show(api: "Api", which: Which, as_json: AsJson = False) -> None:
     _tell(found)
     sends = ", ".join(f"{number} {status}" for status, number in found["sends"].items()) or "nothing yet"
     console.print(f"messages: {sends}")
+    if found["unreadable"]:
+        console.print(f"put aside, because nobody could read it: {found['unreadable']}")
 
 
 @app.command()

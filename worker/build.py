@@ -14,6 +14,7 @@ from activities.channels.choice import open_accounts
 from activities.channels.inbound import Receive
 from activities.channels.outbound import Deliver
 from activities.channels.polling import Poll
+from activities.channels.typing import Typing
 from activities.crawling.crawl import CrawlLimits, CrawlSteps
 from activities.crawling.site import SCHEMES
 from activities.desk.commands import Commands
@@ -124,6 +125,7 @@ class Tools:
     media: MediaStore
     transcriber: Transcriber | None
     accounts: Accounts
+    typing: Typing
     pokes: Pokes
     wakeups: Wakeups
 
@@ -161,6 +163,8 @@ async def tools(settings: Settings, client: Client) -> AsyncIterator[Tools]:
         if transcriber is not None:
             stack.push_async_callback(transcriber.close)
         accounts = await stack.enter_async_context(open_accounts(settings, database, vault, media))
+        typing = Typing(database, accounts)
+        stack.push_async_callback(typing.close)
         pokes = Pokes(client)
         stack.push_async_callback(pokes.close)
         wakeups = await stack.enter_async_context(_listening(database.url))
@@ -201,8 +205,8 @@ async def workers(settings: Settings, tools: Tools) -> list[Worker]:
     write = Write(tools.embedder, tools.routes, settings.llm_turn_seconds)
     rewriter = tools.routes.chat(Purpose.REWRITE) if settings.llm_rewrites else None
     consider = Consider(database, tools.embedder, classifier, retriever, rewriter)
-    prepare = Prepare(database, consider, write, tools.vault)
-    ladder = Ladder(database)
+    prepare = Prepare(database, consider, write, tools.vault, tools.typing)
+    ladder = Ladder(database, tools.pokes)
     ingest = Ingest(database, tools.spaces)
     reader = ProcessReader(
         Limits(
@@ -368,7 +372,7 @@ async def workers(settings: Settings, tools: Tools) -> list[Worker]:
         )
     )
     # Polled without a model too: what was begun with one must end when the setting is taken back.
-    generate = Generate(database, write)
+    generate = Generate(database, write, tools.typing)
     found.append(
         Worker(
             client,

@@ -8,7 +8,7 @@ from models.repositories import desk_posts, desks
 from models.repositories.desk_posts import NewPost
 from runtime.database import TenantTx
 
-_LACKS = {"no_forum": Said.NO_FORUM, "no_rights": Said.NO_RIGHTS, "topic_closed": Said.NO_RIGHTS}
+_LACKS = {"no_forum": Said.NO_FORUM, "no_rights": Said.NO_RIGHTS}
 """What the group itself can still be told, outside of topics."""
 
 

@@ -126,8 +126,8 @@ class Posting:
     async def refused(self, due: DuePost, error: RefusedError) -> None:
         """Heal what can be healed; otherwise say what is wrong, where somebody sees it. What is wrong with the group may last
         for as long as it takes: then everything waits."""
-        if error.code == "topic_closed" and await self._reopened(due):
-            error = RefusedError("reopened")
+        if error.code == "topic_closed":
+            error = RefusedError("reopened" if await self._reopened(due) else "no_rights")
         wrong = await self._wrong(due, error)
         desk, conversation = due.desk_id, due.conversation_id
         async with self._database.tenant(self._tenant) as tx:

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from models.contracts.enums import Role
 from models.contracts.settings import PasswordRules, TenantSettings
 from models.repositories import one_time_tokens, second_factors, sessions
-from models.tables import api_keys, credentials, mails, members, tenant_settings, tenants
+from models.tables import api_keys, credentials, desk_people, mails, members, tenant_settings, tenants
 from runtime.database import SystemTx, TenantTx
 from runtime.ids import new_id
 
@@ -276,9 +276,10 @@ async def remove(tx: TenantTx, member_id: UUID) -> None:
         .where(api_keys.c.tenant_id == tx.tenant_id, api_keys.c.member_id == member_id, api_keys.c.revoked_at.is_(None))
         .values(revoked_at=sa.func.now())
     )
-    await tx.connection.execute(
-        sa.delete(mails).where(mails.c.tenant_id == tx.tenant_id, mails.c.member_id == member_id)
-    )
+    for table in (mails, desk_people):
+        await tx.connection.execute(
+            sa.delete(table).where(table.c.tenant_id == tx.tenant_id, table.c.member_id == member_id)
+        )
 
 
 async def _change(tx: TenantTx, member_id: UUID, values: dict[str, object]) -> None:

@@ -41,8 +41,9 @@ async def language(tx: TenantTx, conversation: UUID) -> Language:
     return found or Language.EN
 
 
-async def give(tx: TenantTx, climb: ClimbInput, to_customer: str | None) -> None:
-    """Note the rung and tell subscribers; `to_customer` is said to the customer, once an escalation."""
+async def give(tx: TenantTx, climb: ClimbInput, to_customer: str | None) -> UUID | None:
+    """Note the rung and tell subscribers; `to_customer` is said to the customer, once an escalation. The account in whose
+    lane that waits; None: nothing does."""
     noted = await tx.connection.scalar(
         insert(notices)
         .values(
@@ -56,20 +57,24 @@ async def give(tx: TenantTx, climb: ClimbInput, to_customer: str | None) -> None
         .returning(notices.c.id)
     )
     if noted is None:
-        return
+        return None
+    queued_at = None
     happened: list[tuple[EventType, dict[str, Any]]] = [
         (
             EventType.ESCALATION,
             {"escalation_id": str(climb.escalation_id), "step": climb.step.value, "round": climb.round},
         )
     ]
-    if to_customer is not None and (message := await _tell(tx, climb, to_customer)):
+    if to_customer is not None and (said := await _tell(tx, climb, to_customer)):
+        message, queued_at = said
         told = {"message_id": str(message), "author": Author.SYSTEM.value, "kind": ReplyKind.DELAYED.value}
         happened.append((EventType.MESSAGE, told))
     await events.append_all(tx, happened, climb.conversation_id)
+    return queued_at
 
 
-async def _tell(tx: TenantTx, climb: ClimbInput, text: str) -> UUID | None:
+async def _tell(tx: TenantTx, climb: ClimbInput, text: str) -> tuple[UUID, UUID | None] | None:
+    """The message, and the account in whose lane it waits. None: it was told before."""
     key = f"escalation/{climb.escalation_id}/delayed"
     told = await tx.connection.scalar(
         sa.select(send_ledger.c.id).where(send_ledger.c.tenant_id == tx.tenant_id, send_ledger.c.key == key)
@@ -89,5 +94,4 @@ async def _tell(tx: TenantTx, climb: ClimbInput, text: str) -> UUID | None:
             text=text,
         )
     )
-    await ledger.enter(tx, climb.conversation_id, message, key)
-    return message
+    return message, await ledger.enter(tx, climb.conversation_id, message, key)

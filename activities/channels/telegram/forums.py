@@ -18,7 +18,6 @@ AWAY = "Telegram does not answer; what is to be posted waits."
 ADVICE = {
     "no_forum": NO_FORUM,
     "no_rights": NO_RIGHTS,
-    "topic_closed": NO_RIGHTS,
     "removed": NO_GROUP,
     "chat_not_found": NO_GROUP,
     "forbidden": NO_GROUP,

@@ -124,6 +124,10 @@ class FakeTelegram(Provider):
     def presses(self, sent: Sent, who: Person, data: str) -> str:
         """Press the button with this data; the id of the query that the bot must answer."""
         assert data in sent.buttons.values(), f"no button {data} among {sent.buttons}"
+        return self.forges(sent, who, data)
+
+    def forges(self, sent: Sent, who: Person, data: str) -> str:
+        """The same with data that no button has: a client of somebody's own making may say anything."""
         query_id = str(4_000_000_000 + next(self._queries))
         sent.bot.queries[query_id] = time.monotonic()
         query = {"id": query_id, "from": who.user, "message": sent.message, "chat_instance": "1", "data": data}
