@@ -32,7 +32,7 @@ from models.contracts.accounts import CREDENTIALS, SETTINGS
 from models.contracts.audit import AuditAction
 from models.contracts.channels import HealthState, Provider
 from models.contracts.lanes import Lane
-from models.repositories import audit, channel_accounts, sends
+from models.repositories import audit, channel_accounts, inbox, sends
 from models.repositories.channel_accounts import Account, TakenError
 from runtime.database import TenantTx
 
@@ -61,7 +61,11 @@ async def get_channel_account(account_id: UUID, gateway: InGateway, caller: Sign
         account = await channel_accounts.get(tx, account_id)
         if account is None:
             raise not_found("channel account")
-        return ChannelAccountState(**dict(ChannelAccountOut.of(account)), sends=await sends.counts(tx, account_id))
+        return ChannelAccountState(
+            **dict(ChannelAccountOut.of(account)),
+            sends=await sends.counts(tx, account_id),
+            unreadable=await inbox.unreadable(tx, account_id),
+        )
 
 
 @router.post("", operation_id="createChannelAccount", status_code=201, responses=documented(400, 409, 413))

@@ -113,6 +113,7 @@ class ChannelAccountState(ChannelAccountOut):
     """An account, and what is on its way."""
 
     sends: dict[SendStatus, int] = Field(description="Messages of the last 90 days by what became of them.")
+    unreadable: int = Field(description="What the provider delivered and nobody could read: it was put aside.")
 
 
 class ChannelAccountRetryOut(Response):

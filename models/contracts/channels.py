@@ -256,7 +256,8 @@ class Capabilities(Frozen):
     """How many buttons a message may have."""
     edits: bool = False
     deletes: bool = False
-    typing: bool = False
+    typing_seconds: float | None = None
+    """For how long it shows that an answer is being written, once it was told. None: it cannot."""
     receipts: bool = False
     """Whether it tells of messages that were delivered and read."""
     threads: bool = False

@@ -131,6 +131,18 @@ async def spend(tx: TenantTx, delivery: UUID) -> None:
     await tx.connection.execute(sa.update(channel_inbox).where(*_is(tx, delivery)).values(payload={}))
 
 
+async def unreadable(tx: TenantTx, account: UUID) -> int:
+    """How many deliveries were put aside."""
+    found: int | None = await tx.connection.scalar(
+        sa.select(sa.func.count()).where(
+            channel_inbox.c.tenant_id == tx.tenant_id,
+            channel_inbox.c.channel_account_id == account,
+            channel_inbox.c.error.is_not(None),
+        )
+    )
+    return found or 0
+
+
 async def failed(tx: TenantTx, delivery: UUID, error: str | None) -> None:
     """It could not be read. `error`, a word for why, takes it out of the way of the others; None: try again."""
     await tx.connection.execute(

@@ -25,6 +25,8 @@ AT_ONCE = 20
 """Mails that one question brings."""
 LOOK_SECONDS = 30.0
 """How often a folder is looked at whose server does not tell of new mails."""
+HUNG_UP_SECONDS = 10.0
+"""From a sign-in to the next one at least, where the server ends the connection."""
 
 CAPABILITIES = Capabilities(
     markup=Markup.MARKDOWN,
@@ -67,7 +69,7 @@ class Email:
     async def remove(self, chat: Chat, message_id: str) -> None:  # noqa: ARG002  # the port's
         raise RefusedError("not_possible")
 
-    async def typing(self, chat: Chat) -> None:  # noqa: ARG002  # the port's
+    async def typing(self, chat: Chat, message_id: str | None) -> None:  # noqa: ARG002  # the port's
         raise RefusedError("not_possible")
 
     async def check(self) -> Health:
@@ -115,8 +117,8 @@ async def _may_have_come(mailbox: Mailbox, seconds: float) -> bool:
             await asyncio.sleep(min(seconds, LOOK_SECONDS))
             await mailbox.imap.ask("NOOP")
     except (BrokenError, OSError):
-        # Not asked anew at once: one that does this each time is looked at like one that does not tell.
-        await asyncio.sleep(min(seconds, LOOK_SECONDS) - (time.monotonic() - begun))
+        # Some do that each time, and count.
+        await asyncio.sleep(min(seconds, HUNG_UP_SECONDS) - (time.monotonic() - begun))
         return False
     return True
 

@@ -38,9 +38,13 @@ class Wire:
             return
         server, self._server = self._server, None
         server.close()
+        self.drop()
+        await server.wait_closed()
+
+    def drop(self) -> None:
+        """Drop the connections that there are."""
         for writer in list(self._writers):
             writer.transport.abort()
-        await server.wait_closed()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._server is None:

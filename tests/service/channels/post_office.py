@@ -87,9 +87,16 @@ class Mailbox:
     password: str = PASSWORD
 
     def lock(self, password: str) -> None:
-        """From now on this is the password."""
+        """From now on this is the password: within a second, for Dovecot looks into its file no more often."""
         (self.home / "passwords").write_text(f"{USER}:{password}\n")
         self.password = password
+        for _ in range(250):
+            try:
+                with self._open():
+                    return
+            except imaplib.IMAP4.error:
+                time.sleep(0.02)
+        raise AssertionError("the password is still another")
 
     def put(self, mail: EmailMessage | bytes, folder: str = "INBOX") -> None:
         """As if it had just come."""
@@ -136,7 +143,7 @@ def dovecot(*, idles: bool = True, signer: Signer | None = None, host: str = "12
         client.check_hostname = False
         tls = f"ssl = yes\nssl_cert = <{certificate}\nssl_key = <{key}"
     mailbox = Mailbox(port, tls_port if signer is not None else 0, folder, client)
-    mailbox.lock(PASSWORD)
+    (folder / "passwords").write_text(f"{USER}:{PASSWORD}\n")
     config = folder / "dovecot.conf"
     config.write_text(
         CONFIG.format(

@@ -1,8 +1,9 @@
-"""Conversations by e-mail, from end to end: the whole system, Dovecot's mailbox and a real SMTP server."""
+"""Conversations by e-mail, from end to end: the whole system, Dovecot's mailbox and a real SMTP server, both behind TLS."""
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import nullcontext
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -12,40 +13,76 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from activities.channels.email import channel as email_channel
 from activities.channels.email.channel import Email, open_email
+from activities.channels.email.parsing import MOST_FILES
+from activities.channels.email.server import tls
 from models.contracts.accounts import EmailCredentials, EmailSettings
 from models.contracts.channels import MessageArrived
 from models.repositories import channel_accounts
 from runtime.database import Database
 from runtime.egress.addresses import networks
 from runtime.embedded import Servers, ports
+from runtime.media.folder import FolderStore
+from runtime.media.links import Links
+from tests.fakes.telegram import FakeTelegram
 from tests.service.api.house import Company
 from tests.service.api.signing import Sender
+from tests.service.api.wire import Wire
+from tests.service.channels.desk import Desk, desk_of, hurried
 from tests.service.channels.post_office import PASSWORD, USER, Mailbox, Post, dovecot, mail
-from tests.service.channels.shelf import open_shelf
-from tests.service.whole import SAMPLE, eventually, job_is_done, messages_of, open_escalation, system
+from tests.service.signer import Signer
+from tests.service.whole import SAMPLE, eventually, job_is_done, messages_of, system
 
 DELIVERY = "How much is delivery to Astana?"
 PERSON = "Please let me talk to a real person"
 FOLDER = "Support"
+LINE = b"%b\r\n" % (76 * b"A")
+PNG = b"\x89PNG\r\n\x1a\n" + 32 * b"x"
 
 
 @pytest.fixture(scope="module")
-def mailbox() -> Iterator[Mailbox]:
-    with dovecot() as mailbox:
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Signer]:
+    """Whom both servers were signed by, and whom the system trusts."""
+    house = Signer.new(tmp_path_factory.mktemp("tls") / "house")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", str(house.ca))
+        tls.cache_clear()
+        yield house
+    tls.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def mailbox(house: Signer) -> Iterator[Mailbox]:
+    with dovecot(signer=house, host="localhost") as mailbox:
         mailbox.renumber(FOLDER)
         yield mailbox
 
 
 @pytest.fixture(scope="module")
-async def post() -> AsyncIterator[Post]:
-    async with Post.open() as post:
+async def wire(mailbox: Mailbox) -> AsyncIterator[Wire]:
+    """Between the system and the mailbox. Who is hung up on does not wait for as long as elsewhere."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(email_channel, "HUNG_UP_SECONDS", 0.1)
+        async with Wire.to("127.0.0.1", mailbox.tls_port) as wire:
+            yield wire
+
+
+@pytest.fixture(scope="module")
+async def post(house: Signer) -> AsyncIterator[Post]:
+    async with Post.open(starttls=house.serving("post", "localhost")) as post:
         yield post
 
 
 @pytest.fixture(scope="module")
-async def shop(servers: Servers) -> AsyncIterator[Company]:
-    async with system(servers, learns=False, egress_allow="127.0.0.0/8") as shop:
+async def telegram() -> AsyncIterator[FakeTelegram]:
+    async with hurried() as telegram:
+        yield telegram
+
+
+@pytest.fixture(scope="module")
+async def shop(servers: Servers, telegram: FakeTelegram) -> AsyncIterator[Company]:
+    async with system(servers, learns=False, egress_allow="127.0.0.0/8", telegram_url=telegram.url) as shop:
         page = {"name": "delivery.md", "text": (SAMPLE / "en" / "delivery.md").read_text(), "language": "en"}
         staged = await shop.post("/v1/kb/sources", {"name": "help", "documents": [page]})
         await eventually(lambda: job_is_done(shop, staged.json()["job_id"]))
@@ -55,8 +92,14 @@ async def shop(servers: Servers) -> AsyncIterator[Company]:
 
 
 @pytest.fixture(scope="module")
-async def account(shop: Company, mailbox: Mailbox, post: Post, database: Database) -> dict[str, Any]:
-    made = await shop.post("/v1/channel-accounts", given(mailbox.port, post.port))
+async def desk(shop: Company, telegram: FakeTelegram) -> Desk:
+    return await desk_of(shop, telegram)
+
+
+@pytest.fixture(scope="module")
+async def account(shop: Company, desk: Desk, wire: Wire, post: Post, database: Database) -> dict[str, Any]:
+    branch = (await desk.state())["branch_id"]
+    made = await shop.post("/v1/channel-accounts", given(wire.port, post.port) | {"branch_id": branch})
     assert made.status_code == 201, made.text
     account: dict[str, Any] = made.json()
     assert (account["health"], account["advice"]) == ("ok", [])
@@ -65,12 +108,12 @@ async def account(shop: Company, mailbox: Mailbox, post: Post, database: Databas
 
 
 def given(imap_port: int, smtp_port: int, *, password: str = PASSWORD, **settings: Any) -> dict[str, Any]:
-    plain = {"smtp_host": "localhost", "smtp_security": "none", "imap_host": "localhost", "imap_security": "none"}
+    hosts = {"smtp_host": "localhost", "smtp_security": "starttls", "imap_host": "localhost", "imap_security": "tls"}
     ports = {"smtp_port": smtp_port, "imap_port": imap_port}
     return {
         "provider": "email",
         "name": "help",
-        "settings": {"address": USER, **plain, **ports, "folder": FOLDER, "signature": "Altyn Home"} | settings,
+        "settings": {"address": USER, **hosts, **ports, "folder": FOLDER, "signature": "Altyn Home"} | settings,
         "credentials": {"password": password},
     }
 
@@ -104,13 +147,14 @@ def text_of(message: EmailMessage, kind: str = "plain") -> str:
     return str(body.get_content()).replace("\r\n", "\n")
 
 
-async def test_a_question_is_answered_in_its_thread_and_a_reply_belongs_to_it(
-    shop: Company, mailbox: Mailbox, post: Post, account: dict[str, Any]
+async def test_a_question_becomes_a_conversation_that_a_manager_ends(
+    shop: Company, desk: Desk, mailbox: Mailbox, post: Post, account: dict[str, Any]
 ) -> None:
     question = mail("Aida <Aida@Customer.example>", DELIVERY, subject="Доставка")
     mailbox.put(question, FOLDER)
     [answer] = await post.sent_to("aida@customer.example")
     assert "1,490" in text_of(answer)
+    assert "1,490" in text_of(answer, "html")
     assert text_of(answer).endswith("\n\n-- \nAltyn Home\n")
     assert answer["Subject"] == "Re: Доставка"
     assert answer["In-Reply-To"] == answer["References"] == question["Message-ID"]
@@ -128,69 +172,121 @@ async def test_a_question_is_answered_in_its_thread_and_a_reply_belongs_to_it(
     mailbox.put(reply, FOLDER)
     await post.sent_to("aida@customer.example", 2)
     conversation = await conversation_with(shop, "aida@customer.example")
-    escalation = (await open_escalation(shop, conversation))["id"]
-    (await shop.post(f"/v1/escalations/{escalation}/take")).raise_for_status()
-    words = {"text": "It is **free** today."}
-    (await shop.post(f"/v1/escalations/{escalation}/reply", words)).raise_for_status()
+    telegram, aigerim = desk.telegram, desk.people["aigerim"]
+    *_, card = await telegram.sent(desk.group, text="Aida · ")
+    assert await desk.pressed(card, aigerim, "Take") == ""
+    telegram.says(desk.group, aigerim, "// she asks each week", topic=card.topic)
+    telegram.says(desk.group, aigerim, "It is free today.", topic=card.topic, photo=PNG)
     [*_, last] = await post.sent_to("aida@customer.example", 3)
-    assert text_of(last).startswith("It is free today.\n")
-    assert "<b>free</b>" in text_of(last, "html")
+    assert text_of(last) == "It is free today.\n\n-- \nAltyn Home\n"
+    assert "It is free today." in text_of(last, "html")
+    [photo] = last.iter_attachments()
+    assert (photo.get_content_type(), photo.get_payload(decode=True)) == ("image/png", PNG)
     assert last["In-Reply-To"] == reply["Message-ID"]
     assert last["References"].split() == [question["Message-ID"], answer["Message-ID"], reply["Message-ID"]]
     assert last["Auto-Submitted"] is None
-    (await shop.post(f"/v1/escalations/{escalation}/resolve")).raise_for_status()
+    assert await desk.pressed(card, aigerim, "Resolve") == ""
+    await desk.shows(card, "resolved by Aigerim")
     said = await messages_of(shop, conversation)
     assert [each["text"] for each in said if each["author"] == "customer"] == [DELIVERY, PERSON]
     assert [each["author"] for each in said] == ["customer", "bot", "customer", "bot", "manager"]
-    assert len({answer["Message-ID"], last["Message-ID"]}) == 2
+    mails = await post.sent_to("aida@customer.example", 3)
+    assert len({each["Message-ID"] for each in mails}) == len(mails) == 3
+    assert not [each for each in mails if "each week" in each.as_string()]
 
 
-async def test_machines_are_not_answered_and_a_file_comes_along(
+async def test_machines_are_not_answered_and_no_mail_stops_another(
     shop: Company, mailbox: Mailbox, post: Post, account: dict[str, Any]
 ) -> None:
     mailbox.put(mail("robot@customer.example", DELIVERY, Auto_Submitted="auto-replied"), FOLDER)
     mailbox.put(mail("list@customer.example", DELIVERY, List_Id="<all.customer.example>"), FOLDER)
     mailbox.put(mail(USER, DELIVERY), FOLDER)
     mailbox.put(b"Content-Type: multipart/mixed; boundary=x\r\nFrom: \xff\xfe <a@b\r\n\r\n--x", FOLDER)
+    nested = b"".join(b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(1_200))
+    mailbox.put(b"From: nested@customer.example\r\n" + nested, FOLDER)
+    mailbox.put(with_files("many@customer.example", 1_000 * [b"AAAA"]), FOLDER)
+    mailbox.put(with_files("large@customer.example", [330_000 * LINE]), FOLDER)
     seen = mail("boris@customer.example", DELIVERY)
     seen.add_attachment(b"%PDF-1.7\n%%EOF", maintype="application", subtype="pdf", filename="счёт.pdf")
     mailbox.put(seen, FOLDER)
-    await post.sent_to("boris@customer.example")
-    conversation = await conversation_with(shop, "boris@customer.example")
+    people = {f"{name}@customer.example" for name in ("many", "large", "boris")}
+    for address in people:
+        await post.sent_to(address)
+    await eventually(lambda: has_files(shop, "boris@customer.example", [("счёт.pdf", "stored")]))
+    await eventually(lambda: has_files(shop, "large@customer.example", [("scan.pdf", "stored")]))
+    [asked, _] = await messages_of(shop, await conversation_with(shop, "many@customer.example"))
+    assert (len(asked["attachments"]), asked["extras"]["unsupported"]) == (MOST_FILES, "more_files")
+    assert {each["To"] for each in post.mails} <= {"aida@customer.example", *people}
+    shown = (await shop.get(f"/v1/channel-accounts/{account['id']}")).json()
+    assert (shown["health"], shown["unreadable"]) == ("ok", 1)
 
-    async def stored() -> bool:
-        files = (await messages_of(shop, conversation))[0]["attachments"]
-        return [(file["name"], file["state"]) for file in files] == [("счёт.pdf", "stored")]
 
-    await eventually(stored)
-    assert {each["To"] for each in post.mails} <= {"aida@customer.example", "boris@customer.example"}
+def with_files(sender: str, files: Sequence[bytes]) -> bytes:
+    """As a mail program would send them; made by hand, for the library takes seconds. `files` are in base64."""
+    parts = b"".join(
+        b"--b\r\nContent-Type: application/pdf; name=scan.pdf\r\nContent-Transfer-Encoding: base64\r\n\r\n%b\r\n" % each
+        for each in files
+    )
+    head = f"From: {sender}\r\nMessage-ID: <{sender}>\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+    return head.encode() + b"--b\r\n\r\n%b\r\n%b--b--\r\n" % (DELIVERY.encode(), parts)
+
+
+async def has_files(shop: Company, address: str, wanted: list[tuple[str, str]]) -> bool:
+    said = await messages_of(shop, await conversation_with(shop, address))
+    return [(file["name"], file["state"]) for file in said[0]["attachments"]] == wanted
+
+
+async def test_a_folder_that_is_made_anew_is_read_on_and_nobody_is_answered_twice(
+    shop: Company, mailbox: Mailbox, wire: Wire, post: Post, account: dict[str, Any], database: Database
+) -> None:
+    """Whoever waits there hears nothing more, and sees it at the next sign-in: here after a line that breaks."""
+
+    async def numbering() -> str:
+        async with database.tenant(shop.id) as tx:
+            return str(await channel_accounts.cursor(tx, UUID(account["id"]))).partition(":")[0]
+
+    before = await numbering()
+    old, new = mail("gulya@customer.example", DELIVERY), mail("gulya@customer.example", "Thank you!")
+    mailbox.put(old, FOLDER)
+    await post.sent_to("gulya@customer.example")
+    mailbox.renumber(FOLDER, old, new)
+    wire.drop()
+    answers = await post.sent_to("gulya@customer.example", 2)
+    assert [each["In-Reply-To"] for each in answers] == [old["Message-ID"], new["Message-ID"]]
+    assert await numbering() != before
+    assert (await shop.get(f"/v1/channel-accounts/{account['id']}")).json()["health"] == "ok"
 
 
 @pytest.mark.parametrize("idles", [True, False])
-async def test_a_mailbox_is_read_on_from_where_it_was_read_up_to(idles: bool, tmp_path: Path) -> None:
-    with dovecot(idles=idles) as mailbox:
-        mailbox.renumber(FOLDER, mail("old@customer.example", "Before anybody listened"))
-        settings = EmailSettings.model_validate(given(mailbox.port, 1)["settings"])
-        async with open_shelf(tmp_path) as shelf, httpx.AsyncClient() as client:
-            adapter = open_email(networks("127.0.0.0/8"))
-            channel = adapter(settings, EmailCredentials(password=SecretStr(PASSWORD)), client, shelf.store, "")
-            assert isinstance(channel, Email)
+async def test_a_mailbox_is_read_on_from_where_it_was_read_up_to(idles: bool, mailbox: Mailbox, tmp_path: Path) -> None:
+    with nullcontext(mailbox) if idles else dovecot(idles=False) as server:
+        server.renumber("Adapter", mail("old@customer.example", "Before anybody listened"))
+        async with httpx.AsyncClient() as client:
+            channel = opened(server.port, client, tmp_path)
             begun = await channel.news(None, 1)
             assert (begun.deliveries, begun.forgetful) == ((), True)
             waiting = asyncio.create_task(channel.news(begun.cursor, 20 if idles else 1))
             seen, new = mail("clara@customer.example", DELIVERY), mail("clara@customer.example", "Thank you!")
-            await asyncio.to_thread(mailbox.put, seen, FOLDER)
+            await asyncio.to_thread(server.put, seen, "Adapter")
             first = await waiting
             [(name, payload)] = first.deliveries
             [read] = channel.read(payload)
             assert isinstance(read, MessageArrived)
             assert (read.id, read.text) == (seen["Message-ID"], DELIVERY)
             # Numbered anew: what came lately comes again, under the names that it had.
-            mailbox.renumber(FOLDER, seen, new)
+            server.renumber("Adapter", seen, new)
             again = await channel.news(first.cursor, 1)
             assert [each for each, _ in again.deliveries] == [name, f"mail/clara@customer.example/{new['Message-ID']}"]
             assert str(again.cursor).partition(":")[0] != str(first.cursor).partition(":")[0]
             assert (await channel.news(again.cursor, 0.1)).deliveries == []
+
+
+def opened(port: int, client: httpx.AsyncClient, folder: Path) -> Email:
+    plain = given(port, 1, smtp_security="none", imap_security="none", folder="Adapter")["settings"]
+    files, secret = FolderStore(folder, Links("", [])), EmailCredentials(password=SecretStr(PASSWORD))
+    channel = open_email(networks("127.0.0.0/8"))(EmailSettings.model_validate(plain), secret, client, files, "")
+    assert isinstance(channel, Email)
+    return channel
 
 
 async def test_what_servers_answer_is_kept_to(
@@ -252,14 +348,43 @@ async def test_a_provider_may_post_mails(shop: Company, post: Post, account: dic
 
 
 async def test_what_is_wrong_with_a_mailbox_is_said(shop: Company, mailbox: Mailbox, post: Post) -> None:
-    refused = await shop.post("/v1/channel-accounts", given(mailbox.port, post.port, password="wrong"))
+    refused = await shop.post("/v1/channel-accounts", given(mailbox.tls_port, post.port, password="wrong"))
     assert refused.status_code == 422
     [error] = refused.json()["errors"]
     assert "The SMTP server localhost refuses the user name or the password" in error["message"]
     assert "The IMAP server localhost refuses the user name or the password" in error["message"]
     assert "wrong" not in error["message"]
-    nowhere = await shop.post("/v1/channel-accounts", given(mailbox.port, post.port, folder="Nowhere"))
+    nowhere = await shop.post("/v1/channel-accounts", given(mailbox.tls_port, post.port, folder="Nowhere"))
     assert "no such folder" in nowhere.json()["errors"][0]["message"]
     away = given(ports.pick(set()), post.port, address="other@shop.example", username=USER) | {"name": "away"}
     made = (await shop.post("/v1/channel-accounts", away)).json()
     assert (made["health"], made["health_code"]) == ("away", "unreachable")
+
+
+async def test_a_password_that_was_changed_is_told_and_what_waits_goes_with_the_new_one(
+    shop: Company, mailbox: Mailbox, wire: Wire, post: Post, account: dict[str, Any]
+) -> None:
+    mailbox.lock("sesame-closed")
+    post.password = "sesame-closed"
+    mailbox.put(mail("ilyas@customer.example", DELIVERY), FOLDER)
+    wire.drop()
+    path = f"/v1/channel-accounts/{account['id']}"
+    shown: dict[str, Any] = {}
+
+    async def red() -> bool:
+        shown.update((await shop.get(path)).json())
+        return bool(shown["health"] == "dead")
+
+    await eventually(red)
+    assert shown["health_code"] == "authentication"
+    assert [each.partition(" refuses the user name or the password")[0] for each in shown["advice"]] == [
+        "The SMTP server localhost",
+        "The IMAP server localhost",
+    ]
+    wrong = await shop.http.patch(path, json={"credentials": {"password": "guessed"}})
+    assert wrong.status_code == 422, wrong.text
+    changed = await shop.http.patch(path, json={"credentials": {"password": "sesame-closed"}})
+    assert (changed.json()["health"], changed.json()["advice"]) == ("ok", [])
+    await post.sent_to("ilyas@customer.example")
+    mailbox.put(mail("ilyas@customer.example", "Thank you!"), FOLDER)
+    await post.sent_to("ilyas@customer.example", 2)

@@ -1,21 +1,28 @@
 """IMAP with a server that says what a test has it say."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 
+import httpx
 import pytest
 from pydantic import SecretStr
 
+from activities.channels.email.channel import Email, open_email
 from activities.channels.email.imap import BrokenError, Imap, RefusalError, open_imap
 from activities.channels.email.mailbox import Mailbox, Position, open_mailbox
 from activities.channels.email.server import Server
-from activities.channels.port import AccountError, ChannelError, TryLaterError
-from models.contracts.accounts import Security
+from activities.channels.port import AccountError, ChannelError, News, TryLaterError
+from models.contracts.accounts import EmailCredentials, EmailSettings, Security
 from runtime.egress.addresses import networks
+from runtime.media.folder import FolderStore
+from runtime.media.links import Links
 
 Says = Callable[[bytes, bytes], bytes]
 """`says(tag, command)`: what the server answers to a line."""
+HANGS_UP = b"\x00hangs up"
+"""After an answer: the connection ends."""
 
 
 @asynccontextmanager
@@ -29,8 +36,9 @@ async def saying(
         while line := await reader.readline():
             heard.append(line.rstrip(b"\r\n"))
             tag, _, command = heard[-1].partition(b" ")
-            writer.write(says(tag, command))
-            if ends:
+            answer = says(tag, command)
+            writer.write(answer.removesuffix(HANGS_UP))
+            if ends or answer.endswith(HANGS_UP):
                 break
         writer.close()
 
@@ -131,3 +139,52 @@ async def test_no_password_is_said_where_it_is_not_safe(
             async with open_mailbox(server(port, security), "aida", SecretStr("open-sesame"), "INBOX"):
                 pass
     assert [line.partition(b" ")[2] for line in heard] == [*answers]
+
+
+def a_mailbox(answers: Mapping[bytes, bytes]) -> Says:
+    """A server that lets everybody in. `answers` by how commands begin; %s is the command's tag."""
+    offers = {b"CAPABILITY": b"* CAPABILITY IDLE\r\n%s OK\r\n"}
+    offers[b"EXAMINE"] = b"* OK [UIDVALIDITY 5]\r\n* OK [UIDNEXT 9]\r\n%s OK\r\n"
+    begun = b""
+
+    def says(tag: bytes, command: bytes) -> bytes:
+        nonlocal begun
+        if command.endswith(b"}"):
+            begun = tag if command.startswith(b"LOGIN") else begun
+            return b"+ go on\r\n"
+        if not command:
+            return begun + b" OK\r\n"
+        found = (answer for begin, answer in {**offers, **answers}.items() if command.startswith(begin))
+        return next(found, b"%s OK\r\n").replace(b"%s", tag)
+
+    return says
+
+
+async def news_of(answers: Mapping[bytes, bytes], cursor: str, folder: Path) -> News:
+    async with saying(a_mailbox(answers), []) as port, httpx.AsyncClient() as client, asyncio.timeout(5):
+        settings = EmailSettings(
+            address="help@shop.example", smtp_host="x", imap_host="127.0.0.1", imap_port=port, imap_security="none"
+        )
+        secret, files = EmailCredentials(password=SecretStr("open-sesame")), FolderStore(folder, Links("", []))
+        opened = open_email(networks("127.0.0.0/8"))(settings, secret, client, files, "")
+        assert isinstance(opened, Email)
+        return await opened.news(cursor, 0.2)
+
+
+async def test_a_connection_that_ends_between_mails_loses_none(tmp_path: Path) -> None:
+    mail = b"From: a@b.example\r\nMessage-ID: <7@b.example>\r\n\r\nHello"
+    answers = {
+        b"UID SEARCH UID 7:": b"* SEARCH 8 7\r\n%s OK\r\n",
+        b"UID FETCH 7": b"* 1 FETCH (UID 7 BODY[] {%d}\r\n" % len(mail) + mail + b")\r\n%s OK\r\n",
+        b"UID FETCH 8": b"* 2 FETCH (UID 8 BODY[] {900}\r\nFrom" + HANGS_UP,
+        b"UID SEARCH UID 8:": b"* SEARCH 8\r\n%s OK\r\n",
+    }
+    news = await news_of(answers, "5:6", tmp_path)
+    assert ([name for name, _ in news.deliveries], news.cursor) == (["mail/a@b.example/<7@b.example>"], "5:7")
+    with pytest.raises(TryLaterError, match="unreachable"):
+        await news_of(answers, "5:7", tmp_path)
+
+
+async def test_a_server_that_hangs_up_on_who_waits_has_told_nothing(tmp_path: Path) -> None:
+    news = await news_of({b"IDLE": b"+ idling\r\n* BYE\r\n" + HANGS_UP}, "5:8", tmp_path)
+    assert (news.deliveries, news.cursor) == ([], "5:8")
