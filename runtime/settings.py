@@ -172,6 +172,9 @@ class Settings(BaseSettings):
     transcribe_model: str = Field("whisper-1", description="Model name at the transcriber.")
     transcribe_url: str | None = Field(None, description="Base URL of the transcriber; /audio/transcriptions is added.")
     transcribe_api_key: SecretStr | None = Field(None, description="Key of the transcriber, if it wants one.")
+    transcribe_price: float = Field(
+        0, ge=0, description="What a minute of sound costs there, in the currency of the models' prices."
+    )
     transcribe_seconds: float = Field(30, gt=0, le=300, description="Time that writing down one message may take.")
 
     mail_url: SecretStr | None = Field(

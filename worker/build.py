@@ -46,7 +46,6 @@ from activities.reading.process import ProcessReader
 from activities.reranking.port import Reranker
 from activities.retrieval.retrieve import Retriever
 from activities.routes.build import Routes
-from activities.transcribing.choice import transcriber_for
 from activities.transcribing.port import Transcriber
 from activities.turn.consider import Consider
 from activities.turn.generate import Generate
@@ -54,7 +53,7 @@ from activities.turn.prepare import Prepare
 from activities.turn.record import Recorder
 from activities.turn.write import Write
 from activities.understanding.choice import classifier_for
-from activities.usage.counted import counted_embedders, counted_reranker
+from activities.usage.counted import counted_embedders, counted_reranker, counted_transcriber
 from activities.usage.ledger import open_ledger
 from models.contracts.routing import (
     CHANNELS_QUEUE,
@@ -159,7 +158,7 @@ async def tools(settings: Settings, client: Client) -> AsyncIterator[Tools]:
         vault = Vault(roots)
         media = media_store(settings, Links.of(settings.origin, roots))
         stack.push_async_callback(media.close)
-        transcriber = transcriber_for(settings)
+        transcriber = counted_transcriber(settings, ledger)
         if transcriber is not None:
             stack.push_async_callback(transcriber.close)
         accounts = await stack.enter_async_context(open_accounts(settings, database, vault, media))
@@ -169,7 +168,19 @@ async def tools(settings: Settings, client: Client) -> AsyncIterator[Tools]:
         stack.push_async_callback(pokes.close)
         wakeups = await stack.enter_async_context(_listening(database.url))
         yield Tools(
-            database, client, embedder, spaces, reranker, routes, vault, media, transcriber, accounts, pokes, wakeups
+            database,
+            client,
+            embedder,
+            spaces,
+            reranker,
+            routes,
+            vault,
+            media,
+            transcriber,
+            accounts,
+            typing,
+            pokes,
+            wakeups,
         )
 
 
@@ -364,7 +375,7 @@ async def workers(settings: Settings, tools: Tools) -> list[Worker]:
                 Poll(database, tools.accounts, tools.pokes).poll,
                 Follow(database, tools.wakeups, tools.pokes).follow_desk,
             ],
-            interceptors=[parking, Heartbeats()],
+            interceptors=[parking, spending, Heartbeats()],
             max_concurrent_activities=settings.worker_lanes,
             max_cached_workflows=settings.worker_cached_workflows,
             sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,

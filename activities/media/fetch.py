@@ -17,7 +17,7 @@ from temporalio.service import RPCError
 from activities.channels.accounts import Accounts, Opened
 from activities.channels.port import AccountError, RefusedError, TryLaterError, UnclearError
 from activities.provider.errors import ProviderError
-from activities.transcribing.port import LONGEST_BYTES, Transcriber, is_short
+from activities.transcribing.port import BYTES_A_SECOND, LONGEST_BYTES, Transcriber, is_short
 from models import processes
 from models.contracts.conversation import InboundMessage
 from models.contracts.lanes import FETCH_MEDIA, LaneWork, Worked
@@ -164,7 +164,8 @@ class FetchMedia:
         if self._transcriber is None or not self._listens_to(file) or size > LONGEST_BYTES:
             return ""
         try:
-            words = await self._transcriber.transcribe(self._store.read(key), mime, file.language)
+            seconds = file.seconds or size / BYTES_A_SECOND
+            words = await self._transcriber.transcribe(self._store.read(key), mime, seconds, file.language)
         except ProviderError as error:
             log.warning("voice message not written down", attachment_id=file.id, cause=str(error))
             return ""

@@ -28,14 +28,22 @@ ENDINGS = {
 class OpenAITranscriber:
     """See port.Transcriber."""
 
+    provider = PROVIDER
+
     def __init__(self, *, base_url: str, model: str, api_key: str | None = None, deadline_seconds: float = 30) -> None:
-        self._model = model
+        self.model = model
         self._deadline_seconds = deadline_seconds
         self._client = httpx.AsyncClient(base_url=base_url, headers=bearer(api_key), **client_options(PROVIDER))
 
-    async def transcribe(self, sound: AsyncIterator[bytes], mime: str, language: Language | None) -> str:
+    async def transcribe(
+        self,
+        sound: AsyncIterator[bytes],
+        mime: str,
+        seconds: float,  # noqa: ARG002  # the port's
+        language: Language | None,
+    ) -> str:
         content = b"".join([part async for part in sound])
-        fields = {"model": self._model, "response_format": "json"}
+        fields = {"model": self.model, "response_format": "json"}
         if language is not None:
             fields["language"] = language.value
         file = {"file": (f"voice.{ENDINGS.get(mime, 'ogg')}", content, mime)}

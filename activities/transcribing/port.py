@@ -12,11 +12,24 @@ LONGEST_BYTES = 1_048_576
 """The same where its provider tells no length: speech takes two to four kilobytes a second."""
 
 
-class Transcriber(Protocol):
-    """Raises ProviderError. Callers retry; an adapter never does."""
+BYTES_A_SECOND = 3_000
+"""By which its length is estimated then."""
 
-    async def transcribe(self, sound: AsyncIterator[bytes], mime: str, language: Language | None) -> str:
-        """The words; empty where there are none. `language`: what is probably spoken."""
+
+class Transcriber(Protocol):
+    """Raises ProviderError. Callers retry; an adapter never does. `provider` is the protocol that it speaks."""
+
+    @property
+    def provider(self) -> str: ...
+
+    @property
+    def model(self) -> str: ...
+
+    async def transcribe(
+        self, sound: AsyncIterator[bytes], mime: str, seconds: float, language: Language | None
+    ) -> str:
+        """The words; empty where there are none. `seconds`: how long the sound is, about; `language`: what is probably
+        spoken."""
 
     async def close(self) -> None: ...
 

@@ -1,1 +1,1 @@
-"""What embedders and rerankers are called for, and by whom: counted aside, so that nobody waits for it."""
+"""What embedders, rerankers and transcribers are called for, and by whom: counted aside, so that nobody waits for it."""

@@ -1,6 +1,6 @@
-"""The embedders and the reranker that are configured, with their calls counted."""
+"""The embedders, the reranker and the transcriber that are configured, with their calls counted."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractContextManager
 
 from activities.embedding.port import Embedder, EmbeddingSpace, Vector
@@ -8,9 +8,14 @@ from activities.embedding.spaces import configured
 from activities.reranking.choice import reranker_for
 from activities.reranking.port import Reranker
 from activities.routes.endpoint import estimated_tokens
+from activities.transcribing.choice import transcriber_for
+from activities.transcribing.port import Transcriber
 from activities.usage.ledger import Ledger
+from models.contracts.enums import Language
 from models.contracts.usage import Purpose
 from runtime.settings import Settings
+
+MILLION = 1_000_000
 
 
 class CountedEmbedder:
@@ -69,10 +74,43 @@ class CountedReranker:
         await self._reranker.close()
 
 
+class CountedTranscriber:
+    """`price` is of a minute of sound, in the currency of all prices."""
+
+    def __init__(self, transcriber: Transcriber, ledger: Ledger, price: float) -> None:
+        self._transcriber = transcriber
+        self._ledger = ledger
+        self._price = price
+
+    @property
+    def provider(self) -> str:
+        return self._transcriber.provider
+
+    @property
+    def model(self) -> str:
+        return self._transcriber.model
+
+    async def transcribe(
+        self, sound: AsyncIterator[bytes], mime: str, seconds: float, language: Language | None
+    ) -> str:
+        cost = round(MILLION * self._price * seconds / 60)
+        with self._ledger.counting(Purpose.TRANSCRIBE, self.provider, self.model, cost=cost):
+            return await self._transcriber.transcribe(sound, mime, seconds, language)
+
+    async def close(self) -> None:
+        await self._transcriber.close()
+
+
 def counted_embedders(settings: Settings, ledger: Ledger) -> tuple[Embedder, Embedder | None]:
     """The usual embedder and the next."""
     usual, following = configured(settings)
     return CountedEmbedder(usual, ledger), None if following is None else CountedEmbedder(following, ledger)
+
+
+def counted_transcriber(settings: Settings, ledger: Ledger) -> Transcriber | None:
+    """None where none is configured."""
+    transcriber = transcriber_for(settings)
+    return None if transcriber is None else CountedTranscriber(transcriber, ledger, settings.transcribe_price)
 
 
 def counted_reranker(settings: Settings, ledger: Ledger) -> Reranker | None:

@@ -1,4 +1,5 @@
-"""Calls of embedders and rerankers on their way into the usage ledger: summed here, entered together some seconds later.
+"""Calls of embedders, rerankers and transcribers on their way into the usage ledger: summed here, entered together some
+seconds later.
 
 A turn embeds one to five times and waits for none of these rows. They decide nothing (budgets are about the models that
 write), so what a killed process has not entered yet may be missing.
@@ -48,8 +49,10 @@ class Ledger:
         self._sums: dict[UUID, dict[_Kind, ModelCall]] = {}
 
     @contextmanager
-    def counting(self, purpose: Purpose, provider: str, model: str, tokens: int) -> Iterator[None]:
-        """Note the one call that is made inside, however it ends."""
+    def counting(
+        self, purpose: Purpose, provider: str, model: str, tokens: int = 0, *, cost: int = 0
+    ) -> Iterator[None]:
+        """Note the one call that is made inside, however it ends. `cost`, in millionths, is that of one that is answered."""
         begun = time.monotonic()
         outcome = CallOutcome.CANCELLED
         try:
@@ -68,6 +71,7 @@ class Ledger:
                     model=model,
                     outcome=outcome,
                     prompt_tokens=tokens,
+                    cost=cost if outcome is CallOutcome.OK else 0,
                     milliseconds=round(1000 * (time.monotonic() - begun)),
                 )
                 self._add(spender.tenant_id, spender.assistant_id, call)

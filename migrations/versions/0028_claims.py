@@ -1,4 +1,4 @@
-"""Claims are made once a statement; what asked a customer to write has a name.
+"""Claims are made once a statement; what asked a customer to write has a name; what is heard is counted.
 
 Postgres may run a sub-select of FROM more than once, and each time it finds other rows that nobody has locked: then more
 than `at_most` are claimed. A materialized one is run once.
@@ -70,8 +70,13 @@ CLAIMS = (
 )
 
 
+PURPOSES_BEFORE = "answer understand rewrite rerank embed".split()
+PURPOSES = [*PURPOSES_BEFORE, "transcribe"]
+
+
 def upgrade() -> None:
     _claim(ONCE)
+    _count(PURPOSES)
     op.add_column("send_ledger", sa.Column("invitation", sa.Text(), nullable=True))
     op.create_index(
         "ix_send_ledger_invitation",
@@ -82,9 +87,19 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    # What was spent stays spent, under a word that is left.
+    op.execute("UPDATE model_calls SET purpose = 'embed' WHERE purpose = 'transcribe'")
+    _count(PURPOSES_BEFORE)
     op.drop_index("ix_send_ledger_invitation", "send_ledger")
     op.drop_column("send_ledger", "invitation")
     _claim(AGAIN)
+
+
+def _count(purposes: list[str]) -> None:
+    op.drop_constraint("ck_model_calls_purpose", "model_calls")
+    listed = ", ".join(f"'{purpose}'" for purpose in purposes)
+    op.execute(f"ALTER TABLE model_calls ADD CONSTRAINT ck_model_calls_purpose CHECK (purpose IN ({listed})) NOT VALID")
+    op.execute("ALTER TABLE model_calls VALIDATE CONSTRAINT ck_model_calls_purpose")
 
 
 def _claim(statement: str) -> None:

@@ -14,6 +14,7 @@ class Purpose(StrEnum):
     REWRITE = "rewrite"
     RERANK = "rerank"
     EMBED = "embed"
+    TRANSCRIBE = "transcribe"
 
 
 class CallOutcome(StrEnum):

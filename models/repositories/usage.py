@@ -273,7 +273,7 @@ async def lately(tx: TenantTx) -> list[sa.Row[tuple[str, int, int]]]:
         .where(
             calls.tenant_id == tx.tenant_id,
             calls.created_at > sa.text("now() - interval '15 minutes'"),
-            calls.purpose.not_in((Purpose.EMBED, Purpose.RERANK)),
+            calls.purpose.not_in((Purpose.EMBED, Purpose.RERANK, Purpose.TRANSCRIBE)),
         )
         .group_by(calls.endpoint)
     )

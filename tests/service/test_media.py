@@ -1,11 +1,7 @@
 """Files that customers send: fetched from a real adapter over real HTTP, kept while they are wanted and not longer."""
 
 import asyncio
-import hashlib
-import io
 import json
-import os
-import zipfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -28,13 +24,15 @@ from activities.desk.handle import Desks
 from activities.media.fetch import GIVE_UP_AFTER, FetchMedia, Limits
 from activities.media.sweep import Sweep
 from activities.privacy.retain import UNSENT
-from activities.privacy.tenant_export import TenantExport
 from activities.transcribing.openai import OpenAITranscriber
+from activities.transcribing.port import BYTES_A_SECOND
+from activities.usage.counted import CountedTranscriber
+from activities.usage.ledger import open_ledger, spent_by
 from models.contracts.channels import Attachment, Chat, FileState, MediaKind, MessageArrived, Person, Provider
 from models.contracts.enums import ChannelKind, EventType, Role
 from models.contracts.lanes import Lane, LaneInput, LaneWork, Worked
 from models.contracts.routing import conversation_id
-from models.contracts.tenant_life import ExportInput
+from models.contracts.usage import Purpose, Spender
 from models.payload_keys import connected
 from models.pokes import Pokes
 from models.repositories import (
@@ -47,24 +45,20 @@ from models.repositories import (
     lanes,
     media_garbage,
     messages,
-    tenant_exports,
     tenants,
+    usage,
 )
 from models.repositories.arrivals import Owner
 from models.repositories.attachments import File, NewFile
 from models.repositories.intake import Accepted
 from models.repositories.vault import Vault
 from models.tables import attachments as table
-from models.tenant_archive import archive
 from runtime.crypto.roots import RootKeys
 from runtime.database import Database
 from runtime.embedded import Servers
-from runtime.media.content import type_of
 from runtime.media.folder import FolderStore
 from runtime.media.links import Links
-from runtime.media.port import CHUNK, MediaStore
-from runtime.media.s3 import S3Store
-from tests.fakes import s3, site, transcription
+from tests.fakes import site, transcription
 from tests.fakes.site import Page, Site
 from tests.fakes.transcription import FakeTranscriber
 from tests.service.api.house import ROOT_KEYS, settings_of
@@ -104,16 +98,26 @@ class Shop:
 
     async def fetch(self, *, hears: bool = False, store: FolderStore | None = None) -> Worked:
         """What the lane does."""
-        listens = OpenAITranscriber(base_url=self.transcriber.url, model="whisper-1", api_key=transcription.KEY)
-        step = FetchMedia(
-            self.database, self.client, self.accounts, store or self.store, listens if hears else None, LIMITS
-        )
-        given = LaneWork(tenant_id=self.tenant, channel_account_id=self.owner.account)
-        try:
-            done: Worked = await ActivityEnvironment().run(step.fetch_media, given)
-            return done
-        finally:
-            await listens.close()
+        whisper = OpenAITranscriber(base_url=self.transcriber.url, model="whisper-1", api_key=transcription.KEY)
+        async with open_ledger(self.database) as ledger:
+            listens = CountedTranscriber(whisper, ledger, price=6)
+            step = FetchMedia(
+                self.database, self.client, self.accounts, store or self.store, listens if hears else None, LIMITS
+            )
+            given = LaneWork(tenant_id=self.tenant, channel_account_id=self.owner.account)
+            try:
+                with spent_by(Spender(tenant_id=self.tenant)):
+                    done: Worked = await ActivityEnvironment().run(step.fetch_media, given)
+                return done
+            finally:
+                await listens.close()
+
+    async def heard(self) -> list[tuple[str, int, int]]:
+        """Voice messages that were paid for, as the usage report has them: outcome, calls, cost in millionths."""
+        span = {"since": datetime.now(UTC) - timedelta(hours=1), "until": datetime.now(UTC) + timedelta(hours=1)}
+        async with self.database.tenant(self.tenant) as tx:
+            sums = await usage.report(tx, **span, group_by="outcome", purpose=Purpose.TRANSCRIBE)
+        return [(each.key, each.calls, each.cost) for each in sums]
 
     async def sweep(self) -> int:
         gone: int = await ActivityEnvironment().run(Sweep(self.database, self.store).all)
@@ -316,6 +320,8 @@ async def test_a_short_voice_message_is_written_down_and_then_handed_over(shop: 
         assert (await messages.get_many(tx, [unheard.message_id]))[unheard.message_id].text == ""
     assert [each.state for each in await shop.files_of(unheard)] == [FileState.STORED]
     assert await shop.handed_over(unheard.start.conversation_id)
+    seconds = len(OGG) / BYTES_A_SECOND
+    assert await shop.heard() == [("ok", 1, round(6_000_000 * seconds / 60)), ("server_fault", 1, 0)]
 
 
 @pytest.mark.parametrize("listens", [True, False])
@@ -400,61 +406,6 @@ async def test_a_file_lies_there_as_long_as_a_row_wants_it_and_no_longer(shop: S
         )
     await shop.sweep()
     assert shop.kept() == set()
-
-
-@pytest.mark.parametrize("bucket", [False, True], ids=["folder", "bucket"])
-async def test_a_tenants_export_has_its_files_until_their_customer_is_erased(shop: Shop, bucket: bool) -> None:
-    async with s3.serving() as fake:
-        in_bucket = S3Store(fake.url, s3.BUCKET, s3.SIGNER, Links("http://x", [b"k"]))
-        store: MediaStore = in_bucket if bucket else shop.store
-        arrived = await shop.arrives(chat="1")
-        film = b"\x00\x00\x00\x18ftypmp42" + os.urandom(3_000_000)
-        contents = {"film": film, "../../etc/passwd": b"words", "gone": PNG}
-        keys = {}
-        for name, content in contents.items():
-            async with shop.database.tenant(shop.tenant) as tx:
-                keys[name] = await media_garbage.reserve(tx)
-            stored = await store.put(keys[name], _once(content), limit=len(content))
-            new = NewFile(keys[name], type_of(stored.beginning), stored.size, stored.sha256)
-            async with shop.database.tenant(shop.tenant) as tx:
-                await attachments.upload(tx, arrived.start.conversation_id, MediaKind.DOCUMENT, name, new)
-        await store.delete(keys["gone"])
-
-        made, largest = await exported(shop, store)
-        assert made.testzip() is None
-        assert largest < 2 * CHUNK, "no file is held in memory as a whole"
-        listed = [json.loads(line) for line in made.read("files/00001.ndjson").splitlines()]
-        rows = {row["id"]: row for row in map(json.loads, made.read("attachments/00001.ndjson").splitlines())}
-        assert [rows[line["attachment_id"]]["name"] for line in listed] == list(contents)
-        assert [line["as_received"] for line in listed] == [True, True, False]
-        found = [made.read(line["path"]) for line in listed if line["path"] is not None]
-        assert found == [film, b"words"]
-        assert [hashlib.sha256(each).hexdigest() for each in found] == [line["sha256"] for line in listed[:2]]
-        assert not [name for name in made.namelist() if "passwd" in name]
-        assert json.loads(made.read("manifest.json"))["files"] == {"count": 2, "bytes": len(film) + 5, "missing": 1}
-
-        async with shop.database.tenant(shop.tenant) as tx:
-            await erasure.erase_conversation(tx, arrived.start.conversation_id)
-        assert await ActivityEnvironment().run(Sweep(shop.database, store).all) >= 3
-        assert fake.objects.keys() | shop.kept() == set()
-        made, _ = await exported(shop, store)
-        assert json.loads(made.read("manifest.json"))["files"] == {"count": 0, "bytes": 0, "missing": 0}
-        await in_bucket.close()
-
-
-async def exported(shop: Shop, store: MediaStore) -> tuple[zipfile.ZipFile, int]:
-    """An export of everything, and how large the largest piece of it was."""
-    vault = Vault(RootKeys.parse(ROOT_KEYS))
-    async with shop.database.tenant(shop.tenant) as tx:
-        export_id = await tenant_exports.request(tx)
-    assert export_id is not None
-    given = ExportInput(tenant_id=shop.tenant, export_id=export_id)
-    await ActivityEnvironment().run(TenantExport(shop.database, vault).export_tenant, given)
-    async with shop.database.tenant(shop.tenant) as tx:
-        export = await tenant_exports.get(tx, export_id)
-    assert export is not None
-    pieces = [piece async for piece in archive(shop.database.tenant, vault, store, shop.tenant, export)]
-    return zipfile.ZipFile(io.BytesIO(b"".join(pieces))), max(map(len, pieces))
 
 
 async def _once(content: bytes) -> AsyncIterator[bytes]:
