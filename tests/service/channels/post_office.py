@@ -263,10 +263,10 @@ class Post:
         return AuthResult(success=said == (USER, self.password), handled=False)
 
 
-def mail(sender: str, text: str, *, subject: str = "A question", **headers: str) -> EmailMessage:
+def mail(sender: str, text: str, *, subject: str = "A question", to: str = USER, **headers: str) -> EmailMessage:
     """`headers` by names with `_` for `-`."""
     made = EmailMessage()
-    made["From"], made["To"], made["Subject"] = sender, USER, subject
+    made["From"], made["To"], made["Subject"] = sender, to, subject
     made["Message-ID"] = headers.pop("message_id", make_msgid(domain="customer.example"))
     for name, value in headers.items():
         made[name.replace("_", "-")] = value

@@ -30,6 +30,7 @@ from tests.service.api.house import Company
 from tests.service.api.signing import Sender
 from tests.service.api.wire import Wire
 from tests.service.channels.desk import Desk, desk_of, hurried
+from tests.service.channels.mail_devel import mail_devel
 from tests.service.channels.post_office import PASSWORD, USER, Mailbox, Post, dovecot, mail
 from tests.service.signer import Signer
 from tests.service.whole import SAMPLE, eventually, job_is_done, messages_of, system
@@ -388,3 +389,45 @@ async def test_a_password_that_was_changed_is_told_and_what_waits_goes_with_the_
     await post.sent_to("ilyas@customer.example")
     mailbox.put(mail("ilyas@customer.example", "Thank you!"), FOLDER)
     await post.sent_to("ilyas@customer.example", 2)
+
+
+async def test_another_programs_servers_and_what_is_left_of_a_mailbox_when_they_start_anew(
+    shop: Company, desk: Desk, database: Database, tmp_path: Path
+) -> None:
+    with mail_devel(tmp_path) as server:
+        plain = {"smtp_security": "none", "imap_security": "none", "folder": "INBOX"}
+        body = given(server.imap, server.smtp, **plain, address="devel@shop.example") | {"name": "devel"}
+        made = await shop.post("/v1/channel-accounts", body | {"branch_id": (await desk.state())["branch_id"]})
+        assert (made.status_code, made.json()["health"]) == (201, "ok"), made.text
+        await listening(database, shop, made.json()["id"])
+
+        async def sent(*mails: EmailMessage, received: int) -> list[EmailMessage]:
+            for each in mails:
+                await asyncio.to_thread(server.sends, each)
+            found: list[EmailMessage] = []
+
+            async def here() -> bool:
+                found[:] = await asyncio.to_thread(server.has, "zarina@customer.example")
+                return len(found) >= received
+
+            await eventually(here)
+            return found
+
+        ask = mail("Zarina <zarina@customer.example>", DELIVERY, to="devel@shop.example")
+        [answer] = await sent(ask, received=1)
+        assert "1,490" in text_of(answer)
+        assert (answer["Subject"], answer["In-Reply-To"]) == ("Re: A question", ask["Message-ID"])
+        person = mail("zarina@customer.example", PERSON, to="devel@shop.example", In_Reply_To=answer["Message-ID"])
+        await sent(person, received=2)
+        *_, card = await desk.telegram.sent(desk.group, text="Zarina · ")
+        assert await desk.pressed(card, desk.people["boris"], "Take") == ""
+        desk.telegram.says(desk.group, desk.people["boris"], "Like this:", topic=card.topic, photo=PNG)
+        *_, reply = await sent(received=3)
+        assert [each.get_payload(decode=True) for each in reply.iter_attachments()] == [PNG]
+        assert await desk.pressed(card, desk.people["boris"], "Resolve") == ""
+        # All its mailboxes are new, and numbered anew.
+        server.stop()
+        server.start()
+        thanks = mail("zarina@customer.example", "And to Almaty?", to="devel@shop.example")
+        [last] = await sent(ask, thanks, received=1)
+        assert last["In-Reply-To"] == thanks["Message-ID"]
