@@ -69,7 +69,7 @@ from api.search import OpenSearcher
 from models.payload_keys import encrypting
 from models.pokes import Pokes
 from models.repositories import events as happened
-from models.repositories import previews, sessions
+from models.repositories import previews, sessions, typing_signs
 from models.repositories.signing_keys import SigningKeys
 from models.repositories.vault import Vault
 from runtime import temporal
@@ -283,7 +283,15 @@ def _listener(url: str, wakeups: Wakeups, authenticator: Authenticator, metrics:
     def shown(conversation_id: str) -> None:
         wakeups.wake(UUID(conversation_id))
 
-    heard = {happened.CHANNEL: wakeups.announce, previews.CHANNEL: shown, sessions.CHANNEL: access_changed}
+    def typing(conversation_id: str) -> None:
+        wakeups.typing(UUID(conversation_id))
+
+    heard = {
+        happened.CHANNEL: wakeups.announce,
+        previews.CHANNEL: shown,
+        typing_signs.CHANNEL: typing,
+        sessions.CHANNEL: access_changed,
+    }
     return Listener(url, heard=heard, connected=connected)
 
 

@@ -2,7 +2,7 @@
 what is only of this moment: an answer while it is written."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from api.identity.auth import Proof
 from api.problems import ProblemError, invalid
 from api.schemas.base import AttachmentOut, FileUrl
 from models.contracts.enums import Author, EventType
-from models.repositories import deliveries, previews
+from models.repositories import deliveries, previews, typing_signs
 from models.repositories.deliveries import Delivery
 from models.repositories.tenants import Caller
 from runtime.wakeups import Subscription
@@ -35,6 +35,14 @@ class Draft:
 
     conversation_id: UUID
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Typing:
+    """An answer is being written: for so many seconds, unless the bot's message or more of these come. It has no number."""
+
+    conversation_id: UUID
+    seconds: float = typing_signs.SECONDS
 
 
 def start_after(last_event_id: str | None, after: int | None) -> int | None:
@@ -65,7 +73,7 @@ async def events(
         return (current.role, current.scopes) == (caller.role, caller.scopes)
 
     async for happened in follow(gateway, caller.tenant_id, conversation, after, subscription, may_hear):
-        yield _draft(happened) if isinstance(happened, Draft) else _event(happened, gateway.media.url)
+        yield _event(happened, gateway.media.url) if isinstance(happened, Delivery) else _of_this_moment(happened)
 
 
 async def follow(
@@ -75,8 +83,8 @@ async def follow(
     after: int,
     subscription: Subscription,
     may_hear: Callable[[], Awaitable[bool]],
-) -> AsyncIterator[Delivery | Draft]:
-    """What happens after number `after`, for as long as somebody may hear it. Drafts of one conversation alone.
+) -> AsyncIterator[Delivery | Draft | Typing]:
+    """What happens after number `after`, for as long as somebody may hear it. Drafts and typing of one conversation alone.
 
     Survives an outage of the database: the client sees a pause, not an error.
     """
@@ -97,6 +105,9 @@ async def follow(
             after = delivery.seq
         gateway.metrics.events.inc(len(batch))
         answered = any(map(_answers, batch))
+        typing, subscription.typing = subscription.typing, False
+        if conversation and typing and not answered:
+            yield Typing(conversation)
         if answered:
             shown = ""
         elif conversation and draft != shown:
@@ -111,9 +122,10 @@ def _answers(delivery: Delivery) -> bool:
     return delivery.type is EventType.MESSAGE and delivery.data.get("author") == Author.BOT
 
 
-def _draft(draft: Draft) -> ServerSentEvent:
-    data = DATA.dump_json({"conversation_id": draft.conversation_id, "text": draft.text})
-    return ServerSentEvent(raw_data=data.decode(), event="draft")
+def _of_this_moment(happened: Draft | Typing) -> ServerSentEvent:
+    """Without a number: nothing is resumed from it."""
+    event = "draft" if isinstance(happened, Draft) else EventType.TYPING.value
+    return ServerSentEvent(raw_data=DATA.dump_json(asdict(happened)).decode(), event=event)
 
 
 def _event(delivery: Delivery, url: FileUrl) -> ServerSentEvent:

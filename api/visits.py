@@ -20,7 +20,7 @@ from api.permissions import Traffic
 from api.problems import ProblemError, not_found
 from api.schemas.base import FileUrl
 from api.schemas.widget import VisitorMessageOut
-from api.streams import Draft
+from api.streams import Draft, Typing
 from models.contracts.enums import EventType
 from models.repositories import conversations, deliveries
 from models.repositories.deliveries import Delivery
@@ -69,6 +69,8 @@ async def events(gateway: Gateway, visit: Visit, subscription: Subscription, aft
     ):
         if isinstance(happened, Draft):
             yield Heard(None, "draft", {"text": happened.text})
+        elif isinstance(happened, Typing):
+            yield Heard(None, "typing", {"seconds": happened.seconds})
         elif (heard := _heard(happened, gateway.media.url)) is not None:
             yield heard
 

@@ -16,10 +16,12 @@ one space serves all."""
 
 
 class Subscription:
-    """One waiter. `ended` turns true when the process stops: whoever waits should come to an end."""
+    """One waiter. `ended` turns true when the process stops: whoever waits should come to an end. `typing`: an answer is
+    being written; whoever passes that on takes it back."""
 
     def __init__(self) -> None:
         self.ended = False
+        self.typing = False
         self._news = asyncio.Event()
 
     def wake(self) -> None:
@@ -70,6 +72,12 @@ class Wakeups:
 
     def wake(self, topic: Topic) -> None:
         for subscription in self._topics.get(topic, ()):
+            subscription.wake()
+
+    def typing(self, conversation: UUID) -> None:
+        """An answer is being written there."""
+        for subscription in self._topics.get(conversation, ()):
+            subscription.typing = True
             subscription.wake()
 
     def wake_all(self) -> None:

@@ -165,8 +165,9 @@ class Channel(Protocol):
     async def remove(self, chat: Chat, message_id: str) -> None:
         """Take back what was sent, where the channel can. Raises ChannelError."""
 
-    async def typing(self, chat: Chat) -> None:
-        """Show that an answer is being written, where the channel can. Raises ChannelError."""
+    async def typing(self, chat: Chat, message_id: str | None) -> None:
+        """Show for a while (Capabilities.typing_seconds) that an answer is being written, to the message that they wrote
+        last; it is read then, where the channel shows that. Raises ChannelError."""
 
     async def check(self) -> Health:
         """Whether the account lives and can do what is needed of it, and what is missing. Raises nothing."""

@@ -2,16 +2,16 @@
 listens to the conversation sees what is checked of it meanwhile."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import nullcontext
+from dataclasses import dataclass
 
 from temporalio import activity
 
+from activities.channels.typing import STILL, Typing
 from activities.generation.port import Message
 from activities.guards import orders
 from activities.masking import mask
 from activities.routes.metering import metered
-from activities.turn.preview import Preview
+from activities.turn.preview import Screen
 from activities.turn.write import Write
 from models.contracts.enums import Author, ChannelKind
 from models.contracts.turn import GENERATE, Generated, GenerateInput, Outcome
@@ -30,13 +30,19 @@ LISTENED_TO = frozenset({ChannelKind.API, ChannelKind.WEB})
 class Generate:
     """Holds what the step needs."""
 
-    def __init__(self, database: Database, write: Write):
+    def __init__(self, database: Database, write: Write, typing: Typing):
         self._database = database
         self._write = write
+        self._typing = typing
 
     @activity.defn(name=GENERATE.name)
     async def generate(self, given: GenerateInput) -> Generated:
         """Every failure of the model is an outcome, not an error: the turn goes on without."""
+        # The step before has shown it once.
+        with self._typing.shown(given.tenant_id, given.conversation_id, after=STILL):
+            return await self._generated(given)
+
+    async def _generated(self, given: GenerateInput) -> Generated:
         async with self._database.tenant(given.tenant_id) as tx:
             question = await messages.text_of(tx, given.message_ids)
             before = await messages.said_before(tx, given.conversation_id, given.message_ids, limit=HISTORY)
@@ -55,17 +61,10 @@ class Generate:
         request = self._write.request(masked(question), given.language, passages, chosen, history)
         spender = Spender(tenant_id=given.tenant_id, conversation_id=given.conversation_id, assistant_id=chosen.id)
         beating = asyncio.create_task(heartbeat())
-
-        async def permitted(text: str) -> bool:
-            return not await self._write.faults(text, request, question, policy.claims)
-
-        preview = self._preview(given, conversation, permitted)
+        screen = self._screen(given, conversation)
         try:
-            async with metered(self._database, spender, settings.budgets), preview or nullcontext():
-                heard = None if preview is None else preview.heard
-                written = await self._write.write(request, chosen.assistant.route, question, policy.claims, heard)
-                if preview is not None and written.outcome is Outcome.WRITTEN:
-                    preview.keep()
+            async with metered(self._database, spender, settings.budgets):
+                written = await self._write.write(request, chosen.assistant.route, question, policy.claims, screen)
         finally:
             beating.cancel()
         if written.outcome is Outcome.WRITTEN and written.answer is not None:
@@ -73,23 +72,30 @@ class Generate:
                 await drafts.put(tx, given.draft_id, given.conversation_id, written.answer.text, written.answer.usage)
         return Generated(outcome=written.outcome, causes=written.causes)
 
-    def _preview(
-        self, given: GenerateInput, conversation: Conversation | None, permitted: Callable[[str], Awaitable[bool]]
-    ) -> Preview | None:
+    def _screen(self, given: GenerateInput, conversation: Conversation | None) -> Screen | None:
         """None where nobody listens."""
         if conversation is None or conversation.channel not in LISTENED_TO:
             return None
-        version = conversation.version
+        return Listeners(self._database, given, conversation.version)
 
-        async def show(text: str) -> None:
-            async with self._database.tenant(given.tenant_id, flushed=False) as tx:
-                await previews.put(tx, given.conversation_id, given.draft_id, version, text)
 
-        async def withdraw() -> None:
-            async with self._database.tenant(given.tenant_id, flushed=False) as tx:
-                await previews.withdraw(tx, given.conversation_id, given.draft_id)
+@dataclass(frozen=True)
+class Listeners:
+    """The screen of whoever listens to a conversation, until its next step."""
 
-        return Preview(permitted, show, withdraw)
+    database: Database
+    given: GenerateInput
+    version: int
+
+    async def show(self, text: str) -> None:
+        given = self.given
+        async with self.database.tenant(given.tenant_id, flushed=False) as tx:
+            await previews.put(tx, given.conversation_id, given.draft_id, self.version, text)
+
+    async def withdraw(self) -> None:
+        given = self.given
+        async with self.database.tenant(given.tenant_id, flushed=False) as tx:
+            await previews.withdraw(tx, given.conversation_id, given.draft_id)
 
 
 async def heartbeat() -> None:

@@ -1,11 +1,13 @@
 """The first step of a turn: what the customer means, what policy says, and what knowledge has."""
 
+from contextlib import nullcontext
 from uuid import UUID
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities import identity
+from activities.channels.typing import Typing
 from activities.routes.metering import metered
 from activities.turn.consider import Asked, Consider, asks, coverage_of
 from activities.turn.manners import flooding, known, unread, wordless
@@ -27,17 +29,20 @@ GIVE_UP_AFTER = 5
 class Prepare:
     """Holds what the step needs."""
 
-    def __init__(self, database: Database, consider: Consider, write: Write, vault: Vault):
+    def __init__(self, database: Database, consider: Consider, write: Write, vault: Vault, typing: Typing):
         self._database = database
         self._consider = consider
         self._write = write
         self._vault = vault
+        self._typing = typing
 
     @activity.defn(name=PREPARE.name)
     async def prepare(self, given: PrepareInput) -> Prepared:
         """See PrepareInput and Prepared. Only an outage of the database is waited out for ever."""
+        quiet = given.state is ConversationState.MANAGER_ACTIVE
         try:
-            return await self._prepare(given)
+            with nullcontext() if quiet else self._typing.shown(given.tenant_id, given.conversation_id):
+                return await self._prepare(given)
         except Exception as error:
             if is_outage(error) or activity.info().attempt < GIVE_UP_AFTER:
                 raise

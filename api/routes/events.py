@@ -81,7 +81,7 @@ async def stream_conversation(
 
     `draft` comes here alone, and without an `id`: what there is so far of an answer that is being written, checked as the
     whole will be. Each `text` takes the place of the one before, an empty one takes it away, and so do the bot's next
-    `message` and the end of the connection.
+    `message` and the end of the connection. So does `typing`: an answer is being made, for so many `seconds`.
     """
     async for event in streams.events(gateway, caller, proof, subscription, conversation_id, after):
         yield event

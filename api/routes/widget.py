@@ -196,7 +196,8 @@ async def stream_visit(
 
     `message` is something that was said, `state` where the conversation stands. `draft` is what there is so far of an answer
     that is being written, checked as the whole will be: each `text` takes the place of the one before, an empty one takes it
-    away, and so do the bot's next `message` and the end of the connection. It has no `id`.
+    away, and so do the bot's next `message` and the end of the connection. `typing` says that an answer is being written, for
+    so many `seconds`. These two have no `id`.
 
     The same comes over a WebSocket at `…/ws`, each event a JSON object with `id` (of a draft: none), `type` and `data`.
     """

@@ -76,6 +76,7 @@ async def registrations(tmp_path_factory: pytest.TempPathFactory) -> list[Regist
         vault=nothing,
         media=nothing,
         accounts=nothing,
+        typing=nothing,
         pokes=nothing,
         wakeups=nothing,
         transcriber=nothing,

@@ -88,7 +88,7 @@ class ChatFlow:
     async def remove(self, chat: Chat, message_id: str) -> None:  # noqa: ARG002  # the port's
         raise RefusedError("not_possible")
 
-    async def typing(self, chat: Chat) -> None:
+    async def typing(self, chat: Chat, message_id: str | None) -> None:
         """Nothing: ChatFlow cannot."""
 
     async def check(self) -> Health:

@@ -28,7 +28,7 @@ CAPABILITIES = Capabilities(
     buttons=100,
     edits=True,
     deletes=True,
-    typing=True,
+    typing_seconds=5,
     rates=Rates(account_per_second=30, chat_per_second=1, group_per_minute=20),
 )
 
@@ -70,7 +70,7 @@ class Telegram:
             if error.code != MESSAGE_GONE:
                 raise
 
-    async def typing(self, chat: Chat) -> None:
+    async def typing(self, chat: Chat, message_id: str | None) -> None:  # noqa: ARG002  # the port's
         await self._api.ask("sendChatAction", {**writing.address(chat), "action": "typing"})
 
     async def check(self) -> Health:

@@ -37,7 +37,7 @@ CAPABILITIES = Capabilities(
     captions=writing.CAPTIONS,
     media_bytes=writing.LARGEST_FILE,
     buttons=writing.ROWS,
-    typing=True,
+    typing_seconds=25,
     receipts=True,
     # 80 a second are any number's. A person may get one message in six seconds in the long run, but 45 at once on
     # credit: a person at their phone never uses that up at one a second, and would wait at one in six. Should they
@@ -77,14 +77,10 @@ class WhatsAppCloud:
     async def remove(self, chat: Chat, message_id: str) -> None:  # noqa: ARG002  # the port's
         raise RefusedError("not_possible")
 
-    async def typing(self, chat: Chat, message_id: str | None = None) -> None:  # noqa: ARG002  # the port's
-        """Shown with a message of theirs, which it marks as read; without one there is no way to."""
+    async def typing(self, chat: Chat, message_id: str | None) -> None:  # noqa: ARG002  # the port's
+        """Shown with a message of theirs, and two blue ticks on it and the ones before; without one there is no way to."""
         if message_id is not None:
-            await self.mark_read(message_id, typing=True)
-
-    async def mark_read(self, message_id: str, *, typing: bool = False) -> None:
-        """Two blue ticks on this message and the ones before it. Raises ChannelError."""
-        await self._graph.post(f"{self._number}/messages", writing.read_mark(message_id, typing=typing))
+            await self._graph.post(f"{self._number}/messages", writing.typing(message_id))
 
     async def check(self) -> Health:
         return await checking.check(self._graph, self._settings)

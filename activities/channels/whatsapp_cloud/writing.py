@@ -64,9 +64,10 @@ def template(chat: Chat, name: str, language: str, parameters: Sequence[str] = (
     return _addressed(chat) | {"type": "template", "template": wanted}
 
 
-def read_mark(message_id: str, *, typing: bool) -> dict[str, Any]:
-    body: dict[str, Any] = {"messaging_product": "whatsapp", "status": "read", "message_id": message_id}
-    return body | ({"typing_indicator": {"type": "text"}} if typing else {})
+def typing(message_id: str) -> dict[str, Any]:
+    """The request that shows that it is read, and answered."""
+    read = {"messaging_product": "whatsapp", "status": "read", "message_id": message_id}
+    return read | {"typing_indicator": {"type": "text"}}
 
 
 def sent_as(media: Media) -> MediaKind:

@@ -12,7 +12,7 @@ from api import streams
 from api.identity import auth
 from models.contracts.enums import ChannelKind
 from models.contracts.settings import TenantSettings
-from models.repositories import previews, tenants
+from models.repositories import previews, tenants, typing_signs
 from runtime.database import Database
 from runtime.embedded import Servers
 from runtime.ids import new_id
@@ -166,6 +166,35 @@ async def test_an_answer_is_seen_while_it_is_written(acme: Company, database: Da
         await acme.said(other)
         assert "draft" not in {event.type for event in await everything.until("state", conversation_id=other)}
         assert "draft" not in {event.type for event in await elsewhere.until("state")}
+
+
+async def test_that_an_answer_is_written_is_heard_where_it_is_written_for(acme: Company, database: Database) -> None:
+    conversation, escalation = await acme.escalated()
+    other = await acme.opened()
+
+    async def told(where: str) -> bool:
+        async with database.tenant(acme.id) as tx:
+            return await typing_signs.tell(tx, UUID(where)) is not None
+
+    async with (
+        acme.stream(f"/v1/conversations/{conversation}/events") as stream,
+        acme.stream(f"/v1/conversations/{other}/events") as elsewhere,
+    ):
+        assert await told(conversation)
+        heard = await stream.next()
+        assert heard is not None
+        assert (heard.id, heard.type) == (-1, "typing")
+        assert heard.data == {"conversation_id": conversation, "seconds": typing_signs.SECONDS}
+        # Not where a person answers, nor where the bot was asked to be quiet.
+        assert (await acme.post(f"/v1/escalations/{escalation}/take")).is_success
+        assert not await told(conversation)
+        async with database.tenant(acme.id) as tx:
+            quiet = "UPDATE conversations SET muted_until = now() + interval '1 hour'"
+            await tx.connection.exec_driver_sql(f"{quiet} WHERE id = '{other}'")
+        assert not await told(other)
+        for each, heard_by in ((conversation, stream), (other, elsewhere)):
+            await acme.post(f"/v1/conversations/{each}/messages", {"text": HELLO})
+            assert "typing" not in {event.type for event in await heard_by.until("message", author="customer")}
 
 
 @pytest.mark.parametrize("wrong", ["x", "-1", "1.5", str(2**63), "²"])

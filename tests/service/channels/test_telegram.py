@@ -135,7 +135,7 @@ async def test_everything_that_can_be_sent(telegram: FakeTelegram, channel: Tele
     await channel.send(chat, Part(place=Place(latitude=43.2, longitude=76.9, title="Кафе")))
     # Markup that Telegram cannot read: the same as plain text.
     await channel.send(chat, Part(text="<b>1 &lt; 2"))
-    await channel.typing(chat)
+    await channel.typing(chat, None)
 
     sent = await telegram.sent(aida)
     said = "".join("".join(each.text.split()) for each in sent[: len(written)])

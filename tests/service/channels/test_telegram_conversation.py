@@ -1,14 +1,22 @@
 """A conversation through Telegram, from end to end: the whole system, and a Telegram that judges every request."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, cast
+from uuid import UUID
 
 import pytest
 
+from activities.channels import typing
+from activities.channels.choice import open_accounts
+from models.repositories.vault import Vault
+from runtime import secrets
+from runtime.database import Database
 from runtime.embedded import Servers, ports
-from tests.fakes.faults import drop_after
+from runtime.media.port import MediaStore
+from tests.fakes.faults import broken, drop_after, slow
 from tests.fakes.telegram import Bot, FakeTelegram
-from tests.service.api.house import Company
+from tests.service.api.house import TEST_HOME, Company, settings_of
 from tests.service.whole import eventually, messages_of, open_escalation, system
 
 DELIVERY = "How much is delivery to Astana?"
@@ -81,6 +89,33 @@ async def test_question_person_reply_and_resolution(shop: Company, telegram: Fak
     said = await messages_of(shop, conversation)
     assert [each["author"] for each in said] == ["customer", "bot", "customer", "bot", "manager"]
     assert {each["delivery"]["status"] for each in said if each["author"] != "customer"} == {"sent"}
+
+
+async def test_that_an_answer_is_made_is_shown_until_it_is_and_is_in_nobodys_way(
+    shop: Company, servers: Servers, database: Database, telegram: FakeTelegram, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(typing, "AGAIN", 0.001)
+    bot, person, other = telegram.add_bot(), telegram.person(), telegram.person("Other")
+    await added(shop, bot)
+    late = asyncio.Event()
+    telegram.faults.add(slow(until=late), method="sendChatAction", chat=person.id)
+    telegram.faults.add(broken(500), times=None, method="sendChatAction", chat=other.id)
+    for each in (person, other):
+        telegram.says(bot, each, DELIVERY)
+    for each in (person, other):
+        assert "1,490" in (await telegram.sent(each))[0].text
+    late.set()
+
+    settings = settings_of(servers, data_dir=TEST_HOME, telegram_url=telegram.url)
+    vault, nothing = Vault(secrets.root_keys(settings)), cast("MediaStore", None)
+    conversation = await conversation_with(shop, person.id)
+    shown = len(await telegram.called("sendChatAction", chat=person.id))
+    async with open_accounts(settings, database, vault, nothing) as accounts:
+        signs = typing.Typing(database, accounts)
+        with signs.shown(shop.id, UUID(conversation)):
+            # A step that takes long.
+            await telegram.called("sendChatAction", chat=person.id, count=shown + 3)
+        await signs.close()
 
 
 async def test_a_webhook_that_comes_five_times_and_at_once_has_one_effect(

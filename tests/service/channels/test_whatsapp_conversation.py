@@ -116,7 +116,7 @@ async def answer_as_a_manager(shop: Company, conversation: str) -> None:
     files = {"file": ("map.png", PICTURE, "image/png")}
     uploaded = await shop.http.post(f"/v1/conversations/{conversation}/attachments", files=files)
     assert uploaded.status_code == 201, uploaded.text
-    reply = {"text": "It is **free** & quick.", "attachment_ids": [uploaded.json()["id"]]}
+    reply = {"text": "It is 2 * 3 & quick.", "attachment_ids": [uploaded.json()["id"]]}
     replied = await shop.post(f"{escalation}/reply", reply)
     assert replied.is_success, replied.text
     (await shop.post(f"{escalation}/resolve")).raise_for_status()
@@ -131,6 +131,9 @@ async def test_question_person_reply_with_a_picture_and_receipts_by_the_cloud_ap
     cloud.says(number, aida, interactive={"type": "list_reply", "list_reply": row})
     [answer] = await cloud.sent(aida)
     assert "1,490" in answer.text
+    question = number.outbox.made[0]["entry"][0]["changes"][0]["value"]["messages"][0]
+    await cloud.called("POST read")
+    assert (number.read[0], number.typing[0]) == (question["id"], question["id"])
     cloud.says(number, aida, PERSON)
     await cloud.sent(aida, count=2)
     conversation = await conversation_with(shop, aida.id)
@@ -138,7 +141,7 @@ async def test_question_person_reply_with_a_picture_and_receipts_by_the_cloud_ap
     await picture_is_shown(shop, conversation)
     await answer_as_a_manager(shop, conversation)
     [*_, reply] = await cloud.sent(aida, count=3)
-    assert (reply.text, reply.data) == ("It is *free* & quick.", PICTURE)
+    assert (reply.text, reply.data) == ("It is 2 * 3 & quick.", PICTURE)
     cloud.reports(reply, "read", "delivered", "sent")
 
     async def read() -> bool:
@@ -238,5 +241,5 @@ async def test_question_person_and_reply_with_a_picture_by_chatflow(shop: Compan
     await answer_as_a_manager(shop, conversation)
     [*_, reply] = await chatflow.sent(aida, count=3)
     # ChatFlow gets the file by its signed address.
-    assert (reply.method, reply.text, reply.data) == ("send-image", "It is *free* & quick.", PICTURE)
+    assert (reply.method, reply.text, reply.data) == ("send-image", "It is 2 * 3 & quick.", PICTURE)
     assert phone.outbox.last_error is None

@@ -128,8 +128,7 @@ def test_templates_and_marks() -> None:
     for body in (
         writing.template(CHAT, "hello_again", "kk"),
         writing.template(CHAT, "hello_again", "kk", ("Shop", "Айгерім")),
-        writing.read_mark("wamid.1", typing=True),
-        writing.read_mark("wamid.1", typing=False),
+        writing.typing("wamid.1"),
     ):
         assert complaint("whatsapp-cloud.jsonschema.json", ("x-roots", "send"), body) is None
 

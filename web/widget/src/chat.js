@@ -96,9 +96,14 @@ export class Chat {
   /** Show that an answer is being written, until its turn is done. @param {string} message */
   awaits(message) {
     this.awaited = message;
+    this.types(LONGEST_TYPING_MS);
+  }
+
+  /** Show that an answer is being written. @param {number} ms for how long, unless more is heard of it */
+  types(ms) {
     this.view.typing(true);
     clearTimeout(this.typingEnds);
-    this.typingEnds = setTimeout(() => this.view.typing(false), LONGEST_TYPING_MS);
+    this.typingEnds = setTimeout(() => this.view.typing(false), ms);
   }
 
   connect() {
@@ -155,6 +160,9 @@ export class Chat {
         this.awaited = "";
         this.view.typing(false);
       }
+    } else if (type === "typing") {
+      // Whoever has written here waits longer than a word about it is good for.
+      if (!this.view.drafted) this.types(this.awaited ? LONGEST_TYPING_MS : data.seconds * 1000);
     } else if (type === "draft") {
       await this.view.draft(data.text);
       if (!data.text) this.waits();

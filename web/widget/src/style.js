@@ -65,6 +65,7 @@ header :focus-visible { outline-color: currentColor; }
 .state { margin: 0; padding: 6px 16px; background: var(--raised); color: var(--ink); font-size: 13px; }
 .log { flex: 1; overflow-y: auto; margin: 0; padding: 14px; display: flex; flex-direction: column; gap: 10px; overscroll-behavior: contain; }
 .said { max-width: 86%; align-self: flex-start; padding: 9px 13px; border-radius: 14px; background: var(--raised); overflow-wrap: anywhere; }
+.said.manager > .text { white-space: pre-wrap; }
 .said.customer { align-self: flex-end; background: var(--accent); color: var(--on-accent); white-space: pre-wrap; }
 .said .who { display: block; font-size: 12px; color: var(--soft); }
 .said.customer .who { position: absolute; color: inherit; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
@@ -73,6 +74,7 @@ header :focus-visible { outline-color: currentColor; }
 .said > .text > :last-child { margin-bottom: 0; }
 .said code { font: 13px ui-monospace, monospace; background: #8883; border-radius: 4px; padding: 1px 4px; }
 .said a { color: var(--link); }
+.draft > .text > :last-child::after { content: " …"; color: var(--soft); animation: blink 1.2s infinite; }
 .sources { margin-top: 8px; font-size: 13px; color: var(--soft); }
 .sources summary { cursor: pointer; }
 .sources ul { margin: 4px 0 0; }
@@ -102,6 +104,6 @@ form .clip { width: 42px; flex: none; padding: 0; background: transparent; color
 .said.customer a { color: inherit; }
 .person { align-self: center; margin: 0 0 10px; padding: 4px 12px; background: transparent; color: var(--link); }
 @media (max-width: 480px) { .panel { inset: 0; width: auto; height: auto; border-radius: 0; border: 0; } }
-@media (prefers-reduced-motion: reduce) { .typing i { animation: none; } }
+@media (prefers-reduced-motion: reduce) { .typing i, .draft > .text > :last-child::after { animation: none; } }
 @media (forced-colors: active) { .said, .panel, .launcher { border: 1px solid; } }
 `;
