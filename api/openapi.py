@@ -16,7 +16,11 @@ TAGS = [
     {"name": "auth", "description": "Signing in and out, and oneself."},
     {"name": "conversations", "description": "A customer's messages in, replies and events out."},
     {"name": "media", "description": "Files beside messages."},
-    {"name": "events", "description": "Server-sent events. Reconnect with `Last-Event-ID` and nothing is missed."},
+    {
+        "name": "events",
+        "description": "Server-sent events. Reconnect with `Last-Event-ID` and nothing is missed. One that has no `id`, a "
+        "`draft`, is of its moment only.",
+    },
     {"name": "escalations", "description": "Requests for a person, and what managers do with them."},
     {"name": "customers", "description": "What is kept of a customer, and the end of it; who a customer is."},
     {"name": "knowledge", "description": "What answers are made of."},

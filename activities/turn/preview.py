@@ -5,14 +5,14 @@ the turn goes on without.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 import structlog
 
 from activities.guards import shape
 from activities.language.sentences import spans
+from activities.turn.checks import Checks
 
 log = structlog.get_logger(__name__)
 
@@ -20,21 +20,23 @@ PAUSE_SECONDS = 1 / 3
 """From one text that is shown to the next."""
 
 
+class Screen(Protocol):
+    """What the customer looks at."""
+
+    async def show(self, text: str) -> None:
+        """In place of what it showed before."""
+
+    async def withdraw(self) -> None:
+        """Show nothing any more."""
+
+
 class Preview:
-    """Of one answer. Inside its block it shows what it hears; behind it nothing, unless it was kept.
+    """Of one answer. Inside its block the screen shows what is heard, as far as it passes; behind it nothing, unless it
+    was kept."""
 
-    `permitted` says whether a text may be sent, `show` shows one in place of the one before, `withdraw` shows none.
-    """
-
-    def __init__(
-        self,
-        permitted: Callable[[str], Awaitable[bool]],
-        show: Callable[[str], Awaitable[None]],
-        withdraw: Callable[[], Awaitable[None]],
-    ) -> None:
-        self._permitted = permitted
-        self._show = show
-        self._withdraw = withdraw
+    def __init__(self, checks: Checks, screen: Screen) -> None:
+        self._checks = checks
+        self._screen = screen
         self._text = ""
         self._grown = asyncio.Event()
         self._shown = self._kept = False
@@ -59,7 +61,7 @@ class Preview:
         await asyncio.wait({self._showing})
         if self._shown and not self._kept:
             try:
-                await self._withdraw()
+                await self._screen.withdraw()
             except Exception as failure:  # noqa: BLE001  # whatever it is, the turn is worth more
                 log.warning("preview not withdrawn", cause=type(failure).__name__)
 
@@ -74,9 +76,9 @@ class Preview:
                 continue
             before = said
             try:
-                if await self._permitted(said):
+                if not await self._checks.of_written(said):
                     self._shown = True
-                    await self._show(shape.rendered(said))
+                    await self._screen.show(shape.rendered(said))
             except Exception as failure:  # noqa: BLE001  # whatever it is, the turn is worth more
                 log.warning("preview failed", cause=type(failure).__name__)
             await asyncio.sleep(PAUSE_SECONDS)

@@ -10,13 +10,13 @@ import structlog
 from activities.embedding.port import Embedder
 from activities.generation.extractive import ExtractiveGenerator
 from activities.generation.port import Answer, GenerateRequest, Generator, Message, NoAnswerError
-from activities.generation.prompt import NO_ANSWER, told
 from activities.generation.written import WritingGenerator
-from activities.guards import claims, shape
-from activities.guards.grounding import check
+from activities.guards import shape
 from activities.provider.errors import ProviderError
 from activities.routes.build import Routes
 from activities.routes.metering import meter
+from activities.turn.checks import Checks
+from activities.turn.preview import Preview, Screen
 from models.contracts.assistants import Chosen
 from models.contracts.enums import Language
 from models.contracts.knowledge import Passage
@@ -27,6 +27,10 @@ from models.contracts.usage import Purpose
 log = structlog.get_logger(__name__)
 
 FIRST_PAUSE = 0.5
+
+
+def unheard(_: str) -> None:
+    """For answers that nobody is shown before they are whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,29 +75,36 @@ class Write:
         )
 
     async def write(
-        self,
-        request: GenerateRequest,
-        route: str,
-        question: str,
-        allowed: Claims,
-        heard: Callable[[str], None] | None = None,
+        self, request: GenerateRequest, route: str, question: str, allowed: Claims, screen: Screen | None = None
     ) -> Written:
         """Write and check. Every failure of the model is an outcome, not an error: the turn goes on without.
 
-        `question` is what the customer wrote, of which `request` has what a model may see. `heard` is told, unchecked, what
-        a model has written so far.
+        `question` is what the customer wrote, of which `request` has what a model may see. The `screen` shows meanwhile what
+        is checked of what a model has written, and shows it still where the whole may be sent.
         """
+        checks = Checks(request, question, allowed, self._embedder)
         chat = self._routes.chat(Purpose.ANSWER, route)
-        # Without a model, too: what was begun with one must end when the setting is taken back.
-        generator: Generator = ExtractiveGenerator() if chat is None else WritingGenerator(chat)
+        if chat is None:
+            # Also what was begun with a model must end when the setting is taken back.
+            return await self._written(ExtractiveGenerator(), request, checks)
+        generator = WritingGenerator(chat)
+        if screen is None:
+            return await self._written(generator, request, checks)
+        async with Preview(checks, screen) as preview:
+            written = await self._written(generator, request, checks, preview.heard)
+            if written.outcome is Outcome.WRITTEN:
+                preview.keep()
+        return written
+
+    async def _written(
+        self, generator: Generator, request: GenerateRequest, checks: Checks, heard: Callable[[str], None] = unheard
+    ) -> Written:
         answer = None
         try:
             async with asyncio.timeout(self._turn_seconds):
-                answer = await self._answer(generator, request, heard if chat else None)
-                if answer.quoted is None:
-                    reasons = await self.faults(answer.text, request, question, allowed)
-                else:
-                    reasons = claims.forbidden(answer.text, allowed)
+                answer = await self._answer(generator, request, heard)
+                quoted = answer.quoted is not None
+                reasons = checks.of_quote(answer.text) if quoted else await checks.of_written(answer.text)
         except NoAnswerError:
             return Written(Outcome.NO_ANSWER)
         except ProviderError as error:
@@ -111,20 +122,7 @@ class Write:
             answer = replace(answer, text=shape.rendered(answer.text))
         return Written(Outcome.WRITTEN, answer=answer)
 
-    async def faults(self, answer: str, request: GenerateRequest, question: str, allowed: Claims) -> tuple[str, ...]:
-        """Why what a model wrote may not be sent. May raise ProviderError. A quote is a passage's own words."""
-        if NO_ANSWER in answer:
-            return ("no_answer",)
-        grounding = await check(answer, request.passages, question, language=request.language, embedder=self._embedder)
-        return (
-            *claims.forbidden(answer, allowed),
-            *grounding.reasons,
-            *shape.faults(answer, request.passages, told(request), request.mark),
-        )
-
-    async def _answer(
-        self, generator: Generator, request: GenerateRequest, heard: Callable[[str], None] | None
-    ) -> Answer:
+    async def _answer(self, generator: Generator, request: GenerateRequest, heard: Callable[[str], None]) -> Answer:
         """Try until it works or time is up. A provider that names a time is not asked sooner."""
         pause = FIRST_PAUSE
         loop = asyncio.get_running_loop()
@@ -136,8 +134,7 @@ class Write:
                     if isinstance(piece, Answer):
                         return piece
                     text += piece
-                    if heard is not None:
-                        heard(text)
+                    heard(text)
                 raise AssertionError("a generator ended without an Answer and without an error")
             except ProviderError as error:
                 # Jitter, so that turns that failed together do not come back together.

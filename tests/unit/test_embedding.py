@@ -2,13 +2,15 @@
 
 import asyncio
 import os
+from collections.abc import Sequence
 
 import pytest
 
 from activities.embedding.choice import embedder_for
 from activities.embedding.nano import CACHED_QUERIES, NanoEmbedder
-from activities.embedding.port import EmbeddingSpace
+from activities.embedding.port import EmbeddingSpace, Vector
 from activities.embedding.prefixes import prefixes_of
+from activities.embedding.remembering import RememberingEmbedder
 
 
 def cosine(left: list[float], right: list[float]) -> float:
@@ -75,6 +77,27 @@ def test_another_model_is_another(named: str) -> None:
 async def test_a_repeated_question_is_not_embedded_again(embedder: NanoEmbedder) -> None:
     first = await embedder.embed_query("the same question")
     assert await embedder.embed_query("the same question") is first
+
+
+async def test_for_one_answer_nothing_is_embedded_twice(embedder: NanoEmbedder) -> None:
+    """Nor by two who ask at once, of whom one gives up."""
+    asked: list[str] = []
+
+    class Noting(NanoEmbedder):
+        async def embed_passages(self, texts: Sequence[str]) -> list[Vector]:
+            asked.extend(texts)
+            return await super().embed_passages(texts)
+
+    remembering = RememberingEmbedder(Noting())
+    page = ["Delivery is free.", "Returns take 14 days.", "Delivery is free."]
+    first = asyncio.create_task(remembering.embed_passages(page))
+    given_up = asyncio.create_task(remembering.embed_passages(["We repair bicycles."]))
+    later = asyncio.create_task(remembering.embed_passages([*page, "Couriers call."]))
+    await asyncio.sleep(0)
+    given_up.cancel()
+    assert await first == [*(await later)[:3]] == await embedder.embed_passages(page)
+    assert asked == [*page[:2], "Couriers call."]
+    assert await remembering.embed_query(page[0]) == (await remembering.embed_queries(page))[0] != (await first)[0]
 
 
 async def test_the_cache_is_bounded() -> None:

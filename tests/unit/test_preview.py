@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 from activities.embedding.nano import NanoEmbedder
 from activities.generation.port import GenerateRequest
 from activities.guards import shape
-from activities.routes.build import Routes
 from activities.turn import preview
+from activities.turn.checks import Checks
 from activities.turn.preview import Preview, finished
-from activities.turn.write import Write
 from models.contracts.enums import Language
 from models.contracts.knowledge import Passage
 from models.contracts.policy import Claims
@@ -54,8 +53,7 @@ PASSAGE = Passage(
 )
 QUESTION = "How is the delivery to Astana?"
 REQUEST = GenerateRequest(QUESTION, Language.EN, (PASSAGE,))
-WRITE = Write(NanoEmbedder(), Routes(None), 5.0)
-CLAIMS = Claims(forbidden=("lifetime guarantee",))
+CHECKS = Checks(REQUEST, QUESTION, Claims(forbidden=("lifetime guarantee",)), NanoEmbedder())
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -66,7 +64,7 @@ def without_a_pause() -> Iterator[None]:
 
 
 async def permitted(text: str) -> bool:
-    return not await WRITE.faults(text, REQUEST, QUESTION, CLAIMS)
+    return not await CHECKS.of_written(text)
 
 
 class Screen:
@@ -85,7 +83,7 @@ class Screen:
 async def seen(pieces: list[str], *, turns: int = 4, kept: bool = False) -> list[str]:
     """What is seen of an answer that comes in `pieces`; between two of them the loop goes round `turns` times."""
     screen = Screen()
-    async with Preview(permitted, screen.show, screen.withdraw) as showing:
+    async with Preview(CHECKS, screen) as showing:
         for text in accumulate(pieces):
             showing.heard(text)
             for _ in range(turns):
@@ -142,7 +140,7 @@ async def test_an_answer_that_turns_bad_is_taken_away() -> None:
 
 async def test_another_attempt_takes_nothing_back_that_it_says_again() -> None:
     screen = Screen()
-    async with Preview(permitted, screen.show, screen.withdraw) as showing:
+    async with Preview(CHECKS, screen) as showing:
         for text in (*accumulate(" ".join(GOOD[:3])), *accumulate(" ".join((GOOD[0], GOOD[3], GOOD[1])))):
             showing.heard(text)
             for _ in range(4):
@@ -154,14 +152,18 @@ async def test_another_attempt_takes_nothing_back_that_it_says_again() -> None:
 
 
 async def test_what_fails_here_fails_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    async def breaks(*_: object) -> None:
-        raise ConnectionError("a secret text")
+    class Broken(Screen):
+        async def show(self, text: str) -> None:
+            raise ConnectionError(text)
 
-    async with Preview(permitted, breaks, breaks) as showing:
+        async def withdraw(self) -> None:
+            raise ConnectionError(GOOD[1])
+
+    async with Preview(CHECKS, Broken()) as showing:
         showing.heard(" ".join(GOOD))
         for _ in range(4):
             await asyncio.sleep(0)
-    assert "a secret text" not in caplog.text
+    assert "Couriers" not in caplog.text
 
 
 @pytest.mark.parametrize(
