@@ -1,5 +1,6 @@
 """`python -m tests.chaos.channels`: webhooks that come several times, at once and out of order, while workers and the
-gateway are killed and Telegram misbehaves. Then quiet, then the verdict.
+gateway are killed and Telegram misbehaves; and managers who work at desks meanwhile (see desks). Then quiet, then the
+verdict.
 
 Promised: no message lost, none handled twice, one conversation a chat, each chat in its order; replies in order, and a
 second copy of one only where its outcome could not be known, which the ledger has counted.
@@ -26,18 +27,16 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tests.chaos import system
+from tests.chaos.desks import Desk, opened, verdict, worked
+from tests.chaos.hooks import NEAR, Hooks
 from tests.chaos.system import System
-from tests.fakes.faults import Json, broken, drop_after, drop_before, slow, too_many
+from tests.fakes.faults import broken, drop_after, drop_before, slow, too_many
 from tests.fakes.telegram import Bot, FakeTelegram, Limits, Person
 
 WORKERS = 2
 BOTS = 8
 CHATS = 200
-AT_ONCE = 8
-NEAR = 6
-"""Updates among which the order of delivery is lost."""
 PATIENCE_SECONDS = 900.0
-DELIVERED_WITHIN = 120.0
 TEXTS = ("How much is delivery to Astana?", "Can I pay in instalments?", "Hello!", "Do you ship to Almaty?")
 FAULTS = (
     (too_many(1), 41),
@@ -56,6 +55,8 @@ class Plan:
     seed: int
     messages: int
     kills: int
+    requests: int
+    """Of customers for a person, worked on at desks."""
 
 
 @dataclass(slots=True)
@@ -82,20 +83,35 @@ async def run(under_test: System, telegram: FakeTelegram, plan: Plan, progress: 
     for fault, every in FAULTS:
         telegram.faults.add(fault, times=None, every=every, method="sendMessage")
     told = Told()
+    desks: list[Desk] = []
     bar = progress.add_task("messages", total=plan.messages)
-    killing = asyncio.create_task(_kill(under_test, plan, chance, progress))
     async with httpx.AsyncClient(timeout=10) as client:
+        hooks = Hooks(under_test, customers.accounts, client)
+        if plan.requests:
+            desks += await opened(under_test, telegram, hooks)
+        killing = asyncio.create_task(_kill(under_test, plan, chance, progress))
         each = plan.messages // BOTS
         await asyncio.gather(
-            *(
-                _talk(under_test, telegram, customers, bot, each, told, client, plan.seed, progress, bar)
-                for bot in customers.bots
-            )
+            *(_talk(telegram, hooks, customers, bot, each, told, plan.seed, progress, bar) for bot in customers.bots),
+            *(worked(telegram, hooks, desk, plan.requests // len(desks), plan.seed) for desk in desks),
         )
     await killing
     if (left := await _drained(under_test)) is not None:
         return [f"wedged: {left} within {PATIENCE_SECONDS:.0f} s"]
-    return await _verdict(under_test, telegram, customers, told)
+    return await _verdict(under_test, telegram, customers, told) + await _at_desks(under_test, telegram, desks)
+
+
+async def _at_desks(under_test: System, telegram: FakeTelegram, desks: list[Desk]) -> list[str]:
+    found: list[str] = []
+    figures = Counter[str]()
+    async with under_test.records() as connection:
+        for desk in desks:
+            broken, of_desk = await verdict(connection, under_test, telegram, desk)
+            found += broken
+            figures.update(of_desk)
+    if desks:
+        console.print(f"desks: {dict(figures)}")
+    return found
 
 
 async def _open(under_test: System, telegram: FakeTelegram) -> Customers:
@@ -121,13 +137,12 @@ async def _open(under_test: System, telegram: FakeTelegram) -> Customers:
 
 
 async def _talk(
-    under_test: System,
     telegram: FakeTelegram,
+    hooks: Hooks,
     customers: Customers,
     bot: Bot,
     messages: int,
     told: Told,
-    client: httpx.AsyncClient,
     seed: int,
     progress: Progress,
     bar: Any,
@@ -141,32 +156,8 @@ async def _talk(
             text = f"{chance.choice(TEXTS)} ({place})"
             told.texts[bot.token, person.id].append(text)
             telegram.says(bot, person, text)
-        near = [update for update in bot.mailbox.made[begun:] for _ in range(chance.randint(1, 5))]
-        told.deliveries += len(near)
-        chance.shuffle(near)
-        room = asyncio.Semaphore(AT_ONCE)
-
-        async def deliver(update: Json, room: asyncio.Semaphore = room) -> None:
-            async with room, asyncio.timeout(DELIVERED_WITHIN):
-                # As Telegram does: again, until it is taken.
-                while not await _taken(under_test, customers, bot, update, client):  # noqa: ASYNC110
-                    await asyncio.sleep(0.2)
-
-        await asyncio.gather(*(deliver(update) for update in near))
+        told.deliveries += await hooks.deliver(bot, bot.mailbox.made[begun:], chance, 5)
         progress.advance(bar, min(NEAR, messages - number))
-
-
-async def _taken(under_test: System, customers: Customers, bot: Bot, update: Json, client: httpx.AsyncClient) -> bool:
-    """Whether the gateway has said that it keeps the update; what it is told instead is repeated, as Telegram does."""
-    address = bot.mailbox.address
-    assert address is not None, "the account has set its webhook"
-    with suppress(httpx.HTTPError, RuntimeError):
-        url = f"{under_test.run.api_url}/v1/channels/telegram/{customers.accounts[bot.token]}"
-        answer = await client.post(url, json=update, headers=dict(address.headers(b"")))
-        if answer.status_code not in (200, 503):
-            raise AssertionError(f"a webhook was answered with {answer.status_code}")
-        return answer.status_code == httpx.codes.OK
-    return False
 
 
 async def _kill(under_test: System, plan: Plan, chance: random.Random, progress: Progress) -> None:
@@ -262,7 +253,7 @@ def _differences(where: str, said: Sequence[str], stored: Sequence[str]) -> list
 
 
 async def chaos(plan: Plan, data_dir: Path) -> list[str]:
-    console.print(f"seed {plan.seed}: {plan.messages} messages, {plan.kills} kills")
+    console.print(f"seed {plan.seed}: {plan.messages} messages, {plan.kills} kills, {plan.requests} requests at desks")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     async with FakeTelegram() as telegram:
         telegram.world.limits = Limits()
@@ -281,10 +272,13 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=None, help="of load and faults; drawn and printed if left out")
     parser.add_argument("--messages", type=int, default=10_000)
     parser.add_argument("--kills", type=int, default=40)
+    parser.add_argument("--requests", type=int, default=24, help="for a person, worked on at three desks")
     arguments = parser.parse_args()
     seed = secrets.randbelow(1_000_000) if arguments.seed is None else arguments.seed
     with tempfile.TemporaryDirectory(prefix="mainstay-chaos-") as folder:
-        found = asyncio.run(chaos(Plan(seed, arguments.messages, arguments.kills), Path(folder) / "data"))
+        found = asyncio.run(
+            chaos(Plan(seed, arguments.messages, arguments.kills, arguments.requests), Path(folder) / "data")
+        )
     for line in found[:30]:
         console.print(f"[red]broken[/] {line}")
     if not found:
