@@ -103,6 +103,9 @@ class ConversationOut(Response):
     customer_verified: bool = Field(
         description="The customer has lately given the code that was sent to the address on file."
     )
+    unreachable_code: str | None = Field(
+        description="Why nobody can be written to there, until the customer writes again: left, bounced_5.1.1, …"
+    )
 
     @classmethod
     def of(cls, conversation: Conversation) -> "ConversationOut":
@@ -122,4 +125,5 @@ class ConversationOut(Response):
             last_message_at=conversation.last_message_at,
             closed_at=conversation.closed_at,
             customer_verified=conversation.customer_verified,
+            unreachable_code=conversation.unreachable_code,
         )

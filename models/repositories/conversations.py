@@ -29,6 +29,7 @@ class Conversation:
     last_message_at: datetime | None
     closed_at: datetime | None
     customer_verified: bool
+    unreachable_code: str | None
 
 
 CONVERSATION_COLUMNS = (
@@ -45,6 +46,7 @@ CONVERSATION_COLUMNS = (
     conversations.c.last_message_at,
     conversations.c.closed_at,
     VERIFIED.label("customer_verified"),
+    conversations.c.unreachable_code,
 )
 
 WITH_PARTIES = conversations.join(

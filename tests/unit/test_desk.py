@@ -63,7 +63,7 @@ def conversation(name: str | None) -> Conversation:
     return Conversation(
         id=ID, channel=ChannelKind.WHATSAPP, customer_id=ID, customer_name=name, customer_external_id=None,
         state=ConversationState.PENDING, language=Language.RU, version=1, muted_until=None, created_at=NOW,
-        last_message_at=NOW, closed_at=None, customer_verified=True,
+        last_message_at=NOW, closed_at=None, customer_verified=True, unreachable_code=None,
     )  # fmt: skip
 
 

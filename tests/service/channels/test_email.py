@@ -3,28 +3,19 @@
 import asyncio
 import base64
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import nullcontext
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import httpx
 import pytest
-from pydantic import SecretStr
 
 from activities.channels.email import channel as email_channel
-from activities.channels.email.channel import Email, open_email
 from activities.channels.email.parsing import MOST_FILES
 from activities.channels.email.server import tls
-from models.contracts.accounts import EmailCredentials, EmailSettings
-from models.contracts.channels import MessageArrived
 from models.repositories import channel_accounts
 from runtime.database import Database
-from runtime.egress.addresses import networks
 from runtime.embedded import Servers, ports
-from runtime.media.folder import FolderStore
-from runtime.media.links import Links
 from tests.fakes.telegram import FakeTelegram
 from tests.service.api.house import Company
 from tests.service.api.signing import Sender
@@ -258,38 +249,6 @@ async def test_a_folder_that_is_made_anew_is_read_on_and_nobody_is_answered_twic
     assert (await shop.get(f"/v1/channel-accounts/{account['id']}")).json()["health"] == "ok"
 
 
-@pytest.mark.parametrize("idles", [True, False])
-async def test_a_mailbox_is_read_on_from_where_it_was_read_up_to(idles: bool, mailbox: Mailbox, tmp_path: Path) -> None:
-    with nullcontext(mailbox) if idles else dovecot(idles=False) as server:
-        server.renumber("Adapter", mail("old@customer.example", "Before anybody listened"))
-        async with httpx.AsyncClient() as client:
-            channel = opened(server.port, client, tmp_path)
-            begun = await channel.news(None, 1)
-            assert (begun.deliveries, begun.forgetful) == ((), True)
-            waiting = asyncio.create_task(channel.news(begun.cursor, 20 if idles else 1))
-            seen, new = mail("clara@customer.example", DELIVERY), mail("clara@customer.example", "Thank you!")
-            await asyncio.to_thread(server.put, seen, "Adapter")
-            first = await waiting
-            [(name, payload)] = first.deliveries
-            [read] = channel.read(payload)
-            assert isinstance(read, MessageArrived)
-            assert (read.id, read.text) == (seen["Message-ID"], DELIVERY)
-            # Numbered anew: what came lately comes again, under the names that it had.
-            server.renumber("Adapter", seen, new)
-            again = await channel.news(first.cursor, 1)
-            assert [each for each, _ in again.deliveries] == [name, f"mail/clara@customer.example/{new['Message-ID']}"]
-            assert str(again.cursor).partition(":")[0] != str(first.cursor).partition(":")[0]
-            assert (await channel.news(again.cursor, 0.1)).deliveries == []
-
-
-def opened(port: int, client: httpx.AsyncClient, folder: Path) -> Email:
-    plain = given(port, 1, smtp_security="none", imap_security="none", folder="Adapter")["settings"]
-    files, secret = FolderStore(folder, Links("", [])), EmailCredentials(password=SecretStr(PASSWORD))
-    channel = open_email(networks("127.0.0.0/8"))(EmailSettings.model_validate(plain), secret, client, files, "")
-    assert isinstance(channel, Email)
-    return channel
-
-
 async def test_what_servers_answer_is_kept_to(
     shop: Company, mailbox: Mailbox, post: Post, account: dict[str, Any]
 ) -> None:
@@ -301,6 +260,7 @@ async def test_what_servers_answer_is_kept_to(
     mailbox.put(returned(first), FOLDER)
     conversation = await conversation_with(shop, "dana@customer.example")
     await delivered(shop, conversation, ["failed", "bounced_5.1.1"])
+    assert (await shop.get(f"/v1/conversations/{conversation}")).json()["unreachable_code"] == "bounced_5.1.1"
     post.to_receivers.append("550 5.1.1 No such mailbox")
     mailbox.put(mail("nobody@customer.example", DELIVERY), FOLDER)
     await delivered(shop, await conversation_with(shop, "nobody@customer.example"), ["failed", "recipient_refused"])

@@ -1,8 +1,9 @@
-"""Mailboxes behind TLS: Dovecot and a real SMTP server with certificates of a house's own authority."""
+"""Mailboxes by their adapter alone, at Dovecot and a real SMTP server: read on from where they were read up to, and behind
+TLS, with certificates of a house's own authority."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from pydantic import SecretStr
 from activities.channels.email.channel import Email, open_email
 from activities.channels.email.server import tls
 from models.contracts.accounts import EmailCredentials, EmailSettings
-from models.contracts.channels import Chat, HealthState, Part
+from models.contracts.channels import Chat, HealthState, MessageArrived, Part
 from runtime.egress.addresses import networks
 from runtime.media.folder import FolderStore
 from runtime.media.links import Links
@@ -53,6 +54,30 @@ async def channel(folder: Path, settings: dict[str, Any], allowed: str = HERE) -
         opened = open_email(networks(allowed))(given, secret, client, FolderStore(folder, Links("", [])), "")
         assert isinstance(opened, Email)
         yield opened
+
+
+@pytest.mark.parametrize("idles", [True, False])
+async def test_a_mailbox_is_read_on_from_where_it_was_read_up_to(idles: bool, mailbox: Mailbox, tmp_path: Path) -> None:
+    with nullcontext(mailbox) if idles else dovecot(idles=False) as server:
+        server.renumber("Support", mail("old@customer.example", "Before anybody listened"))
+        imap = {"imap_host": "localhost", "imap_port": server.port, "imap_security": "none", "folder": "Support"}
+        async with channel(tmp_path, imap) as opened:
+            begun = await opened.news(None, 1)
+            assert (begun.deliveries, begun.forgetful) == ((), True)
+            waiting = asyncio.create_task(opened.news(begun.cursor, 20 if idles else 1))
+            seen, new = mail("clara@customer.example", "Where is it?"), mail("clara@customer.example", "Thank you!")
+            await asyncio.to_thread(server.put, seen, "Support")
+            first = await waiting
+            [(name, payload)] = first.deliveries
+            [read] = opened.read(payload)
+            assert isinstance(read, MessageArrived)
+            assert (read.id, read.text) == (seen["Message-ID"], "Where is it?")
+            # Numbered anew: what came lately comes again, under the names that it had.
+            server.renumber("Support", seen, new)
+            again = await opened.news(first.cursor, 1)
+            assert [each for each, _ in again.deliveries] == [name, f"mail/clara@customer.example/{new['Message-ID']}"]
+            assert str(again.cursor).partition(":")[0] != str(first.cursor).partition(":")[0]
+            assert (await opened.news(again.cursor, 0.1)).deliveries == []
 
 
 @pytest.mark.parametrize("security", ["tls", "starttls"])
