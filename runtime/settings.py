@@ -121,7 +121,7 @@ class Settings(BaseSettings):
     request_seconds: float = Field(60, gt=0, le=600, description="Longest time to an answer, without what ?wait adds.")
     body_seconds: float = Field(30, gt=0, le=600, description="Longest time that a request's body may take to arrive.")
 
-    message_max_chars: int = Field(8000, ge=1, le=100_000, description="Longest customer or manager message.")
+    message_max_chars: int = Field(16_000, ge=1, le=100_000, description="Longest customer or manager message.")
     kb_file_mib: int = Field(25, ge=1, le=1000, description="Largest file that is read into knowledge, in MiB.")
     kb_request_mib: int = Field(100, ge=1, le=2000, description="Largest upload of files in one request, in MiB.")
     kb_tenant_mib: int = Field(

@@ -54,7 +54,7 @@ export class View {
     this.alert = h("p", { class: "alert", role: "alert", hidden: "" });
     this.person = h("button", { class: "person", type: "button" }, texts.person);
     this.input = /** @type {HTMLTextAreaElement} */ (
-      h("textarea", { rows: "1", "aria-label": texts.message, placeholder: texts.placeholder, maxlength: "8000" })
+      h("textarea", { rows: "1", "aria-label": texts.message, placeholder: texts.placeholder, maxlength: "16000" })
     );
     /** @type {Attached[]} */
     this.files = [];
