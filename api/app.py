@@ -136,7 +136,9 @@ def create_app(
     )
     problems.install(app)
     app.add_middleware(BodyLimit, limit=lambda path: uploads.largest_form(path, settings) or settings.body_max_bytes)
+    # Tried one after the other: those that are asked most, and by others' clocks, first.
     for module in (
+        webhooks,
         signing_in,
         conversations,
         media,
@@ -158,7 +160,6 @@ def create_app(
         secrets,
         channel_accounts,
         desks,
-        webhooks,
         widget,
         widget_pages,
         codec,

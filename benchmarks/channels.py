@@ -78,14 +78,16 @@ async def _webhooks(
     """So many updates a second, while the bots answer them; and bare inserts at the same pace, while they answer the rest."""
     console.print(f"{PER_SECOND} webhooks a second, for {seconds} s")
     people = [telegram.person(f"Person {number}") for number in range(PER_SECOND * seconds)]
-
     requests = [_update(under_test, telegram, random.choice(added), person) for person in people]  # noqa: S311  # no secret
+    before = under_test.processor_seconds("api")
     accepted = await paced.posts(requests, PER_SECOND)
+    spent = under_test.processor_seconds("api") - before
     admin = under_test.run.admin_database_url or under_test.run.database_url
     bare = await paced.inserts(driver_url(admin), [TEXT] * len(people), PER_SECOND)
     figures.add("webhook_accepted_p50", 1000 * median(accepted), "ms", 1000 * median(bare))
     figures.add("webhook_accepted_p99", 1000 * percentile(accepted, 0.99), "ms", at_most=ACCEPTED_MS)
     figures.add("webhook_accepted_p99_to_bare", 1000 * percentile(accepted, 0.99), "ms", 1000 * percentile(bare, 0.99))
+    figures.add("gateways_core_per_webhook", 1000 * spent / len(accepted), "ms")
     begun = time.perf_counter()
     await telegram.sent(text="1,490", count=len(people), within=600)
     figures.add("answered_after_the_last", time.perf_counter() - begun, "s")
@@ -102,10 +104,14 @@ def _update(under_test: system.System, telegram: FakeTelegram, to: Added, person
 
 async def _memory(figures: Figures, under_test: system.System, added: Sequence[Added]) -> None:
     """After every bot was written to and has answered."""
-    together = sum(
-        under_test.resident_bytes(name) for name in under_test.run.processes if name.startswith(("api", "worker"))
-    )
-    figures.add(f"memory_of_api_and_worker_with_{len(added)}_bots", together / 2**20, "MiB", at_most=MEMORY_MIB)
+    resident = {
+        name: under_test.resident_bytes(name) / 2**20
+        for name in under_test.run.processes
+        if name.startswith(("api", "worker"))
+    }
+    for name, size in resident.items():
+        figures.add(f"memory_of_{name}", size, "MiB")
+    figures.add(f"memory_with_{len(added)}_bots", sum(resident.values()), "MiB", at_most=MEMORY_MIB)
 
 
 async def _fairness(

@@ -37,6 +37,12 @@ class System:
         line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
         return int(line.split()[1]) * 1024
 
+    def processor_seconds(self, process: str) -> float:
+        """Time that one of its processes has had of a core so far, with that of its threads."""
+        # Behind the name in brackets, which may hold anything.
+        fields = Path(f"/proc/{self.run.processes[process]}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
 
 @asynccontextmanager
 async def running(**settings: str) -> AsyncIterator[System]:
