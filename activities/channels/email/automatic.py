@@ -16,7 +16,8 @@ def automatic(headers: Mapping[str, str], sender: str | None) -> str | None:
         return "precedence"
     if {"x-autoreply", "x-autorespond", "x-auto-response-from"} & headers.keys():
         return "auto_reply"
-    if "list-id" in headers:
+    # The last is what newsletters must have (RFC 8058).
+    if {"list-id", "list-post", "list-unsubscribe-post"} & headers.keys():
         return "list"
     if headers.get("return-path", "").strip() == "<>":
         return "no_return_path"

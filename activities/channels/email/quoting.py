@@ -14,13 +14,17 @@ _RULE = re.compile(
 _LINE = re.compile(r"\s*_{10,}\s*")
 _FROM = re.compile(r"[*\s]*(?:from|от|кімнен|жіберуші)\s*:\**\s.*", re.IGNORECASE)
 _OTHER_HEADERS = re.compile(
-    r"[*\s]*(?:sent|date|to|cc|subject|отправлено|дата|кому|копия|тема|жіберілді|күні|кімге|тақырып)\s*:", re.IGNORECASE
+    r"[*\s]*(?:sent|date|to|cc|subject|отправлено|дата|кому|копия|тема|жіберілді|жіберілген(?: күні)?|күні|кімге"
+    r"|көшірме|тақырып|тақырыбы)\s*:",
+    re.IGNORECASE,
 )
 _SAID = re.compile(
     r"\s*(?:on\b.{5,300}\bwrote|.{5,300}\b(?:пишет|писала?|написала?|писал\(а\)|написал\(а\)|wrote|жазды|деп жазды)"
     r"|.{0,300}\bвы писали)\s*:\s*",
     re.IGNORECASE | re.DOTALL,
 )
+# As Gmail, Mail.ru and Yandex write it in Russian.
+_SAID_AT = re.compile(r".{0,200}\b\d{1,2}:\d\d\b.{0,200}<[^<>@\s]{1,100}@[^<>@\s]{1,100}>\s*:\s*", re.DOTALL)
 _DATED = re.compile(
     r"\s*(?:on\b|\d|(?:mon|tue|wed|thu|fri|sat|sun|пн|вт|ср|чт|пт|сб|вс|понедельник|вторник|среда|четверг|пятница|суббота"
     r"|воскресенье|дс|сс|бс|жм|сн|жс)\b)",
@@ -30,8 +34,9 @@ _MOST_WRAPPED = 4
 """Lines that "On … wrote:" may be broken into."""
 _SIGNED = re.compile(r"--\s?")
 _MOBILE = re.compile(
-    r"\s*(?:sent from (?:my |outlook|mail for|yahoo)|get outlook for|отправлено (?:с|из|от) (?:моего |мобильн|iphone|"
-    r"ipad|samsung|устройства|android|почты|яндекс)|менің \w+ жіберілді|iphone-нан жіберілді).{0,80}",
+    r"\s*(?:sent (?:from (?:my |outlook|mail for|yahoo)|with proton)|get outlook for|отправлено (?:с|из|от) (?:моего |"
+    r"мобильн|iphone|ipad|samsung|устройства|android|почты|яндекс|outlook)|iphone-нан жіберілді"
+    r"|(?:[\w-]+ ){1,3}(?:құралымнан|құрылғымнан|смартфонынан|планшетінен) жіберілді|менің \w+ жіберілді).{0,80}",
     re.IGNORECASE,
 )
 
@@ -79,10 +84,11 @@ def _drop_announcement(kept: list[str]) -> None:
     while first > max(0, end - _MOST_WRAPPED) and kept[first - 1].strip():
         first -= 1
     # With a date or "On" it may follow somebody's words at once; else it stands alone.
-    dated = (begin for begin in range(first, end) if _DATED.match(kept[begin]))
-    alone = (begin for begin in (first,) if not first or not kept[first - 1].strip())
+    dated = [begin for begin in range(first, end) if _DATED.match(kept[begin])]
+    alone = [begin for begin in (first,) if not first or not kept[first - 1].strip()]
     for begin in (*dated, *alone):
-        if _SAID.fullmatch("\n".join(kept[begin:end])):
+        words = "\n".join(kept[begin:end])
+        if _SAID.fullmatch(words) or (begin in dated and _SAID_AT.fullmatch(words)):
             del kept[begin:]
             return
 

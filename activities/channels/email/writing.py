@@ -64,6 +64,8 @@ def mail(settings: EmailSettings, chat: Chat, part: Part, data: bytes | None) ->
     made["Date"] = formatdate()
     if part.automatic:
         made["Auto-Submitted"] = "auto-replied"
+        # Exchange goes by its own.
+        made["X-Auto-Response-Suppress"] = "OOF, AutoReply"
     said = [Span(part.text)] if part.literal else read(part.text)
     made.set_content(_plain(said, settings.signature))
     made.add_alternative(_page(said, settings.signature), subtype="html")

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from activities.channels.email import reading
-from activities.channels.email.parsing import MOST_REFERENCES, content, leaves, parse
+from activities.channels.email.parsing import LARGEST_MAIL, MOST_FILES, MOST_REFERENCES, content, leaves, parse
 from activities.channels.email.quoting import own
 from models.contracts.channels import Arrived, DeliveryChanged, MediaKind, MessageArrived
 from models.contracts.enums import SendStatus
@@ -85,17 +85,24 @@ QUOTED = [
     "On Sat, 21 Nov 2026 at 12:00, Altyn Home <help@shop.example> wrote:\n\n> It is 1,490.",
     "On Sat, 21 Nov 2026 at 12:00, Altyn Home, the shop of shops\n<help@shop.example> wrote:\n> It is 1,490.",
     "On Sat, 21 Nov 2026 at 12:00, Altyn Home <help@shop.example> wrote:",
-    "сб, 21 нояб. 2026 г. в 12:00, Altyn Home <help@shop.example>:\n".replace(">:", "> пишет:") + "> Это 1 490.",
-    "Суббота, 21 ноября 2026, 12:00 +05:00 от Altyn <help@shop.example> писал(а):\n> Это 1 490.",
+    "сб, 21 нояб. 2026 г. в 12:00, Altyn Home <help@shop.example>:\n\n> Это 1 490.",
+    "сб, 21 нояб. 2026 г. в 12:00, Altyn Home, магазин магазинов\n<help@shop.example>:\n> Это 1 490.",
+    '21.11.2026, 12:00, "Altyn Home" <help@shop.example>:',
+    "21 нояб. 2026 г., в 12:00, Altyn Home <help@shop.example> написал(а):\n> Это 1 490.",
+    "Суббота, 21 ноября 2026, 12:00 +05:00 от Altyn <help@shop.example>:\n> Это 1 490.",
     "21.11.2026 12:00, Altyn Home жазды:\n> 1 490 теңге.",
+    "2026 ж. 21 қар., сн 12:00 уақытында Altyn Home <help@shop.example> жазды:\n> 1 490 теңге.",
     "-----Original Message-----\nFrom: Altyn Home\nIt is 1,490.",
     "-------- Исходное сообщение --------\nЭто 1 490.",
     "________________________________\nFrom: Altyn <help@shop.example>\nSent: Saturday\nTo: Aida\nSubject: Re: x\n\nIt is",
     "От: Altyn\nОтправлено: суббота\nКому: Аида\nТема: Re: x\n\nЭто 1 490.",
     "Кімнен: Altyn\nКүні: сенбі\nКімге: Аида\n\n1 490 теңге.",
+    "Жіберуші: Altyn\nЖіберілген күні: сенбі\nКімге: Аида\nТақырыбы: Re: x\n\n1 490 теңге.",
     "-- \nAida\n+7 701 000 00 00",
     "Sent from my iPhone",
     "Отправлено с iPhone",
+    "Отправлено из мобильной Почты Mail.ru",
+    "Менің iPhone құралымнан жіберілді",
 ]
 
 
@@ -113,6 +120,7 @@ def test_what_programs_add_is_taken_off(added: str) -> None:
         "- one\n- two\n--- and a line",
         "a > b, is it?",
         "I read the original message again.",
+        "Write to Altyn <help@shop.example>:\n12:00 would be good.",
     ],
 )
 def test_what_people_write_stays(text: str) -> None:
@@ -132,6 +140,7 @@ def test_answers_between_quotes_stay_and_nothing_but_quotes_stays_whole() -> Non
         "Precedence: Bulk",
         "X-Autoreply: yes",
         "List-Id: <all.customer.example>",
+        "List-Unsubscribe-Post: List-Unsubscribe=One-Click",
         "Return-Path: <>",
         "Reply-To: no-reply@customer.example",
         "Reply-To: MAILER-DAEMON@customer.example",
@@ -191,6 +200,18 @@ def test_files_are_told_of_and_found_again() -> None:
     ]
     parts = list(leaves(made))
     assert [content(parts[int(each.ref.rpartition("/")[2])]) for each in found.attachments] == [b"\x89PNG", b"a,b"]
+
+
+def test_of_what_is_too_much_the_text_is_read_and_files_are_left_out_visibly() -> None:
+    part = "--b\r\nContent-Type: application/pdf; name=a.pdf\r\n\r\nx\r\n"
+    many = mail("Content-Type: multipart/mixed; boundary=b", body=f"--b\r\n\r\nSee all\r\n{1_000 * part}--b--")
+    found = message(many)
+    assert (found.text, len(found.attachments), found.unsupported) == ("See all", MOST_FILES, "more_files")
+    few = mail("Content-Type: multipart/mixed; boundary=b", body=f"--b\r\n\r\nSee all\r\n{2 * part}--b--")
+    assert (message(few).unsupported, len(message(few).attachments)) == (None, 2)
+    # Of a mail that is larger than what is read of one, the last file is damaged.
+    cut = (few.removesuffix(b"x\r\n--b--") + (LARGEST_MAIL >> 9) * (b"%b\r\n" % (510 * b"x")))[:LARGEST_MAIL]
+    assert (message(cut).text, message(cut).unsupported) == ("See all", "more_files")
 
 
 def test_what_is_posted_reads_like_what_is_fetched() -> None:
