@@ -211,7 +211,8 @@ def test_of_what_is_too_much_the_text_is_read_and_files_are_left_out_visibly() -
     assert (message(few).unsupported, len(message(few).attachments)) == (None, 2)
     # Of a mail that is larger than what is read of one, the last file is damaged.
     cut = (few.removesuffix(b"x\r\n--b--") + (LARGEST_MAIL >> 9) * (b"%b\r\n" % (510 * b"x")))[:LARGEST_MAIL]
-    assert (message(cut).text, message(cut).unsupported) == ("See all", "more_files")
+    found = message(cut)
+    assert (found.text, found.unsupported) == ("See all", "more_files")
 
 
 def test_what_is_posted_reads_like_what_is_fetched() -> None:
