@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
+from cli.channel_steps import is_public, steps
 from cli.context import FAILED, AsJson, console, errors, print_json
 from cli.remote import remote
 from runtime.errors import OperatorError
@@ -118,7 +119,14 @@ def remove(api: "Api", which: Which) -> None:
 @remote
 def telegram(
     api: "Api",
-    token: Annotated[str, typer.Option(prompt="Token from BotFather", hide_input=True, help="As BotFather gives it.")],
+    token: Annotated[
+        str,
+        typer.Option(
+            prompt="Token from BotFather",
+            hide_input=True,
+            help="As @BotFather gives it (/newbot, or /mybots). Asked for, unseen, if you leave it out.",
+        ),
+    ],
     name: Name = "telegram",
     branch: Branch = None,
     webhook: Webhook = False,
@@ -127,7 +135,7 @@ def telegram(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Add a Telegram bot. Without --webhook no public address is needed."""
+    """Add a Telegram bot. Make one with @BotFather first. Without --webhook no public address is needed."""
     settings = {"receive": "webhook" if webhook else "poll", "customers": not desk_only}
     _added(api, "telegram", name, branch, settings, {"token": token}, as_json=as_json)
 
@@ -136,20 +144,42 @@ def telegram(
 @remote
 def whatsapp(
     api: "Api",
-    phone_number_id: Annotated[str, typer.Option(help="Meta's id of the number.")],
-    access_token: Annotated[str, typer.Option(prompt=True, hide_input=True, help="Of a system user of yours at Meta.")],
-    app_secret: Annotated[str, typer.Option(prompt=True, hide_input=True, help="Of your app: it signs deliveries.")],
-    verify_token: Annotated[str, typer.Option(prompt=True, hide_input=True, help="A word of yours, told to Meta too.")],
+    phone_number_id: Annotated[str, typer.Option(help="Meta's id of the number: WhatsApp > API Setup in your app.")],
+    access_token: Annotated[
+        str,
+        typer.Option(
+            prompt=True, hide_input=True, help="Of a system user of yours at Meta, permanent. Asked for if left out."
+        ),
+    ],
+    app_secret: Annotated[
+        str,
+        typer.Option(
+            prompt=True, hide_input=True, help="Of your app (App settings > Basic): it signs deliveries. Asked for."
+        ),
+    ],
+    verify_token: Annotated[
+        str,
+        typer.Option(prompt=True, hide_input=True, help="A word that you invent, and tell Meta too. Asked for."),
+    ],
     template: Annotated[
         str | None, typer.Option(help="Approved template to send where the 24-hour window is closed.")
     ] = None,
-    template_language: Annotated[str, typer.Option(help="The template's language.")] = "en",
+    template_language: Annotated[str, typer.Option(help="The template's language, as Meta calls it.")] = "en",
+    template_parameters: Annotated[
+        list[str] | None,
+        typer.Option("--template-parameter", help="What stands for {{1}} in it, then for {{2}}; repeatable."),
+    ] = None,
     name: Name = "whatsapp",
     branch: Branch = None,
     as_json: AsJson = False,
 ) -> None:
-    """Add a WhatsApp number of Meta's Cloud API."""
-    settings = {"phone_number_id": phone_number_id, "template": template, "template_language": template_language}
+    """Add a WhatsApp number of Meta's Cloud API. Meta delivers to a public address (MAINSTAY_PUBLIC_URL)."""
+    settings = {
+        "phone_number_id": phone_number_id,
+        "template": template,
+        "template_language": template_language,
+        "template_parameters": template_parameters or [],
+    }
     credentials = {"access_token": access_token, "app_secret": app_secret, "verify_token": verify_token}
     _added(api, "whatsapp_cloud", name, branch, settings, credentials, as_json=as_json)
 
@@ -158,13 +188,15 @@ def whatsapp(
 @remote
 def chatflow(
     api: "Api",
-    instance_id: Annotated[str, typer.Option(help="ChatFlow's id of the instance.")],
-    token: Annotated[str, typer.Option(prompt=True, hide_input=True, help="ChatFlow's token.")],
+    instance_id: Annotated[str, typer.Option(help="ChatFlow's id of the instance, from its dashboard.")],
+    token: Annotated[
+        str, typer.Option(prompt=True, hide_input=True, help="ChatFlow's token, from there too. Asked for if left out.")
+    ],
     name: Name = "chatflow",
     branch: Branch = None,
     as_json: AsJson = False,
 ) -> None:
-    """Add a WhatsApp number through ChatFlow."""
+    """Add a WhatsApp number through ChatFlow, which delivers to a public address (MAINSTAY_PUBLIC_URL)."""
     _added(api, "chatflow", name, branch, {"instance_id": instance_id}, {"token": token}, as_json=as_json)
 
 
@@ -175,7 +207,10 @@ def email(
     address: Annotated[str, typer.Option(help="Of the mailbox: customers write there, and get answers from it.")],
     smtp: Annotated[str, typer.Option(metavar="HOST[:PORT]", help="Server that sends; port 465 unless you say.")],
     password: Annotated[
-        str, typer.Option(prompt=True, hide_input=True, help="Often one made for this (app password).")
+        str,
+        typer.Option(
+            prompt=True, hide_input=True, help="Often one made for this (app password). Asked for if left out."
+        ),
     ],
     imap: Annotated[
         str | None, typer.Option(metavar="HOST[:PORT]", help="Server that keeps the mailbox; port 993 unless you say.")
@@ -245,15 +280,16 @@ def _added(
         body["credentials"] = credentials
     with console.status("Asking the provider"):
         found = api.post(PATH, body)
+        if provider == "telegram" and (url := found["webhook_url"]) is not None and not is_public(url):
+            polls = {"settings": {**settings, "receive": "poll"}}
+            found |= api.call("PATCH", f"{PATH}/{found['id']}", json=polls) | {"webhook_url": None}
+            errors.print(f"Telegram cannot deliver to {url}, which is not public. It is asked instead.", soft_wrap=True)
     if as_json:
         print_json(found)
         return
     _tell(found)
-    if found["webhook_path"] is not None and provider != "telegram":
-        key = f"?key={found['webhook_secret']}" if provider == "chatflow" else ""
-        console.print(f"Have the provider deliver to: {api.url}{found['webhook_path']}{key}", soft_wrap=True)
-        if provider == "email":
-            console.print(f"signed (Standard Webhooks) with: {found['webhook_secret']}", soft_wrap=True)
+    for sentence in steps(found):
+        console.print(sentence, soft_wrap=True, markup=False, highlight=False)
 
 
 def _tell(account: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from activities.channels.accounts import Accounts, Opened
 from activities.channels.choice import open_accounts
-from activities.channels.port import AccountError, ChannelError, Forums, Hooked
+from activities.channels.port import AccountError, ChannelError, Forums, Hooked, RefusedError
 from api.connecting import OpenConnector
 from models.contracts.channels import Chat, ChatKind, Health, HealthState, Provider
 from models.repositories import channel_accounts, desk_posts, desks
@@ -23,6 +23,12 @@ from runtime.settings import Settings
 
 IN_USE = (
     "Another account here is this one already, and two would take each other's messages: remove or disable this one."
+)
+
+AWAY = "The provider does not answer; what is to be sent waits. See that this machine reaches the internet."
+NO_DELIVERY = (
+    "The provider does not deliver to the address of this installation: it must be https, and reachable from the internet. "
+    "Its operator sets it (MAINSTAY_PUBLIC_URL). Or let the account poll, which needs no address."
 )
 
 log = structlog.get_logger(__name__)
@@ -48,8 +54,10 @@ class Connecting:
             health = await self._connected(tenant_id, account_id, opened, take_over=take_over)
         except AccountError as error:
             health = Health(state=HealthState.DEAD, code=error.code, advice=("Give the account its credentials.",))
+        except RefusedError as error:
+            health = Health(state=HealthState.DEAD, code=error.code, advice=(NO_DELIVERY,))
         except ChannelError as error:
-            health = Health(state=HealthState.AWAY, code=error.code)
+            health = Health(state=HealthState.AWAY, code=error.code, advice=(AWAY,))
         try:
             await self._note(tenant_id, account_id, provider, health)
         except TakenError:

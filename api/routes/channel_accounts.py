@@ -93,8 +93,8 @@ async def create_channel_account(
             )
         except LookupError:
             raise invalid("branch_id", "there is no such branch") from None
-        except TakenError:
-            raise _taken() from None
+        except TakenError as error:
+            raise _taken(error) from None
         if credentials is not None:
             await channel_accounts.put_credentials(tx, gateway.vault, made, _plain(credentials))
         shown = await _given_secret(tx, gateway, body.provider, made)
@@ -104,7 +104,7 @@ async def create_channel_account(
     if credentials is not None:
         await _connect(gateway, caller.tenant_id, made)
     async with gateway.records.tenant(caller.tenant_id) as tx:
-        return ChannelAccountWithSecret.with_secret(await _found(tx, made), shown)
+        return ChannelAccountWithSecret.with_secret(await _found(tx, made), shown, gateway.settings.origin)
 
 
 @router.post("/{account_id}/check", operation_id="checkChannelAccount", responses=documented(400, 404, 409, 413))
@@ -163,8 +163,8 @@ async def update_channel_account(
                 disabled=body.disabled,
                 settings=None if settings is None else settings.model_dump(mode="json"),
             )
-        except TakenError:
-            raise _taken() from None
+        except TakenError as error:
+            raise _taken(error) from None
         account = await _found(tx, account_id)
         await audit.record(
             tx, actor(request, caller), AuditAction.CHANNEL_ACCOUNT_CHANGED, account_id, disabled=account.disabled
@@ -200,7 +200,7 @@ async def rotate_channel_account(
             account_id,
             overlap_minutes=int(overlap.total_seconds() // 60),
         )
-    return ChannelAccountWithSecret.with_secret(account, shown)
+    return ChannelAccountWithSecret.with_secret(account, shown, gateway.settings.origin)
 
 
 @router.delete("/{account_id}", operation_id="removeChannelAccount", status_code=204, responses=documented(404, 409))
@@ -289,7 +289,7 @@ async def _found(tx: TenantTx, account_id: UUID) -> Account:
     return account
 
 
-def _taken() -> ProblemError:
-    return ProblemError(
-        409, "The branch has an account of this kind and name, or the provider's account is in use here.", kind="taken"
-    )
+def _taken(error: TakenError) -> ProblemError:
+    named = "The branch has an account of this kind with this name: give it another."
+    here = "This account of the provider is here already, as another channel account: two would take each other's messages."
+    return ProblemError(409, named if error.named else here, kind="taken")

@@ -99,14 +99,19 @@ def _webhook_path(account: Account) -> str | None:
 
 
 class ChannelAccountWithSecret(ChannelAccountOut):
+    webhook_url: str | None = Field(
+        description="`webhook_path` below the address that this installation tells others (`MAINSTAY_PUBLIC_URL`)."
+    )
     webhook_secret: str | None = Field(
         description="What webhooks are signed with, `whsec_…`, mails that a provider posts among them; of `chatflow`: the `key` in the address it delivers to; of "
         "`web`: the identity secret, `mis_…`, which signs who is signed in on a page. It is shown this once."
     )
 
     @classmethod
-    def with_secret(cls, account: Account, secret: str | None) -> "ChannelAccountWithSecret":
-        return cls(**dict(ChannelAccountOut.of(account)), webhook_secret=secret)
+    def with_secret(cls, account: Account, secret: str | None, origin: str) -> "ChannelAccountWithSecret":
+        shown = ChannelAccountOut.of(account)
+        url = None if shown.webhook_path is None else f"{origin}{shown.webhook_path}"
+        return cls(**dict(shown), webhook_url=url, webhook_secret=secret)
 
 
 class ChannelAccountState(ChannelAccountOut):

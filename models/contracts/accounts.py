@@ -11,10 +11,26 @@ from models.contracts.settings import Origin, Strict
 Receive = Literal["webhook", "poll"]
 """Whether the provider tells us of news, at an address that it must be able to reach, or is asked for them."""
 
+
+def _fits(pattern: str, must: str) -> AfterValidator:
+    """A text that fits, or an error that says what it must be."""
+
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise ValueError(must)
+        return value
+
+    return AfterValidator(check)
+
+
 Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-MAILBOX = r"^[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*$"
+MAILBOX = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*"
 """An address in ASCII, without quotes and comments: fit for headers and commands as it is."""
-Host = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-z0-9.-]{1,253}$")]
+Host = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True),
+    _fits(r"[A-Za-z0-9.-]{1,253}", "must be the name of a server, as mail.shop.example"),
+]
 
 
 def _bot_token(value: SecretStr) -> SecretStr:
@@ -45,9 +61,11 @@ class CloudSettings(Strict):
     """A number of Meta's WhatsApp Cloud API. `template` is sent where the window for free words is closed; its
     `template_parameters` are what stands in its body for {{1}}, {{2}}, …"""
 
-    phone_number_id: Annotated[str, StringConstraints(pattern=r"^[0-9]{5,30}$")]
-    template: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,512}$")] | None = None
-    template_language: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]{2,10}$")] = "en"
+    phone_number_id: Annotated[str, _fits(r"[0-9]{5,30}", "must be Meta's id of the number, 5 to 30 digits")]
+    template: (
+        Annotated[str, _fits(r"[a-z0-9_]{1,512}", "must be a name of a-z, 0-9 and _, as Meta shows it")] | None
+    ) = None
+    template_language: Annotated[str, _fits(r"[A-Za-z_]{2,10}", "must be a code of Meta's, as en or pt_BR")] = "en"
     template_parameters: Annotated[tuple[TemplateParameter, ...], Field(max_length=10)] = ()
 
 
@@ -82,7 +100,11 @@ class EmailSettings(Strict):
     plain text.
     """
 
-    address: Annotated[str, StringConstraints(strip_whitespace=True, pattern=MAILBOX, max_length=254)]
+    address: Annotated[
+        str,
+        StringConstraints(strip_whitespace=True, max_length=254),
+        _fits(MAILBOX, "must be an address, as help@shop.example"),
+    ]
     receive: Receive = "poll"
     smtp_host: Host
     smtp_port: Port = 465

@@ -51,7 +51,11 @@ class Connection:
 
 
 class TakenError(Exception):
-    """The branch has an account of this kind and name, or the provider's account is here already."""
+    """The branch has an account of this kind and name (`named`), or the provider's account is here already."""
+
+    def __init__(self, *, named: bool) -> None:
+        super().__init__(named)
+        self.named = named
 
 
 _good = sa.or_(channel_secrets.c.expires_at.is_(None), channel_secrets.c.expires_at > sa.func.now())
@@ -157,7 +161,14 @@ async def create(
         .returning(channel_accounts.c.id)
     )
     if made is None:
-        raise TakenError
+        same_name = (
+            channel_accounts.c.tenant_id == tx.tenant_id,
+            channel_accounts.c.branch_id == branch,
+            channel_accounts.c.kind == provider.kind,
+            channel_accounts.c.name == name,
+        )
+        named = await tx.connection.scalar(sa.select(channel_accounts.c.id).where(*same_name))
+        raise TakenError(named=named is not None)
     return made
 
 
@@ -215,7 +226,7 @@ async def found_out(tx: TenantTx, account_id: UUID, *, external_id: str, facts: 
             sa.update(channel_accounts).where(*_of(tx, account_id)).values(external_id=external_id, settings=settings)
         )
     except sa.exc.IntegrityError as error:
-        raise TakenError from error
+        raise TakenError(named=False) from error
 
 
 async def polled(tx: TenantTx, account_id: UUID) -> None:
@@ -289,7 +300,7 @@ async def update(
     try:
         await tx.connection.execute(sa.update(channel_accounts).where(*_of(tx, account_id)).values(changes))
     except sa.exc.IntegrityError as error:
-        raise TakenError from error
+        raise TakenError(named=True) from error
 
 
 async def remove(tx: TenantTx, account_id: UUID) -> bool:

@@ -17,7 +17,7 @@ REFUSED = "Telegram refuses the token: copy it from @BotFather (/mybots, API Tok
 AWAY = "Telegram does not answer; what is to be sent waits. See that this machine reaches api.telegram.org."
 FOREIGN_WEBHOOK = (
     "The bot has a webhook, so that Telegram tells us nothing when we ask: another program uses it, or did. "
-    "Remove the webhook (deleteWebhook), or use a bot of its own."
+    "Take the bot over (`take_over` when the account is checked), which ends that, or use another bot."
 )
 NO_WEBHOOK = "The bot has no webhook, so that nothing is delivered: set the account's delivery anew, or let it poll."
 OLD_WEBHOOK = "The webhook does not deliver everything that is needed: set the account's delivery anew."

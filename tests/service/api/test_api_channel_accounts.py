@@ -32,6 +32,7 @@ async def test_a_tenant_begins_with_its_default_accounts(acme: Company) -> None:
 async def test_an_account_is_made_changed_and_removed(acme: Company) -> None:
     made = (await acme.post(PATH, {"provider": "api", "name": " Shop "})).json()
     assert made.pop("webhook_secret").startswith("whsec_")
+    assert made.pop("webhook_url").endswith(made["webhook_path"])
     assert made["name"] == "Shop"
     assert made["webhook_path"] == f"/v1/channels/api/{made['id']}"
     assert made in await listed(acme)

@@ -309,7 +309,7 @@ async def test_who_is_asked_and_who_delivers(telegram: FakeTelegram, bot: Bot, c
     assert (await hooked.check()).state is HealthState.OK
     health = await polls.check()
     assert (health.state, health.code) == (HealthState.DEAD, "webhook_set")
-    assert "deleteWebhook" in health.advice[0]
+    assert "take_over" in health.advice[0]
     with pytest.raises(AccountError, match="webhook_set"):
         await polls.news(None, 0)
     with pytest.raises(RefusedError, match="bad_webhook"):
