@@ -73,6 +73,6 @@ def _attachment(happened: Happened) -> Iterator[Post]:
     """A customer's file when it is here; anybody's that never will be."""
     data = happened.data
     if data["state"] == "refused":
-        yield NoticePost(said=Said.FILE_REFUSED, code="refused")
+        yield NoticePost(said=Said.FILE_REFUSED, code=data.get("reason", "refused"))
     elif happened.author is not None and happened.author.value == "customer":
         yield FilePost(attachment_id=UUID(data["attachment_id"]))

@@ -14,6 +14,7 @@ from models.repositories import events, media_garbage
 from models.tables import attachments, conversations, messages, tenants
 from runtime.database import TenantTx
 from runtime.ids import new_id
+from runtime.media.content import shown_name
 
 TOGETHER = 2_000
 TRANSCRIBED = """'{"transcribed": true}'::jsonb"""
@@ -121,6 +122,7 @@ async def add(tx: TenantTx, conversation: UUID, message: UUID, account: UUID, gi
                 "channel_account_id": account,
                 "position": position,
                 **each.model_dump(),
+                "name": None if each.name is None else shown_name(each.name),
             }
             for position, each in enumerate(given)
         ],
@@ -327,13 +329,15 @@ async def _settle(tx: TenantTx, attachment: UUID, values: dict[str, object]) -> 
             sa.update(attachments)
             .where(*_waiting(tx, attachment))
             .values(**values, due_at=None, ref=None)
-            .returning(attachments.c.conversation_id, attachments.c.message_id, attachments.c.state)
+            .returning(
+                attachments.c.conversation_id, attachments.c.message_id, attachments.c.state, attachments.c.reason
+            )
         )
     ).one_or_none()
     if row is None:
         return None
     told = {"attachment_id": str(attachment), "message_id": str(row.message_id), "state": row.state.value}
-    return told, row.conversation_id
+    return told | ({} if row.reason is None else {"reason": row.reason}), row.conversation_id
 
 
 def _waiting(tx: TenantTx, attachment: UUID) -> tuple[sa.ColumnElement[bool], ...]:

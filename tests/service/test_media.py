@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import zlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -198,6 +199,12 @@ async def test_files_are_fetched_and_told_of_or_refused_with_a_word(shop: Shop) 
     shop.has("program", b"MZ\x90\x00" + bytes(10))
     shop.has("empty", b"")
     shop.has("larger", bytes(LIMITS.file + 1))
+    # A picture of 60,000 by 60,000 points, as it says: whoever unpacked it would need gigabytes.
+    bomb = (
+        PNG[:8] + b"\x00\x00\x00\x0dIHDR" + (60_000).to_bytes(4, "big") * 2 + bytes(5) + zlib.compress(bytes(1 << 20))
+    )
+    shop.has("bomb", bomb)
+    beside = await shop.arrives(image("bomb", name="../../\u202egpj.exe\x1b[2J\n" + "a" * 500 + ".png"), chat="2")
     accepted = await shop.arrives(
         image("photo", name="a.jpg"), image("program"), image("empty"), image("larger"), image("huge", size=10_001)
     )
@@ -212,14 +219,19 @@ async def test_files_are_fetched_and_told_of_or_refused_with_a_word(shop: Shop) 
     ]
     assert photo.key is not None
     assert b"".join([part async for part in shop.store.read(photo.key)]) == PNG
-    told = await shop.told()
-    assert sorted(each.data["state"] for each in told) == ["refused", "refused", "refused", "refused", "stored"]
+    (packed,) = await shop.files_of(beside)
+    assert (packed.state, packed.mime, packed.size) == (FileState.STORED, "image/png", len(bomb))
+    assert packed.name == "a" * 196 + ".png"
+    told = [each for each in await shop.told() if each.data["attachment_id"] != str(packed.id)]
+    reasons = [(each.data["state"], each.data.get("reason", "")) for each in told]
+    refusals = [("refused", reason) for reason in ("empty", "executable", "too_large", "too_large")]
+    assert sorted(reasons) == [*refusals, ("stored", "")]
     assert all(each.message is not None and each.message.files[0].key == photo.key for each in told)
     assert not any("huge" in path for path in shop.meta.asked), "what is said to be too large is not even asked for"
     # What was written of the program goes with the next sweep; what is wanted stays.
-    assert len(shop.kept()) == 3
+    assert len(shop.kept()) == 4
     await shop.sweep()
-    assert shop.kept() == {photo.key}
+    assert shop.kept() == {photo.key, packed.key}
 
 
 async def test_what_cannot_be_had_now_is_fetched_later_and_given_up_in_the_end(shop: Shop, tmp_path: Path) -> None:

@@ -163,8 +163,9 @@ def cases() -> Iterator[tuple[str, Happened, list[Post]]]:
     yield "read", happened(EventType.DELIVERY, {**LOST, "status": "read"}), []
     yield "fetched", happened(EventType.ATTACHMENT, FETCHED, author=Author.CUSTOMER), [FilePost(attachment_id=ID)]
     yield "a manager's file", happened(EventType.ATTACHMENT, FETCHED, author=Author.MANAGER), []
-    refused = happened(EventType.ATTACHMENT, {**FETCHED, "state": "refused"}, author=Author.MANAGER)
-    yield "refused", refused, [NoticePost(said=Said.FILE_REFUSED, code="refused")]
+    told = {**FETCHED, "state": "refused", "reason": "too_large"}
+    refused = happened(EventType.ATTACHMENT, told, author=Author.MANAGER)
+    yield "refused", refused, [NoticePost(said=Said.FILE_REFUSED, code="too_large")]
     yield "proposed", happened(EventType.LEARNED, PROPOSED), [LearnedPost(learned_id=ID)]
     yield "approved", happened(EventType.LEARNED, {**PROPOSED, "status": "approved"}), []
     yield "elsewhere", happened(EventType.ESCALATION, CHANGED, ours=False), []
