@@ -158,8 +158,8 @@ async def test_an_answer_is_seen_while_it_is_written(acme: Company, database: Da
         # The bot's message takes its place, and another step of the conversation takes it away.
         await acme.said(conversation)
         assert [event.type for event in await stream.until("state")] == ["message", "message", "state"]
-        await show("Four.", version=1)
-        assert len(await stream.until("draft", text="Four.")) == 1
+        await show("Three.", version=1)
+        assert len(await stream.until("draft", text="Three.")) == 1, "of the next answer"
         assert (await acme.post(f"/v1/conversations/{conversation}/escalate")).is_success
         assert [event.type for event in await stream.until("draft", text="")] == ["escalation", "state", "draft"]
 
