@@ -40,8 +40,10 @@ async def note(tx: TenantTx, account: UUID, change: DeliveryChanged) -> UUID | N
 
 def _changes(change: DeliveryChanged) -> list[sa.Update]:
     """The first that changes anything is the one."""
-    if change.status is not SendStatus.FAILED:
+    if change.status in RANK:
         return [_gone_on(change)]
+    if change.status is not SendStatus.FAILED:
+        return []
     waits = change.code == sends.WINDOW_CLOSED
     # Of a message, or of what asked a customer to write.
     return [_waits_after_all(change) if waits else _failed(change), _not_invited(change)]
