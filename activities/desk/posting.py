@@ -83,7 +83,7 @@ class Posting:
             return sent
         if call.part is None:
             async with self._database.tenant(self._tenant) as tx:
-                await sends.finish(tx, due.id, SendStatus.FAILED, "empty")
+                await desk_posts.drop(tx, due.id)
             return None
         if call.edits is not None:
             await self._channel.edit(chat, call.edits, call.part)

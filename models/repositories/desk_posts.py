@@ -161,6 +161,15 @@ async def _card_waits(tx: TenantTx, desk: UUID | None, conversation: UUID | None
     return found is not None
 
 
+async def drop(tx: TenantTx, send: UUID) -> None:
+    """There is nothing to post, any more: what it was about is gone, or has become part of something else."""
+    await tx.connection.execute(
+        sa.delete(send_ledger).where(
+            send_ledger.c.tenant_id == tx.tenant_id, send_ledger.c.id == send, send_ledger.c.post.is_not(None)
+        )
+    )
+
+
 async def learned_at(tx: TenantTx, desk: UUID, message: str) -> UUID | None:
     """The proposed answer that stands in the desk's message of this name; None: it is another message."""
     found: str | None = await tx.connection.scalar(

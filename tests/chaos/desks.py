@@ -220,6 +220,10 @@ STORED = """
     JOIN messages m ON m.tenant_id = c.tenant_id AND m.conversation_id = c.id
     WHERE c.tenant_id = $1 AND c.channel_account_id = $2 AND m.author = 'manager' AND m.status = 'sent'
 """
+FAILED = """
+    SELECT post->>'type' AS type, error, count(*) AS times FROM send_ledger
+    WHERE tenant_id = $1 AND channel_account_id = $2 AND post IS NOT NULL AND status = 'failed' GROUP BY 1, 2
+"""
 
 
 async def verdict(
@@ -230,7 +234,8 @@ async def verdict(
     stored = Counter(
         (row["chat_id"], row["text"]) for row in await connection.fetch(STORED, under_test.tenant, desk.account)
     )
-    found: list[str] = []
+    failed = await connection.fetch(FAILED, under_test.tenant, desk.account)
+    found = [f"not posted: {row['times']} of {row['type']}, {row['error']}" for row in failed]
     figures: Counter[str] = Counter(requests=len(desk.requests))
     for request in desk.requests:
         chat = str(request.customer.id)

@@ -302,7 +302,7 @@ async def test_what_is_wrong_with_a_group_is_told_and_mended(
     desk: Desk, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(posting, "REST", timedelta(seconds=0.2))
-    monkeypatch.setattr(posting, "GIVE_UP_AFTER", 1)
+    monkeypatch.setattr(posting, "GIVE_UP_AFTER", 0)
     trouble, telegram, farida = TROUBLES[name], desk.telegram, desk.telegram.person("Farida")
     await desk.asked(farida)
     card = await desk.card(farida)
