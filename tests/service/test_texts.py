@@ -23,7 +23,8 @@ from tests.service.channels.far_sides import FarSide, far_sides
 from tests.service.channels.seeing import joined
 
 CHANNELS = ("telegram", "whatsapp_cloud", "chatflow", "email")
-FEW = settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow])
+SOME = settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(SOME, max_examples=8)
 
 # --- Texts
 
@@ -85,7 +86,7 @@ async def send(far: FarSide, author: Author, text: str) -> int:
 
 
 @pytest.mark.parametrize("name", CHANNELS)
-@FEW
+@SOME
 @given(text=TEXTS | LONG)
 @example(text="> 5 kg\n- 3 °C\n* *a* _b_\n```\nx\n``` 👍🏽" + "😀" * 5_000)
 async def test_what_a_person_writes_is_seen_as_they_wrote_it(name: str, text: str, sides: dict[str, FarSide]) -> None:
@@ -143,7 +144,7 @@ def shown(blocks: Sequence[tuple[str, list[tuple[str, str, str]]]], view: str) -
 
 
 @pytest.mark.parametrize("name", CHANNELS)
-@FEW
+@SOME
 @given(blocks=BLOCKS, times=st.sampled_from((1, 1, 1, 40)))
 async def test_what_we_mark_is_set_off_as_each_app_does_it(
     name: str, blocks: list[tuple[str, list[tuple[str, str, str]]]], times: int, sides: dict[str, FarSide]
