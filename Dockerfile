@@ -18,6 +18,7 @@ RUN useradd --system --uid 10001 --home-dir /var/lib/mainstay --create-home main
 COPY --from=build /opt/mainstay /opt/mainstay
 ENV PATH=/opt/mainstay/bin:$PATH \
     PYTHONUNBUFFERED=1 \
+    MALLOC_ARENA_MAX=2 \
     MAINSTAY_HOST=0.0.0.0 \
     MAINSTAY_DATA_DIR=/var/lib/mainstay
 USER mainstay

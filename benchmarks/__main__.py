@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 
 from activities.embedding.choice import embedder_for
-from benchmarks import ask, encryption, figures, ingest, reindex, row_security, search, sign_in, turn
+from benchmarks import ask, channels, encryption, figures, ingest, reindex, row_security, search, sign_in, turn
 from benchmarks.figures import Figures, Measure, console
 from benchmarks.load import median
 from benchmarks.turns import QUESTIONS
@@ -56,6 +56,7 @@ PARTS: Mapping[str, Measure] = {
     "ask": ask.measure,
     "reindex": reindex.measure,
     "turn": turn.measure,
+    "channels": channels.measure,
     "security": security,
     "encryption": encrypting,
 }

@@ -193,6 +193,8 @@ class System:
         inherited = {name: value for name, value in os.environ.items() if name != f"{PREFIX}ADMIN_DATABASE_URL"}
         return {
             **inherited,
+            # The allocator's usual number of arenas is for many cores; each keeps what it was once given.
+            "MALLOC_ARENA_MAX": os.environ.get("MALLOC_ARENA_MAX", "2"),
             "PYTHONPATH": os.pathsep.join(filter(None, (str(PACKAGES), os.environ.get("PYTHONPATH")))),
             "PYTHONUNBUFFERED": "1",
             **{PREFIX + name: value for name, value in variables.items() if value is not None},

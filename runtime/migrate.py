@@ -1,6 +1,7 @@
 """The schema of the records: bring it up to date, or tell whether it is."""
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import asyncpg
@@ -50,9 +51,7 @@ def upgrade(admin_url: str) -> None:
 
 async def inspect(url: str) -> Schema:
     """Compare the database behind `url` with the code. Raises OSError or asyncpg.PostgresError if unreachable."""
-    head = ScriptDirectory.from_config(_config(url)).get_current_head()
-    if head is None:
-        raise OperatorError(f"{MIGRATIONS} holds no migrations: the installation is incomplete")
+    head = _head()
     connection = await asyncpg.connect(driver_url(url), timeout=5)
     try:
         current: str | None = await connection.fetchval("SELECT version_num FROM alembic_version")
@@ -61,6 +60,15 @@ async def inspect(url: str) -> Schema:
     finally:
         await connection.close()
     return Schema(current, head)
+
+
+@cache
+def _head() -> str:
+    """The newest in the code: it does not change while a process runs, and reading every migration takes long."""
+    head = ScriptDirectory.from_config(_config("")).get_current_head()
+    if head is None:
+        raise OperatorError(f"{MIGRATIONS} holds no migrations: the installation is incomplete")
+    return head
 
 
 def _config(url: str) -> Config:

@@ -13,7 +13,7 @@ from activities.understanding import examples
 from activities.understanding.head import KernelHead, Matrix
 from activities.understanding.language import detect
 from activities.understanding.spelling import plain, unquoted
-from activities.understanding.vector_cache import VectorCache
+from activities.understanding.vector_cache import Row, VectorCache
 from models.contracts.enums import Intent, Language
 from models.contracts.knowledge import Understanding
 
@@ -110,9 +110,9 @@ class ExampleClassifier:
             known |= await self._embedded(rest)
         return np.asarray([known[text] for text in texts], dtype=np.float32)
 
-    async def _embedded(self, texts: Sequence[str]) -> dict[str, Vector]:
+    async def _embedded(self, texts: Sequence[str]) -> dict[str, Row]:
         cache = None if self._cache_dir is None else VectorCache(self._cache_dir, self._embedder.space)
-        known = {} if cache is None else await asyncio.to_thread(cache.known, texts)
+        known: dict[str, Row] = {} if cache is None else await asyncio.to_thread(cache.known, texts)
         if new := [text for text in texts if text not in known]:
             half = len(new) // 2
             # Two at a time, as many as the embedder within the process has threads.

@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 
-from zxcvbn.frequency_lists import FREQUENCY_LISTS
-
 from api.identity.passwords import LONGEST, normal
 from api.problems import ProblemError
 from models.contracts.settings import PasswordRules
@@ -110,6 +108,9 @@ class Breached:
 
 @cache
 def _common() -> frozenset[str]:
+    # Twelve megabytes, for a question that few gateways are ever asked.
+    from zxcvbn.frequency_lists import FREQUENCY_LISTS  # noqa: PLC0415  # not at every start
+
     passwords: list[str] = FREQUENCY_LISTS["passwords"]
     return frozenset(password.casefold() for password in passwords)
 

@@ -161,6 +161,13 @@ async def test_a_secret_is_one_accounts_own(acme: Company, globex: Company) -> N
     assert await conversations_of(globex) == []
 
 
+async def test_a_secret_whose_key_is_gone_proves_nothing(acme: Company, database: Database) -> None:
+    shop = await sender(acme)
+    async with database.tenant(acme.id) as tx:
+        await tx.connection.execute(sa.text("DELETE FROM data_keys"))
+    assert (await shop.deliver(message())).status_code == 401
+
+
 async def test_a_changed_body_is_refused_whatever_it_means(acme: Company) -> None:
     """Proved are bytes, not what they mean: the same JSON with a space more is another delivery."""
     shop = await sender(acme)

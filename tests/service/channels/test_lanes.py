@@ -1,17 +1,21 @@
 """Lanes: what waits for a provider goes in order, at its pace, through its outages, and beside other accounts."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
+from temporalio.client import Client, Interceptor, OutboundInterceptor, StartWorkflowInput, WorkflowHandle
 
 from activities.phrases import PHRASES
 from models.contracts.channels import Chat, Person
 from models.contracts.enums import Author, ChannelKind, Direction, Language, MessageStatus
 from models.contracts.lanes import Lane, LaneInput
 from models.payload_keys import connected
+from models.pokes import REST_SECONDS, Pokes
 from models.processes import lane
 from models.repositories import arrivals, ledger, sends
 from models.repositories.arrivals import Owner
@@ -24,6 +28,7 @@ from tests.fakes.telegram import Bot, FakeTelegram, Limits
 from tests.fakes.telegram import Person as Somebody
 from tests.fakes.telegram.world import Room
 from tests.service.api.house import TEST_HOME, Company, settings_of
+from tests.service.conftest import new_tenant
 from tests.service.whole import eventually, system
 
 
@@ -220,3 +225,33 @@ async def test_a_long_queue_of_one_bot_delays_no_other(
     assert len(await telegram.sent(busy)) < 50
     await other.close()
     (await shop.http.patch(f"/v1/channel-accounts/{sender.account}", json={"disabled": True})).raise_for_status()
+
+
+class Counting(Interceptor):
+    """Counts what a client starts."""
+
+    def __init__(self) -> None:
+        self.started = 0
+
+    def intercept_client(self, inner: OutboundInterceptor) -> OutboundInterceptor:
+        counting = self
+
+        class Outbound(OutboundInterceptor):
+            async def start_workflow(self, given: StartWorkflowInput) -> WorkflowHandle[Any, Any]:
+                counting.started += 1
+                return await super().start_workflow(given)
+
+        return Outbound(inner)
+
+
+async def test_a_burst_shares_its_signals(servers: Servers, database: Database) -> None:
+    counting, tenant, account, seconds = Counting(), await new_tenant(database), new_id(), 5 * REST_SECONDS
+    async with connected(settings_of(servers, data_dir=TEST_HOME)) as client:
+        pokes = Pokes(Client(**client.config() | {"interceptors": [counting]}))
+        begun = time.monotonic()
+        while time.monotonic() < begun + seconds:
+            pokes.poke(tenant, account, Lane.IN)
+            await asyncio.sleep(0)
+        await pokes.close()
+        taken = time.monotonic() - begun
+    assert 2 <= counting.started <= taken / REST_SECONDS + 1
