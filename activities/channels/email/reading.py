@@ -37,7 +37,7 @@ SIGNATURES = ".gmail_signature, .moz-signature, #Signature, #signature"
 OURS = re.compile(r"<[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.\d{1,6}@")
 """How message ids of our own begin."""
 
-_ESCAPED = re.compile(r"\\([\\`*_{}\[\]<>()#+\-.!|~>])")
+_ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 
 
 def delivery(raw: bytes, origin: str) -> tuple[str, dict[str, Any]]:

@@ -73,6 +73,7 @@ def test_long_threads_keep_their_beginning_and_their_end() -> None:
         (("Content-Type: text/html",), b'New<blockquote>old</blockquote><div class="gmail_quote">old</div>', "New"),
         (("Content-Type: text/html",), 20 * b"<blockquote><div class=gmail_quote>old" + b"</div></blockquote>" * 20 + b"New", "New"),
         (("Content-Type: text/html",), b"<blockquote>Only quoted</blockquote>", "> Only quoted"),
+        (("Content-Type: text/html",), b"<p>&amp;amp; \\* = *a* _b_ &lt;b&gt;</p><p>= c</p>", "&amp; \\* = *a* _b_ <b>\n\n= c"),
         (("Subject: In the subject alone",), b"", "In the subject alone"),
     ],
 )  # fmt: skip
