@@ -1,6 +1,7 @@
 """What a customer sees of an answer that is being written passes every check that the whole answer must pass."""
 
 import asyncio
+import re
 from collections.abc import Iterator
 from itertools import accumulate, pairwise
 from uuid import uuid4
@@ -12,12 +13,13 @@ from hypothesis import strategies as st
 from activities.embedding.nano import NanoEmbedder
 from activities.generation.port import GenerateRequest
 from activities.guards import shape
-from activities.turn import preview
+from activities.turn import generate, preview
 from activities.turn.checks import Checks
 from activities.turn.preview import Preview, finished
 from models.contracts.enums import Language
 from models.contracts.knowledge import Passage
 from models.contracts.policy import Claims
+from models.repositories import ledger
 
 PAGE = (
     "Delivery to Astana takes 2–3 days and costs 1,490 ₸. Couriers work from 10:00 to 22:00 every day. "
@@ -164,6 +166,10 @@ async def test_what_fails_here_fails_nothing(caplog: pytest.LogCaptureFixture) -
         for _ in range(4):
             await asyncio.sleep(0)
     assert "Couriers" not in caplog.text
+
+
+def test_who_gets_events_sees_it_and_nobody_else() -> None:
+    assert sorted(generate.LISTENED_TO) == re.findall(r"'(\w+)'", ledger.BY_EVENTS)
 
 
 @pytest.mark.parametrize(
