@@ -1,8 +1,9 @@
 """What a desk's posts look like, in Telegram's HTML. Pure; whatever customers and managers wrote fits and is shown as it
 was written."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
+from typing import Any
 
 from activities.channels.text.cutting import parts, size
 from activities.desk.words import Words
@@ -66,8 +67,15 @@ def _buttons(words: Words, escalation: Escalation) -> tuple[tuple[Button, ...], 
 def _line(words: Words, message: Message) -> str:
     shown = message.text.strip() or ", ".join(words.kinds[file.kind] for file in message.files)
     if not shown and message.extras:
-        shown = words.unshown.format(kind=message.extras.get("unsupported") or ", ".join(message.extras))
+        shown = _unshown(words, message.extras)
     return f"<b>{escape(_author(words, message.author))}:</b> {clip(' '.join(shown.split()), _SAID)}"
+
+
+def _unshown(words: Words, extras: Mapping[str, Any]) -> str:
+    """What somebody sent that is no text and no file. A kind that we have no word for is called as its provider does."""
+    known = [each for each in ("place", "contact") if each in extras]
+    kinds = [extras["unsupported"]] if "unsupported" in extras else known
+    return words.unshown.format(kind=", ".join(words.unshown_kinds.get(each, each) for each in kinds))
 
 
 def message(words: Words, said: Message, name: str | None, *, changed: bool) -> list[Part]:
@@ -81,7 +89,7 @@ def message(words: Words, said: Message, name: str | None, *, changed: bool) -> 
     extras = said.extras or {}
     texts = _texts(said)
     if "unsupported" in extras:
-        texts = [*texts, escape(words.unshown.format(kind=extras["unsupported"]))]
+        texts = [*texts, escape(_unshown(words, extras))]
     found = [Part(text=f"{header}\n{text}" if place == 0 else text) for place, text in enumerate(texts)]
     if "place" in extras:
         found.append(Part(place=Place.model_validate(extras["place"])))

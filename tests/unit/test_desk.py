@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities.channels.whatsapp_cloud import errors as whatsapp
 from activities.channels.text.plain import plain
+from activities.channels.whatsapp_cloud import errors as whatsapp
 from activities.desk import compose
 from activities.desk.feed import opens, posts_of
 from activities.desk.words import WORDS
@@ -186,6 +186,20 @@ def test_why_something_did_not_go_is_said_in_words(language: Language) -> None:
     shown = compose.notice(WORDS[language], Said.NOT_DELIVERED, code="template_paused")
     assert WORDS[language].causes["template_paused"] in shown
     assert "meta_1" in compose.notice(WORDS[language], Said.NOT_DELIVERED, code="meta_1")
+
+
+@pytest.mark.parametrize("language", Language)
+def test_what_cannot_be_shown_is_called_by_a_word_of_the_managers(language: Language) -> None:
+    words = WORDS[language]
+    assert words.unshown_kinds.keys() == WORDS[Language.EN].unshown_kinds.keys()
+    pending, nobody = escalation(EscalationStatus.PENDING, ""), conversation(None)
+    for extras, shown in (
+        ({"unsupported": "poll"}, words.unshown_kinds["poll"]),
+        ({"place": {}, "reply_to": "1"}, words.unshown_kinds["place"]),
+        ({"unsupported": "hologram"}, "hologram"),
+    ):
+        card = compose.card(words, pending, nobody, [message("", extras=extras)])
+        assert words.unshown.format(kind=shown) in fits(card)
 
 
 def test_only_a_new_request_brings_the_files_before_it() -> None:

@@ -37,6 +37,7 @@ class Words(BaseModel):
     reviews: dict[Review, str]
     channels: dict[ChannelKind, str]
     kinds: dict[MediaKind, str]
+    unshown_kinds: dict[str, str]
     causes: dict[str, str]
     said: dict[Said, str]
 
