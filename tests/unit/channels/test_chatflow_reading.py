@@ -86,8 +86,10 @@ def test_what_cannot_be_shown_says_so(payload: dict[str, Any], unsupported: str)
     assert (event.text, event.attachments, event.unsupported) == ("", (), unsupported)
 
 
-def test_words_of_a_kind_that_is_not_known_are_words() -> None:
-    assert one(delivery("extendedTextMessage", "with a link")).text == "with a link"
+@pytest.mark.parametrize("kind", ["extendedTextMessage", "buttonsResponseMessage", "listResponseMessage"])
+def test_words_of_a_kind_that_is_not_known_are_words(kind: str) -> None:
+    """What somebody chose among them."""
+    assert one(delivery(kind, "Delivery to Almaty")).text == "Delivery to Almaty"
 
 
 @pytest.mark.parametrize(
