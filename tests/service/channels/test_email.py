@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import os
 from collections.abc import AsyncIterator, Iterator, Sequence
 from email.message import EmailMessage
 from pathlib import Path
@@ -19,6 +20,7 @@ from runtime.embedded import Servers, ports
 from tests.fakes.telegram import FakeTelegram
 from tests.service.api.house import Company
 from tests.service.api.signing import Sender
+from tests.service.api.test_api_command_line import Terminal
 from tests.service.api.wire import Wire
 from tests.service.channels.desk import Desk, desk_of, hurried
 from tests.service.channels.mail_devel import mail_devel
@@ -342,6 +344,10 @@ async def test_a_password_that_was_changed_is_told_and_what_waits_goes_with_the_
         "The SMTP server localhost",
         "The IMAP server localhost",
     ]
+    shell = Terminal({**os.environ, "MAINSTAY_URL": str(shop.http.base_url), "MAINSTAY_API_KEY": shop.keys["owner"]})
+    told = await shell.mainstay("channels", "show", "help", COLUMNS="200")
+    assert "help (email): dead (authentication)" in told.out
+    assert shown["advice"][0] in told.err
     wrong = await shop.http.patch(path, json={"credentials": {"password": "guessed"}})
     assert wrong.status_code == 422, wrong.text
     changed = await shop.http.patch(path, json={"credentials": {"password": "sesame-closed"}})
