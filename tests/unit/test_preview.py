@@ -153,6 +153,22 @@ async def test_another_attempt_takes_nothing_back_that_it_says_again() -> None:
     ]
 
 
+async def test_an_answer_that_is_given_up_is_taken_away() -> None:
+    screen = Screen()
+
+    async def turn() -> None:
+        async with Preview(CHECKS, screen) as showing:
+            showing.heard(" ".join(GOOD[:2]))
+            await asyncio.Event().wait()
+
+    writing = asyncio.create_task(turn())
+    for _ in range(6):
+        await asyncio.sleep(0)
+    writing.cancel()
+    await asyncio.wait({writing})
+    assert screen.texts == [shape.rendered(GOOD[0]), ""]
+
+
 async def test_what_fails_here_fails_nothing(caplog: pytest.LogCaptureFixture) -> None:
     class Broken(Screen):
         async def show(self, text: str) -> None:
