@@ -9,6 +9,8 @@ import jwt
 import pytest
 from playwright.async_api import Page, Route, expect
 
+from activities.channels import typing
+from activities.turn import generate
 from tests.browser.accessibility import faults, read_aloud
 from tests.browser.conftest import SCREENSHOTS, Shop
 from tests.service.whole import messages_of, open_escalation
@@ -226,7 +228,7 @@ async def test_in_a_frame_over_a_websocket(shop: Shop, page: Page) -> None:
     await shot(page, "widget-6-frame")
 
 
-async def test_an_answer_is_seen_while_it_is_written(shop: Shop, page: Page) -> None:
+async def test_an_answer_is_seen_while_it_is_written(shop: Shop, page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     """As far as it is checked, over a socket and past a reload; readers of the screen get it once, when it is whole."""
     first, second, third = (
         "You can return goods within 14 days of receiving them if they were not used and the packaging and labels are kept.",
@@ -235,9 +237,14 @@ async def test_an_answer_is_seen_while_it_is_written(shop: Shop, page: Page) -> 
     )
     draft, answer = page.locator(".said.draft"), page.locator(".said.bot:not(.draft)")
     dots = page.locator(".typing")
+    monkeypatch.setattr(generate, "STILL", 0.2)
+    monkeypatch.setattr(typing, "AGAIN", 0.1)
     await opened(page, shop.page("/writing", shop.snippet(transport="ws")))
     async with shop.writing() as model:
         await write(page, QUESTION)
+        await expect(dots).to_be_visible()
+        # A page that was not there when it was asked is told.
+        await page.reload()
         await expect(dots).to_be_visible()
         model.say(f"{first} The receipt")
         await expect(draft).to_contain_text(first)
