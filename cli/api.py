@@ -19,7 +19,7 @@ def api(
     from cli.answering import answering
     from cli.connecting import connecting
     from cli.search import searching
-    from runtime import secrets, telemetry
+    from runtime import garbage, secrets, telemetry
 
     settings = running_settings(data_dir)
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
@@ -33,6 +33,7 @@ def api(
         open_connector=connecting(settings),
     )
     server = Server(app, configuration(app, settings))
+    garbage.keep_what_is_there()
     try:
         server.run()
     except SystemExit:

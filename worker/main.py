@@ -8,7 +8,7 @@ from datetime import timedelta
 import structlog
 
 from models.payload_keys import connected
-from runtime import secrets, temporal
+from runtime import garbage, secrets, temporal
 from runtime.settings import Settings
 from worker import schedules
 from worker.build import tools, workers
@@ -33,6 +33,7 @@ async def run(settings: Settings) -> None:
         await schedules.ensure_retention(client, hour=settings.retention_hour)
         # What retention has erased is not looked at any more.
         await schedules.ensure_reviews(client, hour=(settings.retention_hour + 1) % 24)
+        garbage.keep_what_is_there()
         log.info("worker ready", routes=len(held.routes.health()))
         await stop.wait()
         log.info("worker drains", seconds=settings.drain_seconds)
