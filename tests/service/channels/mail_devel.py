@@ -3,10 +3,10 @@
 import email
 import email.policy
 import imaplib
-import shutil
 import smtplib
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,12 +14,10 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from pathlib import Path
 
-import pytest
-
 from runtime.embedded import ports
 
 PASSWORD = "open-sesame"
-BINARY = shutil.which("mail_devel")
+BINARY = Path(sys.executable).with_name("mail_devel")
 
 
 @dataclass
@@ -32,7 +30,6 @@ class MailDevel:
     process: "subprocess.Popen[bytes] | None" = None
 
     def start(self) -> None:
-        assert BINARY is not None, "the test was skipped"
         told = ["--host", "127.0.0.1", "--multi-user", "--no-http", "--password", PASSWORD]
         listening = ["--imap-port", str(self.imap), "--smtp-port", str(self.smtp)]
         with self.log.open("ab") as log:
@@ -73,9 +70,6 @@ class MailDevel:
 
 @contextmanager
 def mail_devel(folder: Path) -> Iterator[MailDevel]:
-    """Skips the test where there is none."""
-    if BINARY is None:
-        pytest.skip("mail-devel is not installed: pipx install mail-devel")
     imap = ports.pick(set())
     server = MailDevel(imap, ports.pick({imap}), folder / "mail-devel.log")
     server.start()
