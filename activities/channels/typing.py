@@ -44,7 +44,9 @@ class Typing:
             over.set()
 
     async def close(self) -> None:
-        """Wait for what is under way: it ends in seconds."""
+        """Give up what is under way."""
+        for task in self._showing:
+            task.cancel()
         if self._showing:
             await asyncio.wait(self._showing)
 

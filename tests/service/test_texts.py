@@ -179,14 +179,22 @@ async def test_what_a_customer_writes_is_read_as_they_wrote_it(
     for name, far in sides.items():
         # A mail has the mails before it beneath, each line behind a sign, and signatures.
         said = [own_words(text) for text in texts] if name == "email" else texts
-        conversation = await stored(database, shop, Provider(name), far, said)
-        listed = (await shop.get(f"/v1/conversations/{conversation}/messages?limit=200")).json()["items"]
-        came = [each["text"] for each in listed]
+        came = await customers_words(shop, await stored(database, shop, Provider(name), far, said))
         if name == "telegram":
             # A long one comes in pieces.
             assert "".join(came) == "".join(texts)
         else:
             assert [meant(each, name) for each in came] == [meant(each, name) for each in said]
+
+    conversation = await shop.opened()
+    for text in texts:
+        assert (await shop.post(f"/v1/conversations/{conversation}/messages", {"text": text})).is_success
+    assert await customers_words(shop, conversation) == texts
+
+
+async def customers_words(shop: Company, conversation: str) -> list[str]:
+    listed = (await shop.get(f"/v1/conversations/{conversation}/messages?limit=200")).json()["items"]
+    return [each["text"] for each in listed if each["author"] == "customer"]
 
 
 def own_words(text: str) -> str:
