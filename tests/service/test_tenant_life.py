@@ -259,9 +259,6 @@ async def test_everything_is_exported_once_though_the_worker_is_killed(
             lines = archive.read(name).decode().splitlines()
             rows.setdefault(name.split("/")[0], []).extend(map(json.loads, lines))
     assert {table: len(found) for table, found in rows.items()} == manifest["rows"]
-    stored = [row for row in rows["attachments"] if row["state"] == "stored"]
-    assert stored
-    assert (manifest["files"]["count"], manifest["files"]["missing"]) == (len(stored), 0)
     counts = await rows_of(admin, acme.id)
     for table in exported_tables():
         # What the export itself has written down comes after what it has read.
