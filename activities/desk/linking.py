@@ -67,7 +67,8 @@ class Linking:
             await audit.record(tx, audit.SYSTEM, AuditAction.DESK_LINKED, desk)
             await desk_posts.enter(tx, account, desk, [NewPost(f"desk/{key}", _answer(message, Said.LINKED), None)])
             await condition.note(tx, account, desk, message.chat.id, health, key)
-            # Who waits already gets a topic, too.
+            # What could not be posted so far, maybe into another group, can be here; who waits already gets a topic, too.
+            await desk_posts.release(tx, desk)
             waiting = await desk_feed.awaited(tx, desk)
             cards = [NewPost(f"desk/{key}/{each}", CardPost(), each) for each in waiting]
             await desk_posts.enter(tx, account, desk, cards)

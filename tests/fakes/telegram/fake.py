@@ -157,9 +157,9 @@ class FakeTelegram(Provider):
     def enters(self, who: Person, group: Group, standing: Standing = "member") -> None:
         group.people[who.id] = (who, standing)
 
-    def migrates(self, group: Group, by: Person) -> Group:
-        """A basic group becomes a supergroup: another id, the same bots."""
-        moved = self.group(group.title, forum=group.forum)
+    def migrates(self, group: Group, by: Person, *, forum: bool | None = None) -> Group:
+        """A basic group becomes a supergroup: another id, the same bots. `forum`: with topics, or without; as before."""
+        moved = self.group(group.title, forum=group.forum if forum is None else forum)
         moved.bots, moved.people, group.moved_to = group.bots, group.people, moved.id
         self.says(group, by, migrate_to_chat_id=moved.id)
         self.says(moved, by, migrate_from_chat_id=group.id)

@@ -9,13 +9,15 @@ from tests.service.channels.desk import MAY, Desk
 
 @dataclass(frozen=True)
 class Trouble:
-    """What somebody does to a group, what is reported of it, what the group itself can be told, and what puts it right."""
+    """What somebody does to a group, what is reported of it, what the group itself can be told, and what puts it right;
+    `heard`: bots are told of that, and need not find it out."""
 
     code: str
     advice: str
     told: str | None
     breaks: Callable[[Desk], Awaitable[None]]
     heals: Callable[[Desk], Awaitable[None]]
+    heard: bool = True
 
 
 def standing(membership: Membership) -> Callable[[Desk], Awaitable[None]]:
@@ -51,6 +53,11 @@ async def moves(desk: Desk) -> None:
     desk.telegram.says(desk.group, desk.people["owner"], made["link"]["command"])
 
 
+async def becomes_a_forum(desk: Desk) -> None:
+    """Groups without topics become supergroups when they get some."""
+    desk.group = desk.telegram.migrates(desk.group, desk.people["owner"], forum=True)
+
+
 TROUBLES = {
     "may not manage topics": Trouble(
         "no_rights", "Manage topics", "make me an administrator", standing(Membership("member")), standing(MAY)
@@ -59,7 +66,10 @@ TROUBLES = {
     "may not write": Trouble(
         "no_rights", "Manage topics", None, standing(replace(MAY, muted=True, manages_topics=False)), standing(MAY)
     ),
-    "removed": Trouble("removed", "group again", None, standing(Membership("kicked")), standing(MAY)),
+    "removed": Trouble("removed", "add it again", None, standing(Membership("kicked")), standing(MAY)),
     "group deleted": Trouble("removed", "link another group", None, deletes_group, moves),
-    "topics switched off": Trouble("no_forum", "no topics", "switch them on", topics(on=False), topics(on=True)),
+    "topics switched off": Trouble(
+        "no_forum", "no topics", "switch them on", topics(on=False), topics(on=True), heard=False
+    ),
+    "no topics yet": Trouble("no_forum", "no topics", "switch them on", topics(on=False), becomes_a_forum),
 }
