@@ -68,7 +68,7 @@ class Settings(BaseSettings):
 
     worker_processes: int = Field(1, ge=1, le=64, description="Worker processes that `mainstay up` starts.")
     worker_cached_workflows: int = Field(
-        200, ge=0, le=100_000, description="Conversations a worker keeps in memory, about 220 KB each."
+        150, ge=0, le=100_000, description="Conversations a worker keeps in memory, about 220 KB each."
     )
     worker_llm_slots: int = Field(8, ge=1, le=1000, description="Answers that one worker generates at a time.")
     worker_lanes: int = Field(
