@@ -51,6 +51,7 @@ NEVER_SEARCHED = {
     "activities.channels.text.syntax._ITEM",
     "activities.channels.text.syntax._LINK",
     "activities.channels.text.syntax._TRAILING",
+    "activities.channels.text.whatsapp._BEGINNING",
     "activities.desk.handle._PRESSED",
     "activities.language.quantities._RANGE",
     "activities.reading.html.style._NUMBER",
