@@ -130,12 +130,12 @@ class AtDesks:
             case ButtonPressed():
                 await self._pressed(event, key)
             case ReachChanged():
-                await self._group_changed(event.chat.id, key, ours=event.reachable)
+                await self._group_changed(event.chat.id, ours=event.reachable)
             case ChatMoved():
                 async with self._database.tenant(self._tenant) as tx:
                     await desks.moved(tx, self._account, event.chat, event.to)
                 await self._look_again()
-                await self._group_changed(event.to, key)
+                await self._group_changed(event.to)
             case _:
                 pass
 
@@ -287,7 +287,7 @@ class AtDesks:
 
     # The group
 
-    async def _group_changed(self, chat: str, key: str, *, ours: bool = True) -> None:
+    async def _group_changed(self, chat: str, *, ours: bool = True) -> None:
         """Whether the bot is in the group (`ours`), what it may do there, or what the group is called has changed: what waits
         is tried again."""
         desk = self._desks.get(chat)
@@ -297,7 +297,7 @@ class AtDesks:
         gone = Health(state=HealthState.DEAD, code="removed", advice=("Add the bot to the group again.",))
         health = await self._opened.channel.check_desk(Chat(id=chat, kind=ChatKind.GROUP)) if ours else gone
         async with self._database.tenant(self._tenant) as tx:
-            await condition.note(tx, self._account, desk.id, chat, health, key)
+            await condition.note(tx, self._account, desk.id, chat, health)
             await desk_posts.release(tx, desk.id)
         self._pokes.poke(self._tenant, self._account, Lane.OUT)
 

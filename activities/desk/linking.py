@@ -66,7 +66,7 @@ class Linking:
                 return
             await audit.record(tx, audit.SYSTEM, AuditAction.DESK_LINKED, desk)
             await desk_posts.enter(tx, account, desk, [NewPost(f"desk/{key}", _answer(message, Said.LINKED), None)])
-            await condition.note(tx, account, desk, message.chat.id, health, key)
+            await condition.note(tx, account, desk, message.chat.id, health)
             # What could not be posted so far, maybe into another group, can be here; who waits already gets a topic, too.
             await desk_posts.release(tx, desk)
             waiting = await desk_feed.awaited(tx, desk)

@@ -132,7 +132,7 @@ class Posting:
         desk, conversation = due.desk_id, due.conversation_id
         async with self._database.tenant(self._tenant) as tx:
             if desk is not None and wrong is not None:
-                await condition.note(tx, self._account, desk, due.chat.id, wrong, str(due.id))
+                await condition.note(tx, self._account, desk, due.chat.id, wrong)
                 await sends.later(tx, due.id, error.code, datetime.now(UTC) + REST)
             elif desk is None or due.attempts >= GIVE_UP_AFTER:
                 await sends.finish(tx, due.id, SendStatus.FAILED, error.code)

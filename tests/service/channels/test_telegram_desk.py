@@ -333,7 +333,7 @@ async def test_what_is_wrong_with_a_group_is_told_and_mended(
     assert trouble.advice in " ".join((await desk.state())["advice"])
     await telegram.sent(desk.people["owner"], text=f"Nothing can be posted at the desk of Branch {desk.bot.id}")
     if trouble.told is not None:
-        [told] = await telegram.sent(desk.group, text=trouble.told)
+        [told, *_] = await telegram.sent(desk.group, text=trouble.told)
         assert told.topic is None
     await trouble.heals(desk)
     await desk.card(gulnara)
