@@ -136,21 +136,22 @@ def create_app(
     )
     problems.install(app)
     app.add_middleware(BodyLimit, limit=lambda path: uploads.largest_form(path, settings) or settings.body_max_bytes)
-    # Tried one after the other: those that are asked most, and by others' clocks, first.
+    # Tried one after the other: what is asked most, and what others wait for, first.
     for module in (
         webhooks,
-        signing_in,
+        widget,
         conversations,
-        media,
-        customers,
         events,
+        agent,
         escalations,
+        media,
+        signing_in,
+        customers,
         knowledge,
         crawls,
         reindex,
         learned,
         gaps,
-        agent,
         assistants,
         usage,
         people,
@@ -160,7 +161,6 @@ def create_app(
         secrets,
         channel_accounts,
         desks,
-        widget,
         widget_pages,
         codec,
         audit,
