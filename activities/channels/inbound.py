@@ -100,7 +100,9 @@ class Receive:
         goes wrong again in its turn, and is noted then."""
         try:
             arrived = () if delivery.spent else opened.channel.read(delivery.payload)
-            if not arrived or not all(isinstance(event, ButtonPressed) and at_desks.concerns(event) for event in arrived):
+            if not arrived or not all(
+                isinstance(event, ButtonPressed) and at_desks.concerns(event) for event in arrived
+            ):
                 return
             for event in arrived:
                 await at_desks.handle(event, delivery.id)
