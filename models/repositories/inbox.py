@@ -50,14 +50,11 @@ class Batch:
 WAITING = sa.text(
     """
     SELECT i.id, i.payload, i.attempts, i.number, i.created_at AS came_at, a.last_number,
-        i.created_at < now() - CASE WHEN a.last_number IS NULL THEN :held_at_first ELSE :held END AS patient
+        now() - i.created_at AS waited
     FROM channel_inbox i JOIN channel_accounts a ON a.tenant_id = i.tenant_id AND a.id = i.channel_account_id
     WHERE i.tenant_id = :tenant AND i.channel_account_id = :account AND i.error IS NULL
     ORDER BY i.number NULLS FIRST, i.seq LIMIT :at_most
     """
-).bindparams(
-    sa.bindparam("held", HELD, type_=sa.Interval()),
-    sa.bindparam("held_at_first", HELD_AT_FIRST, type_=sa.Interval()),
 )
 
 DONE = sa.text(
@@ -98,25 +95,25 @@ async def put(tx: TenantTx, account: UUID, name: str, payload: Mapping[str, Any]
 async def waiting(tx: TenantTx, account: UUID, limit: int) -> Batch:
     """The next deliveries, by their numbers where they have some, else as they came."""
     rows = await tx.connection.execute(WAITING, {"tenant": tx.tenant_id, "account": account, "at_most": limit})
-    found: list[tuple[Waiting, bool]] = []
+    found: list[tuple[Waiting, timedelta]] = []
     last: int | None = None
     for row in rows.mappings():
         each = Waiting(row["id"], row["payload"], row["attempts"], row["number"], row["came_at"])
-        found.append((each, row["patient"]))
+        found.append((each, row["waited"]))
         last = row["last_number"] if last is None else last
     return _in_order(found, last)
 
 
-def _in_order(found: Sequence[tuple[Waiting, bool]], last: int | None) -> Batch:
-    """`found`: deliveries, and whether each has waited for long enough. `last`: the last number that was read."""
-    for place, (each, patient) in enumerate(found):
+def _in_order(found: Sequence[tuple[Waiting, timedelta]], last: int | None) -> Batch:
+    """`found`: deliveries, and how long each has waited. `last`: the last number that was read."""
+    for place, (each, waited) in enumerate(found):
         if each.number is None:
             continue
         follows = last is not None and each.number <= last + 1
-        if not follows and not patient:
+        patience = HELD_AT_FIRST if last is None else HELD
+        if not follows and waited < patience:
             deliveries = [each for each, _ in found]
-            again_at = each.came_at + (HELD_AT_FIRST if last is None else HELD)
-            return Batch(deliveries[:place], deliveries[place:], again_at)
+            return Batch(deliveries[:place], deliveries[place:], each.came_at + patience)
         last = each.number if last is None else max(last, each.number)
     return Batch([each for each, _ in found])
 

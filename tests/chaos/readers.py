@@ -41,7 +41,7 @@ class Reader:
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _read(self, response: httpx.Response) -> None:
-        """An event counts when it is complete; a torn one will come again."""
+        """An event counts when it is complete; a torn one will come again. One without a number is of its moment alone."""
         if not response.is_success:
             return
         number: int | None = None
@@ -53,11 +53,12 @@ class Reader:
                     number = int(value)
                 case "data":
                     data += value
-                case "" if not line and number is not None:
+                case "" if not line and data:
                     json.loads(data)
-                    async with self._news:
-                        self.seen.append(number)
-                        self._news.notify_all()
+                    if number is not None:
+                        async with self._news:
+                            self.seen.append(number)
+                            self._news.notify_all()
                     number, data = None, ""
                 case _:
                     pass
