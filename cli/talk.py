@@ -69,7 +69,9 @@ class Talk:
                         stream.read()
                         check(stream)
                     self._listening.set()
-                    for last, kind, data in events(stream):  # noqa: B007  # remembered for the next connection
+                    for number, kind, data in events(stream):
+                        # What is of its moment alone has none, and nothing goes on from it.
+                        last = number or last
                         self._show(kind, data)
             except (httpx.TransportError, OperatorError):
                 pass  # the next message tells what is wrong
@@ -92,12 +94,12 @@ class Talk:
 
 
 def events(stream: httpx.Response) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Server-sent events as (id, type, data)."""
+    """Server-sent events as (id, type, data); the id is empty where there is none."""
     fields: dict[str, str] = {}
     for line in stream.iter_lines():
         if line and not line.startswith(":"):
             name, _, value = line.partition(": ")
             fields[name] = value
         elif fields:
-            yield fields["id"], fields["event"], json.loads(fields["data"])
+            yield fields.get("id", ""), fields["event"], json.loads(fields["data"])
             fields = {}
