@@ -1,9 +1,22 @@
 """What a channel account of a provider is set up with: settings that anybody may see, and credentials that are sealed."""
 
 import re
-from typing import Annotated, Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, SecretStr, StrictBool, StrictInt, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    SecretStr,
+    StrictBool,
+    StrictInt,
+    StringConstraints,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core.core_schema import CoreSchema, no_info_after_validator_function
 
 from models.contracts.channels import Provider
 from models.contracts.settings import Origin, Strict
@@ -12,15 +25,23 @@ Receive = Literal["webhook", "poll"]
 """Whether the provider tells us of news, at an address that it must be able to reach, or is asked for them."""
 
 
-def _fits(pattern: str, must: str) -> AfterValidator:
-    """A text that fits, or an error that says what it must be."""
+@dataclass(frozen=True)
+class _Fits:
+    """A text that the whole pattern matches, or an error that says what it must be. The schema has the pattern."""
 
-    def check(value: str) -> str:
-        if not re.fullmatch(pattern, value):
-            raise ValueError(must)
+    pattern: str
+    must: str
+
+    def check(self, value: str) -> str:
+        if not re.fullmatch(self.pattern, value):
+            raise ValueError(self.must)
         return value
 
-    return AfterValidator(check)
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return no_info_after_validator_function(self.check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return handler(schema) | {"pattern": f"^{self.pattern}$"}
 
 
 Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
@@ -29,7 +50,7 @@ MAILBOX = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-
 Host = Annotated[
     str,
     StringConstraints(strip_whitespace=True),
-    _fits(r"[A-Za-z0-9.-]{1,253}", "must be the name of a server, as mail.shop.example"),
+    _Fits(r"[A-Za-z0-9.-]{1,253}", "must be the name of a server, as mail.shop.example"),
 ]
 
 
@@ -61,11 +82,11 @@ class CloudSettings(Strict):
     """A number of Meta's WhatsApp Cloud API. `template` is sent where the window for free words is closed; its
     `template_parameters` are what stands in its body for {{1}}, {{2}}, …"""
 
-    phone_number_id: Annotated[str, _fits(r"[0-9]{5,30}", "must be Meta's id of the number, 5 to 30 digits")]
+    phone_number_id: Annotated[str, _Fits(r"[0-9]{5,30}", "must be Meta's id of the number, 5 to 30 digits")]
     template: (
-        Annotated[str, _fits(r"[a-z0-9_]{1,512}", "must be a name of a-z, 0-9 and _, as Meta shows it")] | None
+        Annotated[str, _Fits(r"[a-z0-9_]{1,512}", "must be a name of a-z, 0-9 and _, as Meta shows it")] | None
     ) = None
-    template_language: Annotated[str, _fits(r"[A-Za-z_]{2,10}", "must be a code of Meta's, as en or pt_BR")] = "en"
+    template_language: Annotated[str, _Fits(r"[A-Za-z_]{2,10}", "must be a code of Meta's, as en or pt_BR")] = "en"
     template_parameters: Annotated[tuple[TemplateParameter, ...], Field(max_length=10)] = ()
 
 
@@ -103,7 +124,7 @@ class EmailSettings(Strict):
     address: Annotated[
         str,
         StringConstraints(strip_whitespace=True, max_length=254),
-        _fits(MAILBOX, "must be an address, as help@shop.example"),
+        _Fits(MAILBOX, "must be an address, as help@shop.example"),
     ]
     receive: Receive = "poll"
     smtp_host: Host

@@ -249,7 +249,7 @@ async def test_a_press_waits_for_nothing_that_is_missing(
     shop: Company, telegram: FakeTelegram, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And what was said stays in order: it waits for as long as it has to."""
-    monkeypatch.setattr(inbox, "WAITING", inbox.WAITING.bindparams(held=timedelta(minutes=5)))
+    monkeypatch.setattr(inbox, "HELD", timedelta(minutes=5))
     desk = await desk_of(shop, telegram, receive="webhook")
     zoya, aigerim, mailbox = telegram.person("Zoya"), desk.people["aigerim"], desk.bot.mailbox
     await desk.asked(zoya)
