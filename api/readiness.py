@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import structlog
 
 from api.processes import Processes
-from runtime.migrate import inspect
 from runtime.notifications import Listener
 from runtime.outages import is_outage
+from runtime.schema import inspect
 
 FRESH_SECONDS = 2.0
 

@@ -23,8 +23,8 @@ from runtime.database import driver_url
 from runtime.embedded.postgres import PGVECTOR_MINIMUM, parse_version
 from runtime.errors import OperatorError
 from runtime.home import Home
-from runtime.migrate import inspect
 from runtime.models_file import EndpointConfig
+from runtime.schema import inspect
 from runtime.settings import Settings, SettingsError
 from runtime.temporal import connect, missing_search_attributes, pollers
 

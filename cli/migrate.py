@@ -16,7 +16,8 @@ def migrate(
     as_json: AsJson = False,
 ) -> None:
     """Bring the database's schema up to date."""
-    from runtime.migrate import Schema, inspect, upgrade
+    from runtime.migrate import upgrade
+    from runtime.schema import Schema, inspect
 
     url = admin_url(data_dir)
 

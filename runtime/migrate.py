@@ -1,32 +1,13 @@
-"""The schema of the records: bring it up to date, or tell whether it is."""
-
-from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
+"""The schema of the records is brought up to date."""
 
 import asyncpg
 from alembic import command
 from alembic.config import Config
-from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError
 
-from runtime.database import driver_url
 from runtime.errors import OperatorError
-
-MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
-
-
-@dataclass(frozen=True, slots=True)
-class Schema:
-    """Revisions: the database's (None: empty) and the newest in the code."""
-
-    current: str | None
-    head: str
-
-    @property
-    def is_current(self) -> bool:
-        return self.current == self.head
+from runtime.schema import MIGRATIONS
 
 
 def upgrade(admin_url: str) -> None:
@@ -47,28 +28,6 @@ def upgrade(admin_url: str) -> None:
             f"the migration failed: {_first_line(reason)}; it was rolled back. "
             "Check MAINSTAY_ADMIN_DATABASE_URL: it must be the owner of the tables"
         ) from error
-
-
-async def inspect(url: str) -> Schema:
-    """Compare the database behind `url` with the code. Raises OSError or asyncpg.PostgresError if unreachable."""
-    head = _head()
-    connection = await asyncpg.connect(driver_url(url), timeout=5)
-    try:
-        current: str | None = await connection.fetchval("SELECT version_num FROM alembic_version")
-    except asyncpg.UndefinedTableError:
-        current = None
-    finally:
-        await connection.close()
-    return Schema(current, head)
-
-
-@cache
-def _head() -> str:
-    """The newest in the code: it does not change while a process runs, and reading every migration takes long."""
-    head = ScriptDirectory.from_config(_config("")).get_current_head()
-    if head is None:
-        raise OperatorError(f"{MIGRATIONS} holds no migrations: the installation is incomplete")
-    return head
 
 
 def _config(url: str) -> Config:

@@ -3,7 +3,6 @@
 from typing import Literal, assert_never
 
 from activities.embedding.nano import NanoEmbedder
-from activities.embedding.ollama import OllamaEmbedder
 from activities.embedding.openai import OpenAIEmbedder
 from activities.embedding.port import Embedder
 from activities.embedding.tei import TeiEmbedder
@@ -26,6 +25,8 @@ def embedder_for(
         raise ValueError(f"embedding provider {provider} needs a base URL")
     match provider:
         case "ollama":
+            from activities.embedding.ollama import OllamaEmbedder  # noqa: PLC0415  # its library is 4 MB of a process
+
             return OllamaEmbedder(base_url=base_url, model=model, dimension=dimension, api_key=api_key)
         case "openai":
             return OpenAIEmbedder(base_url=base_url, model=model, dimension=dimension, api_key=api_key)

@@ -2,7 +2,6 @@
 
 from typing import Literal, assert_never
 
-from activities.generation.ollama import OllamaChat
 from activities.generation.openai import OpenAIChat
 from activities.generation.port import ChatModel
 
@@ -23,6 +22,8 @@ def chat_for(
     """The model behind a server, asked with one key. Whoever has several asks through activities/routes."""
     match provider:
         case "ollama":
+            from activities.generation.ollama import OllamaChat  # noqa: PLC0415  # its library is 4 MB of a process
+
             return OllamaChat(
                 base_url=base_url,
                 model=model,

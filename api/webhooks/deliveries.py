@@ -12,6 +12,7 @@ from starlette.datastructures import Headers
 from api.edge.well_formed import check_json
 from api.gateway import Gateway
 from api.problems import ProblemError
+from api.records import translated
 from api.schemas.webhooks import WebhookReceipt
 from models.contracts.lanes import Lane
 from models.repositories import inbox
@@ -57,10 +58,12 @@ async def _kept(
 ) -> WebhookReceipt:
     """Raises ProblemError (400, 503)."""
     payload = _parsed(body)
-    async with gateway.records.tenant(tenant) as tx:
-        new = await inbox.put(tx, account, name(payload), payload, number(payload))
-    if new:
-        gateway.pokes.poke(tenant, account, Lane.IN)
+    with translated():
+        new = await inbox.put_at_once(
+            gateway.records.database, tenant, account, name(payload), payload, number(payload)
+        )
+    # One that was here before as well: it comes again where nobody has heard that it is here.
+    gateway.pokes.poke(tenant, account, Lane.IN)
     return WebhookReceipt(duplicate=not new)
 
 

@@ -2,7 +2,6 @@
 
 import hashlib
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -16,8 +15,9 @@ RETENTION = timedelta(days=7)
 SWEPT_AT_ONCE = 10
 
 # Sorted, so that no two deliveries wait for each other.
-TAKEN = """
-    taken AS (
+TAKE = sa.text(
+    """
+    WITH taken AS (
         INSERT INTO channel_deliveries (tenant_id, channel_account_id, digest)
         SELECT :tenant, :account, digest FROM unnest(:digests) digest ORDER BY digest
         ON CONFLICT DO NOTHING RETURNING digest
@@ -29,21 +29,15 @@ TAKEN = """
         DELETE FROM channel_deliveries d USING old
         WHERE d.tenant_id = :tenant AND d.channel_account_id = :account AND d.digest = old.digest
     )
-"""
-
-
-def taking(then: str) -> sa.TextClause:
-    """A statement that takes a delivery (see `given`), and does `then` with the rows of `taken`: its new names."""
-    return sa.text(f"WITH {TAKEN}{then}").bindparams(
-        sa.bindparam("tenant", type_=sa.Uuid()),
-        sa.bindparam("account", type_=sa.Uuid()),
-        sa.bindparam("digests", type_=ARRAY(sa.LargeBinary())),
-        sa.bindparam("retention", RETENTION, type_=sa.Interval()),
-        sa.bindparam("swept_at_once", SWEPT_AT_ONCE, type_=sa.Integer()),
-    )
-
-
-TAKE = taking("SELECT count(*) FROM taken")
+    SELECT count(*) FROM taken
+    """
+).bindparams(
+    sa.bindparam("tenant", type_=sa.Uuid()),
+    sa.bindparam("account", type_=sa.Uuid()),
+    sa.bindparam("digests", type_=ARRAY(sa.LargeBinary())),
+    sa.bindparam("retention", RETENTION, type_=sa.Interval()),
+    sa.bindparam("swept_at_once", SWEPT_AT_ONCE, type_=sa.Integer()),
+)
 
 
 async def take(tx: TenantTx, account_id: UUID, name: str, *more: str) -> bool:
@@ -52,11 +46,11 @@ async def take(tx: TenantTx, account_id: UUID, name: str, *more: str) -> bool:
     Of two at once, the second waits for the first one's transaction to end.
     """
     names = {name, *more}
-    taken: int | None = await tx.connection.scalar(TAKE, given(tx, account_id, *names))
+    given = {"tenant": tx.tenant_id, "account": account_id, "digests": [digest(each) for each in names]}
+    taken: int | None = await tx.connection.scalar(TAKE, given)
     return taken == len(names)
 
 
-def given(tx: TenantTx, account_id: UUID, *names: str) -> dict[str, Any]:
-    """The parameters of a statement that takes a delivery with these names."""
-    digests = [hashlib.sha256(name.encode()).digest() for name in names]
-    return {"tenant": tx.tenant_id, "account": account_id, "digests": digests}
+def digest(name: str) -> bytes:
+    """What is kept of a name."""
+    return hashlib.sha256(name.encode()).digest()

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from models.repositories import channel_deliveries
 from models.tables import channel_inbox
-from runtime.database import TenantTx
+from runtime.database import Database, TenantTx
 from runtime.ids import new_id
 
 HELD = timedelta(seconds=5)
@@ -68,28 +68,48 @@ DONE = sa.text(
 )
 
 
-# One statement, for a provider waits for it. Of two at once, the second waits for the first one's transaction to end.
-PUT = channel_deliveries.taking(
-    """
-    , kept AS (
-        INSERT INTO channel_inbox (tenant_id, id, channel_account_id, payload, number)
-        SELECT :tenant, :delivery, :account, :payload, :number FROM taken
-    )
-    SELECT count(*) FROM taken
-    """
+# Of two at once, the second waits for the first one's transaction to end.
+KEEP = sa.text(
+    "SELECT keep_delivery(:tenant, :account, :delivery, :digest, :payload, :number, :retention, :swept_at_once)"
 ).bindparams(
+    sa.bindparam("tenant", type_=sa.Uuid()),
+    sa.bindparam("account", type_=sa.Uuid()),
     sa.bindparam("delivery", type_=sa.Uuid()),
+    sa.bindparam("digest", type_=sa.LargeBinary()),
     sa.bindparam("payload", type_=JSONB()),
     sa.bindparam("number", type_=sa.BigInteger()),
+    sa.bindparam("retention", channel_deliveries.RETENTION, type_=sa.Interval()),
+    sa.bindparam("swept_at_once", channel_deliveries.SWEPT_AT_ONCE, type_=sa.Integer()),
 )
 
 
 async def put(tx: TenantTx, account: UUID, name: str, payload: Mapping[str, Any], number: int | None = None) -> bool:
     """Keep a delivery, by the name that its provider gave it. False when it was here before: then it has no effect."""
-    given = channel_deliveries.given(tx, account, name)
-    more = {"delivery": new_id(), "payload": dict(payload), "number": number}
-    kept: int | None = await tx.connection.scalar(PUT, {**given, **more})
-    return kept == 1
+    kept: bool | None = await tx.connection.scalar(KEEP, _given(tx.tenant_id, account, name, payload, number))
+    return bool(kept)
+
+
+async def put_at_once(
+    database: Database, tenant: UUID, account: UUID, name: str, payload: Mapping[str, Any], number: int | None
+) -> bool:
+    """`put` as a transaction of its own, in a single round trip: a provider waits for it.
+
+    It may be False, too, when the connection broke and it was repeated.
+    """
+    return bool((await database.call(KEEP, _given(tenant, account, name, payload, number)))[0][0])
+
+
+def _given(
+    tenant: UUID, account: UUID, name: str, payload: Mapping[str, Any], number: int | None
+) -> Mapping[str, object]:
+    return {
+        "tenant": tenant,
+        "account": account,
+        "delivery": new_id(),
+        "digest": channel_deliveries.digest(name),
+        "payload": dict(payload),
+        "number": number,
+    }
 
 
 async def waiting(tx: TenantTx, account: UUID, limit: int) -> Batch:
