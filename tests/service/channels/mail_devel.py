@@ -40,8 +40,9 @@ class MailDevel:
     def stop(self) -> None:
         """Nothing is left of its mailboxes."""
         if self.process is not None:
-            self.process.terminate()
-            self.process.wait(10)
+            # Told to end, it waits for those who listen.
+            self.process.kill()
+            self.process.wait()
 
     def sends(self, mail: EmailMessage) -> None:
         with smtplib.SMTP("127.0.0.1", self.smtp) as smtp:
