@@ -30,8 +30,6 @@ WORKER_SECONDS = 40
 PACKAGES = Path(__file__).resolve().parent.parent
 # A process that drains has a moment more than it was given, to say goodbye.
 FAREWELL_SECONDS = 3
-WORKER_NICENESS = 10
-"""To make answers takes what processors there are. That a message is accepted must not wait for it."""
 
 
 class System:
@@ -167,18 +165,17 @@ class System:
         name = "worker" if number == 0 else f"worker-{number + 1}"
         return Service(
             name,
-            lambda: self._spawn(name, "worker", variables, WORKER_NICENESS),
+            lambda: self._spawn(name, "worker", variables),
             self._drain,
         )
 
-    async def _spawn(self, name: str, command: str, variables: dict[str, str], niceness: int = 0) -> Child:
+    async def _spawn(self, name: str, command: str, variables: dict[str, str]) -> Child:
         # The folder this runs in may hold an `api` or `models` of its own: -P keeps it off the import path.
         return await spawn(
             name,
             [sys.executable, "-P", "-m", "cli", command],
             log=self._home.logs / f"{name}.log",
             env={**self._environment(), **variables},
-            niceness=niceness,
         )
 
     def _environment(self) -> dict[str, str]:

@@ -16,8 +16,6 @@ from runtime.home import Home
 from runtime.search_attributes import SEARCH_ATTRIBUTES
 
 READY_SECONDS = 60
-NICENESS = 5
-"""It gives way to the gateway and its database, though not as much as the workers, who wait for it."""
 
 PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL")
 
@@ -77,7 +75,6 @@ class Temporal:
             # No TEMPORAL_* variable or configuration file of the user reaches it.
             env={"PATH": os.defpath, "HOME": str(self._home.root)},
             cwd=self._home.root,
-            niceness=NICENESS,
         )
         try:
             await self._until_ready(child)
