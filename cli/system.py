@@ -30,6 +30,9 @@ WORKER_SECONDS = 40
 PACKAGES = Path(__file__).resolve().parent.parent
 # A process that drains has a moment more than it was given, to say goodbye.
 FAREWELL_SECONDS = 3
+WORKER_NICENESS = 3
+"""To make answers takes what processors there are, and that a message is accepted must not wait for it. With more (5 and
+10 were tried) recovery from a kill takes too long where other programs run."""
 
 
 class System:
@@ -165,17 +168,18 @@ class System:
         name = "worker" if number == 0 else f"worker-{number + 1}"
         return Service(
             name,
-            lambda: self._spawn(name, "worker", variables),
+            lambda: self._spawn(name, "worker", variables, WORKER_NICENESS),
             self._drain,
         )
 
-    async def _spawn(self, name: str, command: str, variables: dict[str, str]) -> Child:
+    async def _spawn(self, name: str, command: str, variables: dict[str, str], niceness: int = 0) -> Child:
         # The folder this runs in may hold an `api` or `models` of its own: -P keeps it off the import path.
         return await spawn(
             name,
             [sys.executable, "-P", "-m", "cli", command],
             log=self._home.logs / f"{name}.log",
             env={**self._environment(), **variables},
+            niceness=niceness,
         )
 
     def _environment(self) -> dict[str, str]:

@@ -66,8 +66,11 @@ class Gate:
         if traffic is Traffic.LOGIN:
             pass  # counted by api.identity.throttle, which knows whose device it is
         elif caller is None:
-            address = client_network(request)
-            _pass(await self._limiter.hit(limits.each, traffic, "address", address), traffic)
+            whom = (traffic, "address", client_network(request))
+            # A provider waits for us, and all that come from it are counted in one row.
+            aside = traffic is Traffic.WEBHOOK
+            hit = self._limiter.hit_aside(limits.each, *whom) if aside else await self._limiter.hit(limits.each, *whom)
+            _pass(hit, traffic)
         else:
             own = str(caller.key_id or caller.session_id)
             _pass(

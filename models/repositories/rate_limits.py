@@ -19,26 +19,30 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Which window is full, by its place among those asked for (from 0), and for how many seconds yet."""
+    """Which window is full, by its place among those asked for (from 0), for how many seconds yet, and how many `hits`
+    had no room."""
 
     place: int
     seconds: float
+    hits: int = 1
 
 
-HIT = sa.text("SELECT place, wait FROM hit_rate_limits(:keys, :amounts, :seconds)")
+HIT = sa.text("SELECT place, wait, refused FROM hit_rate_limits(:keys, :amounts, :seconds, :times)")
 
 
-async def hit(database: Database, windows: Sequence[Window]) -> Refused | None:
-    """Charge all of `windows`, or none and say which one is full (the one that stays full longest)."""
+async def hit(database: Database, windows: Sequence[Window], times: int = 1) -> Refused | None:
+    """Charge so many hits, each to all of `windows` or to none. Where not all had room: which window is full (the one that
+    stays full longest)."""
     rows = await database.call(
         HIT,
         {
             "keys": [window.key for window in windows],
             "amounts": [window.amount for window in windows],
             "seconds": [window.seconds for window in windows],
+            "times": times,
         },
     )
-    return Refused(rows[0].place - 1, rows[0].wait) if rows else None
+    return Refused(rows[0].place - 1, rows[0].wait, rows[0].refused) if rows else None
 
 
 async def test(database: Database, window: Window) -> Refused | None:

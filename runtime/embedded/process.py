@@ -95,8 +95,10 @@ async def spawn(
     cwd: Path | None = None,
     account: Account | None = None,
     death_signal: signal.Signals = signal.SIGKILL,
+    niceness: int = 0,
 ) -> Child:
-    """Start `command` so that the kernel sends it `death_signal` should this process die.
+    """Start `command` so that the kernel sends it `death_signal` should this process die. Where processors are short, one
+    of more `niceness` (0 to 19) leaves them to the others.
 
     Call it on the thread that lives as long as the process: the kernel ties the promise to the thread.
     Raises OperatorError when the identity of `account` cannot be taken on.
@@ -115,7 +117,17 @@ async def spawn(
             # Ctrl-C goes to the supervisor alone, which ends the rest in order.
             start_new_session=True,
         )
+    if niceness:
+        _give_way(process.pid, niceness)
     return Child(name, process, log, start)
+
+
+def _give_way(pid: int, niceness: int) -> None:
+    """A process that has ended meanwhile is missed by whoever waits for it."""
+    with suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, pid, niceness)
+        # Kernels that share processors out by session look at this instead; others have no such file.
+        Path(f"/proc/{pid}/autogroup").write_text(str(niceness))
 
 
 def _open_log(log: Path) -> tuple[IO[bytes], int]:

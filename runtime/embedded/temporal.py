@@ -16,6 +16,8 @@ from runtime.home import Home
 from runtime.search_attributes import SEARCH_ATTRIBUTES
 
 READY_SECONDS = 60
+NICENESS = 3
+"""It gives way to the gateway and its database, as the workers do who wait for it."""
 
 PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL")
 
@@ -75,6 +77,7 @@ class Temporal:
             # No TEMPORAL_* variable or configuration file of the user reaches it.
             env={"PATH": os.defpath, "HOME": str(self._home.root)},
             cwd=self._home.root,
+            niceness=NICENESS,
         )
         try:
             await self._until_ready(child)

@@ -1,6 +1,7 @@
 """Rate limits in Postgres: exact to the hit, whoever counts and however many at once."""
 
 import asyncio
+from asyncio import CancelledError
 from collections import Counter
 from collections.abc import AsyncIterator
 
@@ -9,7 +10,8 @@ import pytest
 import sqlalchemy as sa
 from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerSecond
 
-from api.edge.rate_limits import ALLOWED, Limit, Limiter, Wait
+from api.edge.rate_limits import ALLOWED, Allowed, Limit, Limiter, Wait
+from api.problems import ProblemError
 from models.repositories import rate_limits
 from runtime.database import Database, driver_url
 from runtime.embedded import Servers
@@ -56,9 +58,9 @@ async def test_two_gateways_hold_one_limit_to_the_request(servers: Servers, data
         gateway(servers, **limits) as second,
         company(database, first) as acme,
     ):
-        answers = await asyncio.gather(
-            *(acme.post(f"{(first, second)[turn % 2]}/v1/conversations", {}) for turn in range(120))
-        )
+        asked = [f"{(first, second)[turn % 2]}/v1/conversations" for turn in range(120)]
+        answers = [await acme.post(url, {}) for url in asked[:10]]
+        answers += await asyncio.gather(*(acme.post(url, {}) for url in asked[10:]))
         counts = Counter((str(answer.url.copy_with(path="/")), answer.status_code) for answer in answers)
         assert sum(count for (_, status), count in counts.items() if status == 201) == 40
         assert {status for _, status in counts} == {201, 429}
@@ -120,6 +122,59 @@ async def test_a_flood_of_refusals_costs_one_statement(database: Database, name:
         refused(await limiter.hit(HOUR, name), HOUR)
     sa.event.remove(database.engine.sync_engine, "before_cursor_execute", count)
     assert statements == 6
+
+
+async def test_hits_of_one_moment_share_calls_and_each_counts(limiters: list[Limiter], name: str) -> None:
+    here, there = limiters
+    item, statements = RateLimitItemPerHour(40), 0
+
+    def count(*_: object) -> None:
+        nonlocal statements
+        statements += 1
+
+    engine = here._database.engine.sync_engine
+    sa.event.listen(engine, "before_cursor_execute", count)
+    first = await asyncio.gather(*(here.hit(item, name) for _ in range(35)))
+    sa.event.remove(engine, "before_cursor_execute", count)
+    assert set(first) == {ALLOWED}
+    assert statements < 5
+    then = await asyncio.gather(*(there.hit(item, name) for _ in range(20)))
+    assert [verdict == ALLOWED for verdict in then] == [True] * 5 + [False] * 15, "room goes to who came first"
+
+
+async def test_who_gives_up_takes_nobody_along(limiters: list[Limiter], name: str) -> None:
+    hits = [asyncio.create_task(limiters[0].hit(HOUR, name)) for _ in range(7)]
+    await asyncio.sleep(0)
+    hits[0].cancel()
+    hits[3].cancel()
+    verdicts = await asyncio.gather(*hits, return_exceptions=True)
+    assert [type(verdict) for verdict in verdicts] == [
+        CancelledError,
+        Allowed,
+        Allowed,
+        CancelledError,
+        Allowed,
+        Wait,
+        Wait,
+    ]
+
+
+async def test_hits_aside_count_and_are_refused_as_soon_as_it_is_known(limiters: list[Limiter], name: str) -> None:
+    here, there = limiters
+    assert {here.hit_aside(HOUR, name) for _ in range(7)} == {ALLOWED}, "nothing is known yet"
+    # Goes with the next call, behind the seven.
+    assert isinstance(await here.hit(HOUR, name), Wait)
+    refused(here.hit_aside(HOUR, name), HOUR)
+    refused(await there.hit(HOUR, name), HOUR)
+
+
+async def test_a_hit_aside_fails_for_nobody(name: str) -> None:
+    nowhere = Database("postgresql://nobody@127.0.0.1:9/nothing")
+    limiter = Limiter(nowhere)
+    assert limiter.hit_aside(HOUR, name) == ALLOWED
+    with pytest.raises(ProblemError):
+        await limiter.hit(HOUR, name)
+    await nowhere.close()
 
 
 async def test_the_application_role_reads_no_counter(servers: Servers) -> None:
