@@ -6,7 +6,7 @@ a few times and then put aside; what comes after it does not wait for it.
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import structlog
@@ -35,6 +35,7 @@ from models.pokes import Pokes
 from models.repositories import arrivals, inbox, receipts, sends
 from models.repositories.inbox import Waiting
 from models.repositories.intake import Accepted
+from runtime.characters import beginning
 from runtime.database import Database, TenantTx
 from runtime.outages import is_outage
 
@@ -42,6 +43,9 @@ TOGETHER = 50
 STRETCH = 20
 """Batches that one activity reads; then its process looks whether it is still wanted."""
 GIVE_UP_AFTER = 3
+LOOKS = [timedelta(seconds=seconds) for seconds in (1, 2, 4, 8, 15, 30, 60, 60, 60, 60)]
+"""When a state of a message that nobody knows is looked at again: a call may take half a minute, and whoever makes it may be
+replaced by another worker meanwhile. What nobody knows after that is none of ours."""
 HANDED_OVER_AT_A_TIME = 16
 
 log = structlog.get_logger(__name__)
@@ -125,9 +129,15 @@ class Receive:
                 assert at_desks is not None, "it has managers"
                 await at_desks.handle(event, delivery.id)
             arrived = _for_us(opened, delivery, [event for event in arrived if event not in managers])
+            if delivery.again:
+                arrived = [event for event in arrived if isinstance(event, DeliveryChanged)]
             async with self._database.tenant(tenant) as tx:
-                accepted = [each for event in arrived if (each := await self._take(tx, opened, event)) is not None]
-                await inbox.done(tx, delivery.id)
+                taken = [await self._take(tx, opened, event) for event in arrived]
+                early = EARLY in taken and delivery.attempts < len(LOOKS)
+                if early:
+                    await inbox.look_again(tx, delivery.id, LOOKS[delivery.attempts])
+                else:
+                    await inbox.done(tx, delivery.id)
         except Exception as error:
             if is_outage(error):
                 raise
@@ -156,11 +166,12 @@ class Receive:
         owner = opened.owner
         match event:
             case MessageArrived():
-                accepted = await arrivals.store(tx, owner, event, text=event.text[: self._longest])
+                accepted = await arrivals.store(tx, owner, event, text=beginning(event.text, self._longest))
                 # Whoever writes down what is said in it hands it over: see activities.media.fetch.
                 return None if self._listens and _is_spoken(event) else accepted
             case MessageEdited():
-                await arrivals.edited(tx, owner, event.model_copy(update={"text": event.text[: self._longest]}))
+                text = beginning(event.text, self._longest)
+                await arrivals.edited(tx, owner, event.model_copy(update={"text": text}))
             case MessageDeleted():
                 await arrivals.deleted(tx, owner, event)
             case DeliveryChanged():

@@ -1,7 +1,7 @@
 """What a desk's posts look like, in Telegram's HTML. Pure; whatever customers and managers wrote fits and is shown as it
 was written."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -15,6 +15,7 @@ from models.repositories.conversations import Conversation
 from models.repositories.escalations import Escalation
 from models.repositories.learned_queue import Listed
 from models.repositories.messages import Message
+from runtime.characters import beginning
 
 LIMIT = 4_096
 CAPTION = 1_024
@@ -36,7 +37,7 @@ def topic_name(words: Words, conversation: Conversation) -> str:
     """What a conversation's topic is called: at most TOPIC_CHARACTERS."""
     name = " ".join((conversation.customer_name or words.nobody).split()) or words.nobody
     channel = words.channels[conversation.channel]
-    return f"{name[: TOPIC_CHARACTERS - len(channel) - 3]} · {channel}"
+    return f"{beginning(name, TOPIC_CHARACTERS - len(channel) - 3)} · {channel}"
 
 
 def card(words: Words, escalation: Escalation, conversation: Conversation, said: Sequence[Message]) -> Part:
@@ -176,27 +177,15 @@ def _filled(sentence: str, *, name: str) -> str:
 
 
 def clip(text: str, limit: int) -> str:
-    """The beginning of a text as HTML that is no longer than `limit`, its markup counted."""
-    whole = escape(text, quote=False)
-    if size(whole, Unit.UTF16) <= limit:
-        return whole
-    return next(pieces(text, limit - 1), "") + "…"
+    """The beginning of a text as HTML that is no longer than `limit`, its markup counted; cut where a line or a word ends,
+    if that is not far."""
+    if _as_html(text) <= limit:
+        return escape(text, quote=False)
+    begun = beginning(text.strip(), limit - 1, _as_html)
+    ends = (begun.rfind(mark, len(begun) // 2) for mark in ("\n", " "))
+    cut = next((end for end in ends if end > 0), len(begun))
+    return escape(begun[:cut].rstrip(), quote=False) + "…"
 
 
-def pieces(text: str, limit: int) -> Iterator[str]:
-    """A text as pieces of HTML, each no longer than `limit`; cut where a line or a word ends, if that is not far."""
-    rest = text.strip()
-    while rest:
-        end, used = 0, 0
-        for char in rest:
-            used += size(escape(char, quote=False), Unit.UTF16)
-            if used > limit:
-                break
-            end += 1
-        cut = end
-        if end < len(rest):
-            breaks = [place for place in (rest.rfind(mark, end // 2, end) for mark in ("\n", " ")) if place > 0]
-            cut = breaks[0] if breaks else end
-        if piece := rest[:cut].strip():
-            yield escape(piece, quote=False)
-        rest = rest[max(cut, 1) :].strip()
+def _as_html(text: str) -> int:
+    return size(escape(text, quote=False), Unit.UTF16)

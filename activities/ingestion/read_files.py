@@ -18,12 +18,13 @@ from activities.ingestion.beating import beating
 from activities.ingestion.chunking import Cut
 from activities.ingestion.ingest import classified
 from activities.reading.port import Reader, Reading, UnreadableError
-from models.contracts.documents import TITLE_CHARACTERS, title_of
 from models.contracts.enums import FileStatus
 from models.contracts.ingest import READ, Read, ReadInput
+from models.documents import TITLE_CHARACTERS, title_of
 from models.repositories import ingest_files, knowledge, staging
 from models.repositories.ingest_files import Outcome, Unread
 from models.repositories.staging import StagedDocument
+from runtime.characters import beginning
 from runtime.database import Database, TenantTx
 from runtime.outages import is_outage
 
@@ -140,7 +141,7 @@ async def _stage(tx: TenantTx, room: Room, source: UUID, file: Unread, said: _Sa
     size = held.bytes - len(file.content) + len(reading.text.encode())
     if size > room.bytes or held.chunks + len(said.pieces) > room.chunks:
         return replace(report, status=FileStatus.FAILED, reason=KNOWLEDGE_FULL, advice=FULL)
-    title = (reading.title or title_of(reading.text, file.name))[:TITLE_CHARACTERS]
+    title = beginning(reading.title or title_of(reading.text, file.name), TITLE_CHARACTERS)
     document = StagedDocument(name=file.name, title=title, text=reading.text, uri=file.uri, language=file.language)
     version = await staging.stage_file(tx, source, document, file.sha256)
     if version is None:

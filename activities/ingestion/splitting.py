@@ -14,6 +14,7 @@ from markdown_it import MarkdownIt
 from markdown_it.tree import SyntaxTreeNode
 
 from activities.language.sentences import sentences
+from runtime.characters import beginning
 
 MAX_CHARACTERS = 700
 """About 180 tokens of English or Russian: one or two thoughts, and a third of a second to embed on one core."""
@@ -88,7 +89,7 @@ def _bounded(text: str) -> Iterator[str]:
     while len(text) > MAX_CHARACTERS:
         cut = max(text.rfind(white, 1, MAX_CHARACTERS + 1) for white in " \n\t")
         if cut < 0:
-            cut = MAX_CHARACTERS
+            cut = len(beginning(text, MAX_CHARACTERS))
         if piece := text[:cut].rstrip():
             yield piece
         text = text[cut:].lstrip()

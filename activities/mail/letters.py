@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from models.contracts.enums import Language
 from models.contracts.people import MailPurpose
 from models.repositories.mails import Outgoing
+from runtime.characters import beginning, visible
 
 FOLDER = "texts"
 LONGEST_NAME = 100
@@ -71,8 +72,7 @@ def letter(*, sender: str, to: str, name: str, subject: str, text: str, message_
 
 def plain(words: str) -> str:
     """One line without control characters, cut to a sensible length: what a person typed, fit for a header and a text."""
-    visible = "".join(character if character.isprintable() else " " for character in words)
-    return " ".join(visible.split())[:LONGEST_NAME]
+    return beginning(" ".join(visible(words, " ").split()), LONGEST_NAME)
 
 
 def _mailbox(name: str, address: str) -> Address:

@@ -23,6 +23,7 @@ from models.contracts.conversation import InboundMessage
 from models.contracts.lanes import FETCH_MEDIA, LaneWork, Worked
 from models.repositories import attachments, media_garbage, standings
 from models.repositories.attachments import NewFile, Waiting
+from runtime.characters import beginning
 from runtime.database import Database
 from runtime.media.content import EXECUTABLE, type_of
 from runtime.media.port import MediaError, MediaStore, TooLargeError
@@ -169,7 +170,7 @@ class FetchMedia:
         except ProviderError as error:
             log.warning("voice message not written down", attachment_id=file.id, cause=str(error))
             return ""
-        return words[: self._limits.text]
+        return beginning(words, self._limits.text)
 
     async def _refuse(self, tenant: UUID, file: Waiting, reason: str, *, key: str | None = None) -> str:
         async with self._database.tenant(tenant) as tx:

@@ -34,8 +34,8 @@ from api.schemas.knowledge import (
 )
 from api.schemas.uploads import FileOut, FilesQuery, UploadIn
 from models.contracts.audit import AuditAction
-from models.contracts.documents import title_of
 from models.contracts.ingest import IngestInput
+from models.documents import title_of
 from models.repositories import audit, crawls, ingest_files, knowledge, staging
 from models.repositories.audit import Actor
 from models.repositories.ingest_files import NewFile

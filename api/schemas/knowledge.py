@@ -6,9 +6,9 @@ from uuid import UUID
 from pydantic import AfterValidator, ConfigDict, Field, StrictInt, StringConstraints, field_validator, model_validator
 
 from api.schemas.base import Instant, Name, PageQuery, Request, Response, Text
-from models.contracts.documents import title_of
 from models.contracts.enums import IngestStatus, Language
 from models.contracts.knowledge import Passage
+from models.documents import title_of
 from models.repositories.knowledge import Chunk, Document, Job, Source
 from models.repositories.staging import StagedDocument
 from runtime.egress import check_url

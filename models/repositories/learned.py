@@ -10,12 +10,13 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
-from models.contracts.documents import TITLE_CHARACTERS
 from models.contracts.enums import EventType, Language, LearnedStatus
+from models.documents import TITLE_CHARACTERS
 from models.repositories import events, ingestion, staging
 from models.repositories.lessons import Lesson
 from models.repositories.staging import StagedDocument
 from models.tables import learned_answers
+from runtime.characters import beginning
 from runtime.database import TenantTx
 from runtime.ids import new_id
 
@@ -62,7 +63,7 @@ class Entry:
         """Its versions are joined by the escalation's id: whoever erases its customer finds it by that."""
         return StagedDocument(
             name=str(self.escalation_id),
-            title=self.question[:TITLE_CHARACTERS],
+            title=beginning(self.question, TITLE_CHARACTERS),
             text=self.answer,
             media_type="text/plain",
             language=self.language,

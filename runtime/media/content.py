@@ -2,7 +2,8 @@
 
 import codecs
 import re
-import unicodedata
+
+from runtime.characters import ending, visible
 
 INLINE = frozenset(
     {
@@ -81,8 +82,7 @@ def type_of(beginning: bytes) -> str:
 def shown_name(name: str) -> str:
     """A file's name for people to read: no path, and nothing that is read in another way than it is written."""
     last = name.replace("\\", "/").rpartition("/")[2]
-    kept = "".join(each for each in last if unicodedata.category(each) not in {"Cc", "Cf", "Cs"}).strip()
-    return kept[-LONGEST_NAME:] or "file"
+    return ending(visible(last).strip(), LONGEST_NAME) or "file"
 
 
 def _in_container(beginning: bytes) -> str | None:

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from activities.embedding.nano import NanoEmbedder
 from activities.retrieval.confidence import ANSWER_AT
 from activities.retrieval.retrieve import CONSIDERED, Retriever
-from models.contracts.documents import title_of
 from models.contracts.enums import Language
+from models.documents import title_of
 from models.repositories import ingestion, knowledge, neighbours, retrieval, staging
 from models.repositories.ingestion import NewChunk
 from models.repositories.staging import StagedDocument

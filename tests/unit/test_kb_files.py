@@ -6,7 +6,7 @@ import pytest
 
 from cli.kb_add import BATCH_BYTES, BATCH_FILES, batches
 from cli.kb_files import LocalFile, find, folder_name
-from models.contracts.documents import title_of
+from models.documents import title_of
 
 
 def put(path: Path, content: str | bytes = "Text.") -> Path:

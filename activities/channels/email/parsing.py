@@ -18,6 +18,7 @@ from activities.channels.email.letter import Bounce, File, Letter
 from activities.reading.encoding import decoded
 from activities.reading.port import UnreadableError
 from models.contracts.accounts import MAILBOX
+from runtime.characters import beginning
 
 LARGEST_MAIL = 30 * 1024 * 1024
 """Bytes of a mail that are read. Of a larger one the last file is damaged, and those after it are not seen."""
@@ -66,8 +67,8 @@ def parse(raw: bytes, origin: str) -> Letter:
         if mail.get_content_type() == REPORT
         else automatic({name.lower(): _text(value) for name, value in mail.items()}, sender),
         bounce=_bounce(mail, parts),
-        text="\n\n".join(bodies["text/plain"])[:LONGEST_TEXT],
-        html="\n".join(bodies["text/html"])[:LONGEST_TEXT],
+        text=beginning("\n\n".join(bodies["text/plain"]), LONGEST_TEXT),
+        html=beginning("\n".join(bodies["text/html"]), LONGEST_TEXT),
         files=tuple(files[:MOST_FILES]),
         left_out=len(files) > MOST_FILES or len(raw) >= LARGEST_MAIL,
     )
@@ -139,7 +140,7 @@ def _name(part: Message) -> str | None:
         given = part.get_filename()
     except (ValueError, LookupError):
         given = None
-    return None if given is None else _text(given)[:255].strip() or None
+    return None if given is None else beginning(_text(given), 255).strip() or None
 
 
 def _header(mail: Message, name: str) -> str:
@@ -164,7 +165,7 @@ def _word(piece: bytes, charset: str | None) -> str:
 
 
 def _clean(text: str) -> str:
-    return _INVISIBLE.sub("", text.replace("\n", " ").replace("\r", " "))[:LONGEST_HEADER]
+    return beginning(_INVISIBLE.sub("", text.replace("\n", " ").replace("\r", " ")), LONGEST_HEADER)
 
 
 def _sender(mail: Message) -> tuple[str | None, str | None]:
@@ -173,7 +174,7 @@ def _sender(mail: Message) -> tuple[str | None, str | None]:
         # Taken apart before it is decoded: an encoded name may hold what separates addresses.
         for name, address in getaddresses([str(mail.get(header, ""))]):
             if re.fullmatch(MAILBOX, address):
-                return address.lower(), " ".join(_text(name).split())[:100] or None
+                return address.lower(), beginning(" ".join(_text(name).split()), 100) or None
     return None, None
 
 

@@ -15,6 +15,7 @@ from activities.channels.text.spans import Span
 from activities.channels.text.writing import write
 from models.contracts.accounts import MAILBOX, EmailSettings
 from models.contracts.channels import Chat, Markup, Part
+from runtime.characters import beginning, visible
 
 LARGEST_FILE = 18 * 1024 * 1024
 """Encoded, it grows by a third: servers commonly take mails of 25 MB."""
@@ -95,8 +96,7 @@ def _thread(given: tuple[str, ...]) -> list[str]:
 
 def _line(words: str) -> str:
     """One line without control characters, fit for a header."""
-    visible = "".join(character if character.isprintable() else " " for character in words)
-    return " ".join(visible.split())[:LONGEST_SUBJECT]
+    return beginning(" ".join(visible(words, " ").split()), LONGEST_SUBJECT)
 
 
 def _plain(said: Sequence[Span], signature: str) -> str:

@@ -13,6 +13,7 @@ from activities.channels.telegram.errors import BAD_MARKUP, MESSAGE_GONE, NOT_MO
 from activities.channels.telegram.files import fetching
 from models.contracts.accounts import TelegramCredentials, TelegramSettings
 from models.contracts.channels import Arrived, Capabilities, Chat, Health, Markup, MediaKind, Part, Rates, Unit
+from runtime.characters import beginning
 
 LONGEST_NOTICE = 200
 AT_ONCE = 100
@@ -76,6 +77,9 @@ class Telegram:
     async def check(self) -> Health:
         return await checking.check(self._api, self._settings)
 
+    def advice(self, code: str) -> tuple[str, ...]:
+        return checking.advice(code)
+
     def fetch(self, ref: str) -> AbstractAsyncContextManager[Fetched]:
         return fetching(self._api, ref)
 
@@ -121,7 +125,7 @@ class Telegram:
         return forums.refused(error.code) if error.code in forums.ADVICE else None
 
     async def acknowledge(self, press_id: str, text: str = "") -> None:
-        fields = {"callback_query_id": press_id, **({"text": text[:LONGEST_NOTICE]} if text else {})}
+        fields = {"callback_query_id": press_id, **({"text": beginning(text, LONGEST_NOTICE)} if text else {})}
         await self._api.ask("answerCallbackQuery", fields)
 
     async def _sent(self, call: writing.Request, part: Part) -> Any:

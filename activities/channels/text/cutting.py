@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from itertools import pairwise
 
-from activities.channels.text.clusters import breakable
 from activities.channels.text.plain import plain
 from activities.channels.text.reading import read, spelled_out
 from activities.channels.text.spans import Span, Stretches, visible
 from activities.channels.text.writing import write
 from activities.language import sentences
 from models.contracts.channels import Capabilities, Markup, Unit
+from runtime.characters import boundaries
 
 SMALLEST_LIMIT = 256
 """Below it there may be no room for the markup around a character."""
@@ -26,7 +26,8 @@ def parts(text: str, capabilities: Capabilities, *, literal: bool = False) -> li
     is `literal` has no markup: every sign of it is shown.
 
     A part is no longer than the channel's limit of texts and well-formed by itself: what was open goes on in the next.
-    Cuts are where a paragraph ends, or a sentence, or a word. An empty text has no parts. What is counted has the markup
+    Cuts are where a paragraph ends, or a sentence, or a word, or else a character as readers see it; one that is longer
+    by itself than a part is cut. An empty text has no parts. What is counted has the markup
     in it, which is never less than a provider counts. For a channel that takes Markdown, a text is only cut.
     """
     most = max(capabilities.text_limit, SMALLEST_LIMIT)
@@ -65,11 +66,15 @@ class _Cutter:
         self._text = visible(spans)
         self._ends = len(self._text.rstrip())
         said = sentences.spans(self._text)
-        self._cuts = (
+        self._characters = boundaries(self._text)
+        places = (
             [self._after(*match.span()) for match in _PARAGRAPHS.finditer(self._text)],
             [self._after(end, start) for (_, end), (start, _) in pairwise(said)],
             [self._after(*match.span()) for match in _SPACES.finditer(self._text)],
         )
+        # A mark can stand on a space.
+        whole = set(self._characters)
+        self._cuts = [[cut for cut in cuts if cut in whole] for cuts in places]
 
     def parts(self) -> Iterator[str]:
         start = 0
@@ -89,7 +94,8 @@ class _Cutter:
                 for cut in reversed(cuts[bisect_right(cuts, least) : bisect_right(cuts, reach)]):
                     if self._fits(start, cut):
                         return cut
-        return next((cut for cut in range(reach, start, -1) if breakable(self._text, cut)), reach)
+        cut = self._characters[bisect_right(self._characters, reach) - 1]
+        return cut if cut > start else reach
 
     def _fits(self, start: int, cut: int) -> bool:
         # Each character counts for one at least: what has more of them need not be written.

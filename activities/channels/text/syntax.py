@@ -115,7 +115,8 @@ def _emphasis(state: StateInline, silent: bool) -> bool:
         and state.src[end : end + 1].isalpha()
         and state.scanDelims(state.pos, True).can_close
     )
-    counts = not _in_address(state.src, state.pos, end)
+    # The star of *️⃣ is part of a character.
+    counts = state.src[end : end + 1] not in ("\ufe0f", "\u20e3") and not _in_address(state.src, state.pos, end)
     opens = run.can_open and state.src[end : end + 1] not in _NEVER_FIRST
     closes = closes and state.src[state.pos - 1] not in _NEVER_LAST
     for _ in range(run.length):

@@ -17,8 +17,8 @@ FENCE = "```"
 
 _SIGNS = {Kind.BOLD: "*", Kind.ITALIC: "_", Kind.STRIKE: "~", Kind.CODE: FENCE}
 _EVERY_SIGN = frozenset("*_~`")
-_OPENING = re.compile(r"https?://\S+|(?<![^\W_])[*_~`](?=\S)")
-"""A sign that may open a pair. Addresses are passed over: they have to stay whole."""
+_OPENING = re.compile(r"https?://\S+|(?<![^\W_])[*_~`](?=[^\s\ufe0f\u20e3])")
+"""A sign that may open a pair. Addresses and keys (*️⃣) are passed over: they have to stay whole."""
 _BEGINNING = re.compile(r"\s*[>*-] ")
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from activities.channels.port import RefusedError
 from models.contracts.channels import Button, Chat, ContactCard, Media, MediaKind, Part, Place
+from runtime.characters import beginning, ending
 
 CAPTIONS = frozenset({MediaKind.IMAGE, MediaKind.VIDEO, MediaKind.DOCUMENT})
 
@@ -110,7 +111,7 @@ def _file(media: Media, media_id: str, caption: str) -> dict[str, Any]:
             raise RefusedError("no_caption")
         content["caption"] = caption
     if kind is MediaKind.DOCUMENT:
-        content["filename"] = media.name[-NAME_LIMIT:]
+        content["filename"] = ending(media.name, NAME_LIMIT)
     if kind is MediaKind.VOICE:
         return {"type": "audio", "audio": content | {"voice": True}}
     return {"type": kind.value, kind.value: content}
@@ -148,7 +149,7 @@ def _interactive(text: str, buttons: Sequence[Button]) -> dict[str, Any] | None:
 def _row(button: Button) -> dict[str, str]:
     if len(button.text) <= ROW_LIMIT:
         return {"id": button.data, "title": button.text}
-    shown, whole = button.text[: ROW_LIMIT - 1] + "…", button.text[:DESCRIPTION_LIMIT]
+    shown, whole = beginning(button.text, ROW_LIMIT - 1) + "…", beginning(button.text, DESCRIPTION_LIMIT)
     return {"id": button.data, "title": shown, "description": whole}
 
 
