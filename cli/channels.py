@@ -41,8 +41,7 @@ def list_accounts(api: "Api", as_json: AsJson = False) -> None:
         return
     table = Table("name", "provider", "state", "id", box=None)
     for account in found:
-        state = "disabled" if account["disabled"] else account["health"]
-        table.add_row(account["name"], account["provider"], f"[{COLORS.get(state, 'dim')}]{state}[/]", account["id"])
+        table.add_row(account["name"], account["provider"], _state(account), account["id"])
     console.print(table)
 
 
@@ -294,11 +293,16 @@ def _added(
 
 def _tell(account: dict[str, Any]) -> None:
     """One line about the account, and what a person can do about it."""
-    state = "disabled" if account["disabled"] else account["health"]
-    code = f" ({account['health_code']})" if account["health_code"] else ""
-    console.print(f"{account['name']} ({account['provider']}): [{COLORS.get(state, 'dim')}]{state}[/]{code}")
+    console.print(f"{account['name']} ({account['provider']}): {_state(account)}")
     for sentence in account["advice"]:
         errors.print(f"  - {sentence}", markup=False)
+
+
+def _state(account: dict[str, Any]) -> str:
+    """Whether it lives, and a word for what is wrong with it."""
+    state = "disabled" if account["disabled"] else account["health"]
+    code = f" ({account['health_code']})" if account["health_code"] else ""
+    return f"[{COLORS.get(state, 'dim')}]{state}[/]{code}"
 
 
 def _id(api: "Api", which: str) -> str:

@@ -29,11 +29,31 @@ class Opened:
     channel: Channel
     settings: BaseModel
     health: HealthState
+    cause: str | None
 
     async def refused(self, error: AccountError) -> Health:
         """What is wrong with an account that its provider refuses, and what a person can do about it."""
         found = await self.channel.check()
-        return found if found.state is HealthState.DEAD else Health(state=HealthState.DEAD, code=error.code)
+        return found if found.state is HealthState.DEAD else self.dead(error.code)
+
+    def dead(self, code: str) -> Health:
+        """Refused for that, with what a person can do about it."""
+        return Health(state=HealthState.DEAD, code=code, advice=self.channel.advice(code))
+
+    async def answered(self) -> Health | None:
+        """What a call that has succeeded shows of the account. What was refused may still be refused something else, so that
+        all of it is tried. None: nothing."""
+        if self.health is not HealthState.DEAD:
+            return Health(state=HealthState.OK)
+        if self.cause in self.channel.capabilities.told_late:
+            return None
+        found = await self.channel.check()
+        return None if found.state is HealthState.AWAY else found
+
+
+def no_credentials(error: AccountError) -> Health:
+    """What is wrong with an account that cannot be opened."""
+    return Health(state=HealthState.DEAD, code=error.code, advice=("Give the account its credentials.",))
 
 
 class Accounts:
@@ -81,6 +101,7 @@ class Accounts:
             ),
             settings=settings,
             health=found.health,
+            cause=found.health_code,
         )
 
     def of(

@@ -15,6 +15,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from activities.channels.accounts import Accounts, Opened
+from activities.channels.left_out import tell_what_was_not_read
 from activities.channels.port import AccountError, InGroups
 from activities.desk.handle import AtDesks, Desks
 from activities.transcribing.port import is_short
@@ -24,6 +25,7 @@ from models.contracts.channels import (
     ButtonPressed,
     ChatMoved,
     DeliveryChanged,
+    HealthState,
     MessageArrived,
     MessageDeleted,
     MessageEdited,
@@ -32,9 +34,10 @@ from models.contracts.channels import (
 from models.contracts.conversation import InboundMessage
 from models.contracts.lanes import RECEIVE, Lane, LaneWork, Worked
 from models.pokes import Pokes
-from models.repositories import arrivals, inbox, receipts, sends
+from models.repositories import arrivals, channel_accounts, inbox, receipts, sends
 from models.repositories.inbox import Waiting
 from models.repositories.intake import Accepted
+from models.repositories.receipts import Noted
 from runtime.characters import beginning
 from runtime.database import Database, TenantTx
 from runtime.outages import is_outage
@@ -103,7 +106,7 @@ class Receive:
         """Whoever presses a button at a desk waits for an answer: not for what may be missing before it. What goes wrong
         goes wrong again in its turn, and is noted then."""
         try:
-            arrived = () if delivery.spent else opened.channel.read(delivery.payload)
+            arrived = _said(opened, delivery)
             if not arrived or not all(
                 isinstance(event, ButtonPressed) and at_desks.concerns(event) for event in arrived
             ):
@@ -123,18 +126,16 @@ class Receive:
         """What the delivery says, written down. The messages that are to be handed over."""
         provider = opened.provider
         try:
-            arrived = () if delivery.spent else opened.channel.read(delivery.payload)
+            arrived = _said(opened, delivery)
             managers = [] if at_desks is None else [event for event in arrived if at_desks.concerns(event)]
             for event in managers:
                 assert at_desks is not None, "it has managers"
                 await at_desks.handle(event, delivery.id)
             arrived = _for_us(opened, delivery, [event for event in arrived if event not in managers])
-            if delivery.again:
-                arrived = [event for event in arrived if isinstance(event, DeliveryChanged)]
             async with self._database.tenant(tenant) as tx:
                 taken = [await self._take(tx, opened, event) for event in arrived]
-                early = EARLY in taken and delivery.attempts < len(LOOKS)
-                if early:
+                early = any(isinstance(each, Noted) and each.early for each in taken)
+                if early and delivery.attempts < len(LOOKS):
                     await inbox.look_again(tx, delivery.id, LOOKS[delivery.attempts])
                 else:
                     await inbox.done(tx, delivery.id)
@@ -156,17 +157,21 @@ class Receive:
         _count(opened, "read")
         if any(isinstance(event, MessageArrived) and event.attachments for event in arrived):
             self._pokes.poke(tenant, opened.owner.account, Lane.MEDIA)
+        if any(isinstance(event, MessageArrived) and event.unsupported for event in arrived):
+            self._pokes.poke(tenant, opened.owner.account, Lane.OUT)
         holds = opened.channel.capabilities.window is not None
         if holds and any(_opens_or_closes(event) for event in arrived):
             # What was held until the customer writes may go now; what was refused for that is to be held.
             self._pokes.poke(tenant, opened.owner.account, Lane.OUT)
-        return accepted
+        return [each for each in taken if isinstance(each, Accepted)]
 
-    async def _take(self, tx: TenantTx, opened: Opened, event: Arrived) -> Accepted | None:
+    async def _take(self, tx: TenantTx, opened: Opened, event: Arrived) -> Accepted | Noted | None:
         owner = opened.owner
         match event:
             case MessageArrived():
                 accepted = await arrivals.store(tx, owner, event, text=beginning(event.text, self._longest))
+                if accepted.new:
+                    await tell_what_was_not_read(tx, accepted.message_id, event)
                 # Whoever writes down what is said in it hands it over: see activities.media.fetch.
                 return None if self._listens and _is_spoken(event) else accepted
             case MessageEdited():
@@ -175,9 +180,7 @@ class Receive:
             case MessageDeleted():
                 await arrivals.deleted(tx, owner, event)
             case DeliveryChanged():
-                conversation = await receipts.note(tx, owner.account, event)
-                if conversation is not None and event.unreachable:
-                    await arrivals.set_reachable(tx, conversation, code=event.code)
+                return await self._note(tx, opened, event)
             case ChatMoved():
                 await arrivals.moved(tx, owner, event.chat, event.to)
             case ReachChanged():
@@ -186,6 +189,18 @@ class Receive:
                 # Buttons are the desk's; a customer's chat has none.
                 log.info("button of nobody", provider=opened.provider)
         return None
+
+    async def _note(self, tx: TenantTx, opened: Opened, change: DeliveryChanged) -> Noted:
+        noted = await receipts.note(tx, opened.owner.account, change)
+        if noted.conversation is None:
+            return noted
+        if change.unreachable:
+            await arrivals.set_reachable(tx, noted.conversation, code=change.code)
+        if change.account:
+            await channel_accounts.set_state(tx, opened.owner.account, opened.dead(change.code or "unknown"))
+        elif change.status in receipts.RANK and opened.health is HealthState.DEAD and noted.sent_at is not None:
+            await channel_accounts.went_through(tx, opened.owner.account, noted.sent_at)
+        return noted
 
     async def _hand_over(self, accepted: Sequence[Accepted]) -> None:
         """Give stored messages to their conversations, those of one in order. What fails is done by reconcile."""
@@ -206,6 +221,12 @@ class Receive:
                         return
 
         await asyncio.gather(*(one(messages) for messages in by_conversation.values()))
+
+
+def _said(opened: Opened, delivery: Waiting) -> Sequence[Arrived]:
+    """What is still to be read of a delivery."""
+    arrived = () if delivery.spent else opened.channel.read(delivery.payload)
+    return [event for event in arrived if isinstance(event, DeliveryChanged)] if delivery.again else arrived
 
 
 def _for_us(opened: Opened, delivery: Waiting, arrived: Sequence[Arrived]) -> Sequence[Arrived]:

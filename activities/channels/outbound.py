@@ -14,7 +14,7 @@ from uuid import UUID
 import structlog
 from temporalio import activity
 
-from activities.channels.accounts import Accounts, Opened
+from activities.channels.accounts import Accounts, Opened, no_credentials
 from activities.channels.pace import Pace
 from activities.channels.port import (
     AccountError,
@@ -34,7 +34,7 @@ from models.contracts.lanes import DELIVER, LaneWork, Worked
 from models.repositories import arrivals, channel_accounts, desk_posts, sends
 from models.repositories.desk_posts import DuePost
 from models.repositories.sends import Due
-from runtime.database import Database, TenantTx
+from runtime.database import Database
 from runtime.outages import is_outage
 
 STRETCH_SECONDS = 60.0
@@ -70,7 +70,7 @@ class Deliver:
             opened = await self._accounts.open(tenant, account)
         except AccountError as error:
             async with self._database.tenant(tenant) as tx:
-                await channel_accounts.set_state(tx, account, Health(state=HealthState.DEAD, code=error.code))
+                await channel_accounts.set_state(tx, account, no_credentials(error))
             return Worked(away=True, again_at=datetime.now(UTC) + DEAD_REST)
         if opened is None:
             return Worked()
@@ -150,14 +150,13 @@ class _Run:
                 return
             async with self._database.tenant(self._tenant) as tx:
                 await sends.apologised(tx, due.id)
-                await self._reached(tx)
         for place in range(len(due.sent), len(pieces)):
             name = await self._called(due, pieces[place])
             if name is None:
                 return
             async with self._database.tenant(self._tenant) as tx:
                 await sends.went(tx, due.id, name, last=place == len(pieces) - 1)
-                await self._reached(tx)
+            await self._answered()
 
     async def _called(self, due: Due, part: Part) -> str | None:
         """Send the part and return the provider's name of it. None: it did not go, and why is noted."""
@@ -185,11 +184,15 @@ class _Run:
         self._count("sent")
         return name
 
-    async def _reached(self, tx: TenantTx) -> None:
-        """The provider answers, which is news where it did not before."""
-        if not self._well:
-            await channel_accounts.set_state(tx, self._account, Health(state=HealthState.OK))
-            self._well = True
+    async def _answered(self) -> None:
+        """The provider has taken something, which is news where it did not before."""
+        if self._well:
+            return
+        self._well = True
+        health = await self._opened.answered()
+        if health is not None:
+            async with self._database.tenant(self._tenant) as tx:
+                await channel_accounts.set_state(tx, self._account, health)
 
     async def _post(self, due: DuePost) -> None:
         """Post to a desk, call by call. One that has to wait for long, as groups must, holds no place meanwhile."""
@@ -221,6 +224,7 @@ class _Run:
                 await self._broken(due)
                 return
             self._count("posted")
+            await self._answered()
 
     def _count(self, outcome: str) -> None:
         counter = activity.metric_meter().create_counter("mainstay_channel_sends", "Parts given to providers.")

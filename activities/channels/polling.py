@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 from temporalio import activity
 
-from activities.channels.accounts import Accounts, Opened
+from activities.channels.accounts import Accounts, Opened, no_credentials
 from activities.channels.port import AccountError, ChannelError, News, Polled, TryLaterError
 from models.contracts.channels import Health, HealthState
 from models.contracts.lanes import POLL, Lane, LaneWork, Worked
@@ -56,11 +56,12 @@ class Poll:
                 await self._keep(given, news, new=news.forgetful and news.cursor != cursor)
                 cursor = news.cursor
                 if not well:
-                    await self._note(given, Health(state=HealthState.OK))
+                    health = await opened.answered()
+                    if health is not None:
+                        await self._note(given, health)
                     well = True
         except AccountError as error:
-            dead = Health(state=HealthState.DEAD, code=error.code)
-            await self._note(given, dead if opened is None else await opened.refused(error))
+            await self._note(given, no_credentials(error) if opened is None else await opened.refused(error))
             return Worked(away=True, again_at=datetime.now(UTC) + DEAD_REST)
         except ChannelError as error:
             log.warning("no news", channel_account_id=given.channel_account_id, code=error.code)

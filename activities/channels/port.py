@@ -172,5 +172,8 @@ class Channel(Protocol):
     async def check(self) -> Health:
         """Whether the account lives and can do what is needed of it, and what is missing. Raises nothing."""
 
+    def advice(self, code: str) -> tuple[str, ...]:
+        """What a person can do about an account that is refused for this (AccountError). Pure."""
+
     def fetch(self, ref: str) -> AbstractAsyncContextManager[Fetched]:
         """A file that arrived (Attachment.ref). Raises ChannelError."""

@@ -112,6 +112,8 @@ class MessageArrived(Frozen):
     unsupported: str | None = None
     thread: tuple[str, ...] = ()
     subject: str | None = None
+    read_bytes: int | None = None
+    """How much of it was read, where it is larger than what is."""
 
 
 class MessageEdited(Frozen):
@@ -140,7 +142,7 @@ class ButtonPressed(Frozen):
 
 class DeliveryChanged(Frozen):
     """What became of a message of ours: `id` is the provider's. `code` says why it failed; `unreachable`: nobody is to
-    be written to there any more."""
+    be written to there any more; `account`: it is the account that is refused, as every message of it will be."""
 
     type: Literal["delivery"] = "delivery"
     id: str
@@ -148,6 +150,7 @@ class DeliveryChanged(Frozen):
     at: datetime
     code: str | None = None
     unreachable: bool = False
+    account: bool = False
 
 
 class ChatMoved(Frozen):
@@ -252,6 +255,8 @@ class Capabilities(Frozen):
     captions: frozenset[MediaKind] = frozenset(MediaKind) - {MediaKind.STICKER}
     """Of these: which may have a text. With others the text goes before, as a part of its own."""
     media_bytes: int = 0
+    received_bytes: int | None = None
+    """How large a file of a customer's may be. None: the provider names no limit."""
     buttons: int = 0
     """How many buttons a message may have."""
     edits: bool = False
@@ -260,6 +265,8 @@ class Capabilities(Frozen):
     """For how long it shows that an answer is being written, once it was told. None: it cannot."""
     receipts: bool = False
     """Whether it tells of messages that were delivered and read."""
+    told_late: frozenset[str] = frozenset()
+    """Causes for which an account is refused after its messages were taken: that one is taken disproves none of these."""
     threads: bool = False
     """Whether messages belong to threads, and are named by who sends them."""
     news_seconds: float = 25

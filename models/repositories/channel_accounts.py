@@ -46,6 +46,7 @@ class Connection:
     provider: Provider
     disabled: bool
     health: HealthState
+    health_code: str | None
     settings: dict[str, Any]
     credentials: dict[str, Any] | None
 
@@ -180,6 +181,7 @@ async def connection(tx: TenantTx, vault: Vault, account_id: UUID) -> Connection
                 channel_accounts.c.provider,
                 channel_accounts.c.disabled,
                 channel_accounts.c.health,
+                channel_accounts.c.health_code,
                 channel_accounts.c.settings,
                 channel_credentials.c.sealed,
             )
@@ -200,7 +202,7 @@ async def connection(tx: TenantTx, vault: Vault, account_id: UUID) -> Connection
     credentials = None
     if row.sealed is not None:
         credentials = json.loads(await vault.open(tx, row.sealed, context=credentials_place(account_id)))
-    return Connection(row.provider, row.disabled, row.health, row.settings, credentials)
+    return Connection(row.provider, row.disabled, row.health, row.health_code, row.settings, credentials)
 
 
 async def put_credentials(tx: TenantTx, vault: Vault, account_id: UUID, credentials: dict[str, Any]) -> None:
@@ -246,12 +248,15 @@ async def keep_cursor(tx: TenantTx, account_id: UUID, cursor: str | None) -> Non
 
 
 async def set_state(tx: TenantTx, account_id: UUID, health: Health) -> None:
-    """What a call has shown of the account, where that is news. Advice of a check stays while it says the same."""
+    """What a call has shown of the account, where that is news. Advice of a check stays while it says the same; and what is
+    refused stays so while nobody answers."""
     values = await _shown(tx, account_id, health)
+    keeps = [HealthState.DEAD] if health.state is HealthState.AWAY else []
     await tx.connection.execute(
         sa.update(channel_accounts)
         .where(
             *_of(tx, account_id),
+            channel_accounts.c.health.not_in(keeps),
             sa.or_(
                 channel_accounts.c.health != health.state,
                 sa.and_(
@@ -262,6 +267,13 @@ async def set_state(tx: TenantTx, account_id: UUID, health: Health) -> None:
         )
         .values(values)
     )
+
+
+async def went_through(tx: TenantTx, account_id: UUID, sent_at: datetime) -> None:
+    """A message that was sent then has arrived: an account that was found refused before that is so no longer."""
+    refused = (channel_accounts.c.health == HealthState.DEAD, channel_accounts.c.checked_at < sent_at)
+    values = await _shown(tx, account_id, Health(state=HealthState.OK))
+    await tx.connection.execute(sa.update(channel_accounts).where(*_of(tx, account_id), *refused).values(values))
 
 
 async def set_health(tx: TenantTx, account_id: UUID, health: Health) -> None:

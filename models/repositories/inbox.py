@@ -1,7 +1,7 @@
 """Deliveries of providers as they came: kept until they are read, each once."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -24,13 +24,15 @@ HELD_AT_FIRST = timedelta(seconds=1)
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """`attempts`: how often somebody has tried to read it. `number`: its place among the account's, where the provider
-    numbers them. `spent`: it was read before its turn, and only keeps its place (see spend)."""
+    numbers them. `again`: it was read, and only the states in it are looked at once more (see look_again). `spent`: it
+    was read before its turn, and only keeps its place (see spend)."""
 
     id: UUID
     payload: dict[str, Any]
     attempts: int
     number: int | None
     came_at: datetime
+    again: bool = False
 
     @property
     def spent(self) -> bool:
@@ -39,8 +41,8 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What can be read now, in order; and `held`, what came behind a missing one. `again_at`: when that may be read; None:
-    nothing is held."""
+    """What can be read now, in order; and `held`, what came behind a missing one. `again_at`: when that may be read, or
+    something is to be looked at again; None: neither."""
 
     deliveries: Sequence[Waiting]
     held: Sequence[Waiting] = ()
@@ -49,13 +51,14 @@ class Batch:
 
 WAITING = sa.text(
     """
-    SELECT i.id, i.payload, i.attempts, i.number, i.created_at AS came_at, a.last_number,
-        now() - i.created_at AS waited
+    SELECT i.id, i.payload, i.attempts, i.number, i.created_at AS came_at, i.due_at, i.due_at > now() AS rests,
+        a.last_number, now() - i.created_at AS waited
     FROM channel_inbox i JOIN channel_accounts a ON a.tenant_id = i.tenant_id AND a.id = i.channel_account_id
     WHERE i.tenant_id = :tenant AND i.channel_account_id = :account AND i.error IS NULL
-    ORDER BY i.number NULLS FIRST, i.seq LIMIT :at_most
+    ORDER BY CASE WHEN i.due_at > now() THEN i.due_at END NULLS FIRST, i.number NULLS FIRST, i.seq LIMIT :at_most
     """
 )
+"""What rests comes last: it keeps nothing from being read."""
 
 DONE = sa.text(
     """
@@ -118,7 +121,11 @@ async def waiting(tx: TenantTx, account: UUID, limit: int) -> Batch:
     found: list[tuple[Waiting, timedelta]] = []
     last: int | None = None
     for row in rows.mappings():
-        each = Waiting(row["id"], row["payload"], row["attempts"], row["number"], row["came_at"])
+        if row["rests"]:
+            batch = _in_order(found, last)
+            return replace(batch, again_at=min(batch.again_at or row["due_at"], row["due_at"]))
+        again = row["due_at"] is not None
+        each = Waiting(row["id"], row["payload"], row["attempts"], row["number"], row["came_at"], again)
         found.append((each, row["waited"]))
         last = row["last_number"] if last is None else last
     return _in_order(found, last)
@@ -141,6 +148,15 @@ def _in_order(found: Sequence[tuple[Waiting, timedelta]], last: int | None) -> B
 async def done(tx: TenantTx, delivery: UUID) -> None:
     """It was read: what it said stands elsewhere."""
     await tx.connection.execute(DONE, {"tenant": tx.tenant_id, "delivery": delivery})
+
+
+async def look_again(tx: TenantTx, delivery: UUID, after: timedelta) -> None:
+    """It was read, but for states of messages that nobody knows yet."""
+    await tx.connection.execute(
+        sa.update(channel_inbox)
+        .where(*_is(tx, delivery))
+        .values(attempts=channel_inbox.c.attempts + 1, due_at=sa.func.now() + after)
+    )
 
 
 async def spend(tx: TenantTx, delivery: UUID) -> None:

@@ -59,6 +59,8 @@ channel_inbox = tenant_table(
     Column("number", sa.BigInteger),
     Column("attempts", sa.Integer, nullable=False, server_default="0"),
     Column("error", sa.Text),
+    # It was read, but for states of messages that nobody knew yet: they are looked at again then.
+    instant("due_at"),
     within_tenant("channel_account_id", "channel_accounts", ondelete="CASCADE"),
     sa.Index(
         "ix_channel_inbox_waiting",

@@ -8,7 +8,7 @@ import httpx
 
 from activities.channels.chatflow import reading
 from activities.channels.chatflow.api import Api
-from activities.channels.chatflow.files import fetching
+from activities.channels.chatflow.files import LARGEST_FILE, fetching
 from activities.channels.port import AccountError, Fetched, Files, RefusedError, TryLaterError
 from models.contracts.accounts import ChatflowCredentials, ChatflowSettings
 from models.contracts.channels import (
@@ -46,6 +46,7 @@ CAPABILITIES = Capabilities(
     media=frozenset(METHODS),
     captions=CAPTIONS,
     media_bytes=16 * 1024 * 1024,
+    received_bytes=LARGEST_FILE,
     # It names no limit. A phone that writes faster than a person reads is what WhatsApp blocks.
     rates=Rates(chat_per_second=1),
 )
@@ -98,10 +99,13 @@ class ChatFlow:
         except TryLaterError as error:
             return Health(state=HealthState.AWAY, code=error.code, advice=(AWAY,))
         except AccountError as error:
-            return Health(state=HealthState.DEAD, code=error.code, advice=(ADVICE.get(error.code, UNKNOWN_REFUSAL),))
+            return Health(state=HealthState.DEAD, code=error.code, advice=self.advice(error.code))
         except RefusedError:
             pass
         return Health(state=HealthState.OK, advice=(UNPROVED,))
+
+    def advice(self, code: str) -> tuple[str, ...]:
+        return (ADVICE.get(code, UNKNOWN_REFUSAL),)
 
     def fetch(self, ref: str) -> AbstractAsyncContextManager[Fetched]:
         return fetching(self._api.origin, ref)

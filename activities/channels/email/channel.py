@@ -13,6 +13,7 @@ from activities.channels.email import checking, reading, writing
 from activities.channels.email.files import fetching, origin
 from activities.channels.email.imap import BrokenError, RefusalError
 from activities.channels.email.mailbox import Mailbox, Position, open_mailbox
+from activities.channels.email.parsing import LARGEST_MAIL
 from activities.channels.email.server import Server
 from activities.channels.email.smtp import Smtp
 from activities.channels.port import AccountError, Fetched, Files, News, RefusedError
@@ -35,6 +36,8 @@ CAPABILITIES = Capabilities(
     media=frozenset(MediaKind),
     captions=frozenset(MediaKind),
     media_bytes=writing.LARGEST_FILE,
+    # In base64, as files travel.
+    received_bytes=LARGEST_MAIL * 3 // 4,
     rates=Rates(account_per_second=5),
     threads=True,
     # Each question signs in, which providers count.
@@ -75,6 +78,9 @@ class Email:
     async def check(self) -> Health:
         polls = self._settings.receive == "poll"
         return await checking.check(self._smtp, self._open if polls else None, self._settings)
+
+    def advice(self, code: str) -> tuple[str, ...]:
+        return checking.advice(code)
 
     def fetch(self, ref: str) -> AbstractAsyncContextManager[Fetched]:
         return fetching(self._open, self._files, ref)
@@ -136,7 +142,7 @@ async def _news(mailbox: Mailbox, position: Position, found: Sequence[int]) -> N
         if raw is not None:
             # Megabytes take a while to be taken apart.
             where = origin(mailbox.end.validity, uid)
-            deliveries.append(await asyncio.to_thread(reading.delivery, raw, where))
+            deliveries.append(await asyncio.to_thread(reading.delivery, raw, where, cut=len(raw) >= LARGEST_MAIL))
         position = Position(mailbox.end.validity, uid)
     if position.validity != mailbox.end.validity:
         position = mailbox.end

@@ -32,9 +32,14 @@ ADVICE: Mapping[str, str] = {
 AWAY = "does not answer. See that host, port and security are right; what is to be sent waits."
 
 
+def advice(code: str) -> tuple[str, ...]:
+    """Where nobody has looked which of the two servers it is."""
+    return (f"A server of the mailbox {ADVICE[code]}",) if code in ADVICE else ()
+
+
 async def check(smtp: Smtp, open_mailbox: Open | None, settings: EmailSettings) -> Health:
     """`open_mailbox` None: mails are posted to us."""
-    asked = [(f"The SMTP server {settings.smtp_host}", smtp.check())]
+    asked = [(f"The SMTP server {settings.smtp_host}", smtp.check(settings.address))]
     if open_mailbox is not None:
         asked.append((f"The IMAP server {settings.imap_host}", _opens(open_mailbox)))
     outcomes = await asyncio.gather(*(_within(question) for _, question in asked))

@@ -35,10 +35,10 @@ class Smtp:
             with suppress(aiosmtplib.SMTPException, OSError):
                 await smtp.quit()
 
-    async def check(self) -> None:
-        """Whether the server lets us in. Raises ChannelError."""
-        async with self._session():
-            pass
+    async def check(self, sender: str) -> None:
+        """Whether the server lets us in, and write as `sender`. Raises ChannelError."""
+        async with self._session() as smtp:
+            await smtp.mail(sender)
 
     @asynccontextmanager
     async def _session(self) -> AsyncIterator[aiosmtplib.SMTP]:

@@ -10,7 +10,7 @@ from activities.channels.port import Fetched, Files, News, RefusedError, TryLate
 from activities.channels.telegram import addressing, checking, forums, reading, writing
 from activities.channels.telegram.api import ANSWER_SECONDS, Api
 from activities.channels.telegram.errors import BAD_MARKUP, MESSAGE_GONE, NOT_MODIFIED, PHOTO_REFUSED
-from activities.channels.telegram.files import fetching
+from activities.channels.telegram.files import LARGEST_DOWNLOAD, fetching
 from models.contracts.accounts import TelegramCredentials, TelegramSettings
 from models.contracts.channels import Arrived, Capabilities, Chat, Health, Markup, MediaKind, Part, Rates, Unit
 from runtime.characters import beginning
@@ -26,6 +26,7 @@ CAPABILITIES = Capabilities(
     caption_limit=1_024,
     media=frozenset(MediaKind),
     media_bytes=writing.LARGEST_FILE,
+    received_bytes=LARGEST_DOWNLOAD,
     buttons=100,
     edits=True,
     deletes=True,

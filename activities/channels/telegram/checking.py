@@ -28,13 +28,17 @@ PRIVACY = (
 )
 
 
+def advice(code: str) -> tuple[str, ...]:
+    return (FOREIGN_WEBHOOK if code == "webhook_set" else REFUSED,)
+
+
 async def check(api: Api, settings: TelegramSettings) -> Health:
     try:
         bot, webhook = await api.ask("getMe"), await api.ask("getWebhookInfo")
     except TryLaterError as error:
         return Health(state=HealthState.AWAY, code=error.code, advice=(AWAY,))
     except ChannelError as error:
-        return Health(state=HealthState.DEAD, code=error.code, advice=(REFUSED,))
+        return Health(state=HealthState.DEAD, code=error.code, advice=advice(error.code))
     told = (bot if isinstance(bot, dict) else {}), (webhook if isinstance(webhook, dict) else {})
     return _judged(*told, settings)
 

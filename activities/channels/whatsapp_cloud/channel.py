@@ -10,6 +10,7 @@ import httpx
 from activities.channels.form import form
 from activities.channels.port import Fetched, Files, RefusedError, TryLaterError, UnclearError
 from activities.channels.whatsapp_cloud import checking, reading, writing
+from activities.channels.whatsapp_cloud.errors import TOLD_LATE
 from activities.channels.whatsapp_cloud.files import fetching
 from activities.channels.whatsapp_cloud.graph import Graph
 from models.contracts.accounts import CloudCredentials, CloudSettings
@@ -36,9 +37,11 @@ CAPABILITIES = Capabilities(
     media=frozenset(MediaKind),
     captions=writing.CAPTIONS,
     media_bytes=writing.LARGEST_FILE,
+    received_bytes=writing.LARGEST_FILE,
     buttons=writing.ROWS,
     typing_seconds=25,
     receipts=True,
+    told_late=TOLD_LATE,
     # 80 a second are any number's. A person may get one message in six seconds in the long run, but 45 at once on
     # credit: a person at their phone never uses that up at one a second, and would wait at one in six. Should they
     # ever, Meta says so (131056), and this chat alone waits.
@@ -84,6 +87,9 @@ class WhatsAppCloud:
 
     async def check(self) -> Health:
         return await checking.check(self._graph, self._settings)
+
+    def advice(self, code: str) -> tuple[str, ...]:
+        return checking.advice(code)
 
     def fetch(self, ref: str) -> AbstractAsyncContextManager[Fetched]:
         return fetching(self._graph, self._number, ref)

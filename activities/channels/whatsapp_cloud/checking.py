@@ -17,6 +17,7 @@ REFUSALS = {
     "account_restricted": "Meta has restricted the account: see Account Quality in the Business Manager.",
     "payment_missing": "Meta cannot bill the account: see Payment Settings in the Business Manager.",
     "number_not_registered": "The number is not registered: register it under WhatsApp > API Setup.",
+    "name_not_approved": "Meta has not approved the display name: see Phone Numbers in WhatsApp Manager.",
 }
 UNKNOWN_REFUSAL = "Meta refuses the account: see WhatsApp Manager for what is wrong."
 AWAY = "Meta does not answer; what is to be sent waits. See metastatus.com if it lasts."
@@ -25,14 +26,18 @@ LOW_QUALITY = "Customers block or report this number: Meta will restrict it unle
 NAME_DECLINED = "Meta has declined the display name: choose another one in WhatsApp Manager."
 
 
+def advice(code: str) -> tuple[str, ...]:
+    return (REFUSALS.get(code, UNKNOWN_REFUSAL),)
+
+
 async def check(graph: Graph, settings: CloudSettings) -> Health:
     try:
         number = await graph.get(settings.phone_number_id, fields=FIELDS)
     except TryLaterError as error:
         return Health(state=HealthState.AWAY, code=error.code, advice=(AWAY,))
     except ChannelError as error:
-        return Health(state=HealthState.DEAD, code=error.code, advice=(REFUSALS.get(error.code, UNKNOWN_REFUSAL),))
-    advice = {
+        return Health(state=HealthState.DEAD, code=error.code, advice=advice(error.code))
+    lacks = {
         LOW_QUALITY: number.get("quality_rating") in ("RED", "YELLOW"),
         NAME_DECLINED: number.get("name_status") == "DECLINED",
         NO_TEMPLATE: settings.template is None,
@@ -40,7 +45,7 @@ async def check(graph: Graph, settings: CloudSettings) -> Health:
     called = [text for name in ("verified_name", "display_phone_number") if isinstance(text := number.get(name), str)]
     return Health(
         state=HealthState.OK,
-        advice=tuple(sentence for sentence, holds in advice.items() if holds),
+        advice=tuple(sentence for sentence, holds in lacks.items() if holds),
         external_id=settings.phone_number_id,
         name=" ".join(called) or None,
     )

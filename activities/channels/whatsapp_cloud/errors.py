@@ -30,6 +30,8 @@ ACCOUNT = {
     131045: "number_not_registered",
     133010: "number_not_registered",
 }
+TOLD_LATE = frozenset({"account_restricted", "account_locked", "name_not_approved", "payment_missing"})
+"""Of these: what Meta may say of a message that it took."""
 UNREACHABLE = {
     131026: "undeliverable",
     131030: "not_in_test_list",

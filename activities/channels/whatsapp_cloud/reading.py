@@ -14,7 +14,7 @@ from pydantic import (
 )
 
 from activities.channels.fields import Id, Maybe, Text
-from activities.channels.whatsapp_cloud.errors import UNREACHABLE, word
+from activities.channels.whatsapp_cloud.errors import ACCOUNT, UNREACHABLE, word
 from models.contracts.base import Frozen
 from models.contracts.channels import (
     Arrived,
@@ -168,6 +168,7 @@ def _events(value: Mapping[str, Any]) -> Iterator[Arrived]:
                 at=status.timestamp,
                 code=code,
                 unreachable=code in UNREACHABLE.values(),
+                account=code in ACCOUNT.values(),
             )
 
 
