@@ -359,6 +359,7 @@ async def workers(settings: Settings, tools: Tools) -> list[Worker]:
         tools.accounts,
         tools.media,
         tools.transcriber,
+        tools.pokes,
         MediaLimits(
             file=settings.media_mib << 20, tenant=settings.media_tenant_mib << 20, text=settings.message_max_chars
         ),

@@ -1,7 +1,7 @@
 """The lane `media` of an account: files that customers sent are brought into the media store, several at a time.
 
-What a file is, its content tells. A short voice message is written down on the way, and only then handed to its
-conversation: it is read like a written one.
+What a file is, its content tells. Of one that is refused its customer is told. A short voice message is written down on
+the way, and only then handed to its conversation: it is read like a written one.
 """
 
 import asyncio
@@ -15,13 +15,15 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from activities.channels.accounts import Accounts, Opened
+from activities.channels.left_out import tell
 from activities.channels.port import AccountError, RefusedError, TryLaterError, UnclearError
 from activities.provider.errors import ProviderError
 from activities.transcribing.port import BYTES_A_SECOND, LONGEST_BYTES, Transcriber, is_short
 from models import processes
 from models.contracts.conversation import InboundMessage
-from models.contracts.lanes import FETCH_MEDIA, LaneWork, Worked
-from models.repositories import attachments, media_garbage, standings
+from models.contracts.lanes import FETCH_MEDIA, Lane, LaneWork, Worked
+from models.pokes import Pokes
+from models.repositories import attachments, left_out, media_garbage, standings
 from models.repositories.attachments import NewFile, Waiting
 from runtime.characters import beginning
 from runtime.database import Database
@@ -65,6 +67,7 @@ class FetchMedia:
         accounts: Accounts,
         store: MediaStore,
         transcriber: Transcriber | None,
+        pokes: Pokes,
         limits: Limits,
     ) -> None:
         self._database = database
@@ -72,6 +75,7 @@ class FetchMedia:
         self._accounts = accounts
         self._store = store
         self._transcriber = transcriber
+        self._pokes = pokes
         self._limits = limits
 
     @activity.defn(name=FETCH_MEDIA.name)
@@ -116,20 +120,20 @@ class FetchMedia:
     async def _fetch(self, tenant: UUID, opened: Opened, file: Waiting) -> str:
         """What became of it, in a word: `stored`, `again`, or why it is refused. Raises AccountError."""
         if file.attempts > GIVE_UP_AFTER:
-            return await self._refuse(tenant, file, "unavailable")
+            return await self._refuse(tenant, opened, file, "unavailable")
         if (file.size or 0) > self._limits.file:
-            return await self._refuse(tenant, file, "too_large")
+            return await self._refuse(tenant, opened, file, "too_large")
         async with self._database.tenant(tenant) as tx:
             full = await attachments.held(tx) + (file.size or 0) > self._limits.tenant
             key = await media_garbage.reserve(tx)
         if full:
-            return await self._refuse(tenant, file, "no_room")
+            return await self._refuse(tenant, opened, file, "no_room")
         try:
             return await self._store_from(tenant, opened, file, key)
         except TooLargeError:
-            return await self._refuse(tenant, file, "too_large")
+            return await self._refuse(tenant, opened, file, "too_large")
         except RefusedError as error:
-            return await self._refuse(tenant, file, error.code)
+            return await self._refuse(tenant, opened, file, error.code)
         except MediaError as error:
             log.warning("file not stored", attachment_id=file.id, cause=str(error))
             return await self._postpone(tenant, file, OUR_PAUSE, counted=False)
@@ -145,9 +149,9 @@ class FetchMedia:
             stored = await self._store.put(key, fetched.chunks, limit=self._limits.file)
         mime = type_of(stored.beginning)
         if mime == EXECUTABLE:
-            return await self._refuse(tenant, file, "executable", key=key)
+            return await self._refuse(tenant, opened, file, "executable", key=key)
         if not stored.size:
-            return await self._refuse(tenant, file, "empty", key=key)
+            return await self._refuse(tenant, opened, file, "empty", key=key)
         words = await self._words(file, key, mime, stored.size)
         new = NewFile(key=key, mime=mime, size=stored.size, sha256=stored.sha256)
         async with self._database.tenant(tenant) as tx:
@@ -172,11 +176,18 @@ class FetchMedia:
             return ""
         return beginning(words, self._limits.text)
 
-    async def _refuse(self, tenant: UUID, file: Waiting, reason: str, *, key: str | None = None) -> str:
+    async def _refuse(self, tenant: UUID, opened: Opened, file: Waiting, reason: str, *, key: str | None = None) -> str:
+        """Refuse it, and tell the customer whose it is."""
+        limit = min(self._limits.file, opened.channel.capabilities.received_bytes or self._limits.file)
+        queued_at = None
         async with self._database.tenant(tenant) as tx:
             if key is not None:
                 await media_garbage.discard(tx, key)
-            await attachments.refuse(tx, file.id, reason)
+            untold = await left_out.untold(tx, file.message_id)
+            if await attachments.refuse(tx, file.id, reason) and untold is not None:
+                queued_at = await tell(tx, untold, reason, limit)
+        if queued_at is not None:
+            self._pokes.poke(tenant, queued_at, Lane.OUT)
         return reason
 
     async def _postpone(self, tenant: UUID, file: Waiting, after: timedelta, *, counted: bool) -> str:

@@ -60,6 +60,12 @@ class Phrases(BaseModel):
     verified: Text
     slow_down: Text
     unreadable: Text
+    file_too_large: Text
+    file_kind: Text
+    file_lost: Text
+    more_files: Text
+    mail_too_large: Text
+    partly_read: Text
     people_today: Text
     people_tomorrow: Text
     people_on: Text
@@ -99,6 +105,22 @@ def muted(language: Language, duration: timedelta) -> str:
     """What is said before falling silent: for half an hour, or for a day when `duration` is longer than an hour."""
     phrases = PHRASES[language]
     return phrases.muted_short if duration <= timedelta(hours=1) else phrases.muted_long
+
+
+LEFT_OUT = {
+    "too_large": "file_too_large",
+    "executable": "file_kind",
+    "more_files": "more_files",
+    "mail_too_large": "mail_too_large",
+    "unsupported": "partly_read",
+}
+"""Phrases by the word for why something of a message was left out."""
+
+
+def left_out(language: Language, reason: str, megabytes: int) -> str:
+    """That something of a message could not be taken, and what would be; `megabytes` may be."""
+    text: str = getattr(PHRASES[language], LEFT_OUT.get(reason, "file_lost"))
+    return text.format(megabytes=megabytes)
 
 
 def quote(language: Language, title: str, text: str) -> str:

@@ -24,18 +24,21 @@ from runtime.media.port import MediaError
 
 
 async def receive(gateway: Gateway, tenant: UUID, account: UUID, headers: Headers, body: bytes) -> WebhookReceipt:
-    """Raises ProblemError (400, 413, 503)."""
-    raw = _raw(headers, body)
+    """Raises ProblemError (400, 503)."""
+    whole = _raw(headers, body)
+    # Of a larger one what fits is read, and whoever wrote it is told.
+    raw = whole[:LARGEST_MAIL]
     async with gateway.records.tenant(tenant) as tx:
         key = await media_garbage.reserve(tx)
     try:
         await gateway.media.put(key, _whole(raw), limit=LARGEST_MAIL)
     except MediaError:
         raise unavailable("The mail could not be stored. Deliver it again later.") from None
-    payload = {"raw": base64.b64encode(raw).decode(), "origin": f"stored/{key}"}
+    cut = len(whole) > len(raw)
+    payload = {"raw": base64.b64encode(raw).decode(), "origin": f"stored/{key}", "cut": cut}
     async with gateway.records.tenant(tenant) as tx:
         # A mail that comes in two ways is told by its Message-ID when it is stored.
-        new = await inbox.put(tx, account, f"body/{hashlib.sha256(raw).hexdigest()}", payload)
+        new = await inbox.put(tx, account, f"body/{hashlib.sha256(whole).hexdigest()}", payload)
         if not new:
             await media_garbage.discard(tx, key)
     if new:
@@ -53,8 +56,6 @@ def _raw(headers: Headers, body: bytes) -> bytes:
             raise ProblemError(400, "The body is not JSON with the mail in base64 as `raw`.") from None
     if not raw.strip():
         raise ProblemError(400, "The body is empty: it must be a mail.")
-    if len(raw) > LARGEST_MAIL:
-        raise ProblemError(413, f"The mail is larger than {LARGEST_MAIL} bytes.")
     return raw
 
 

@@ -161,11 +161,13 @@ async def keep(tx: TenantTx, attachment: UUID, new: NewFile) -> bool:
     return True
 
 
-async def refuse(tx: TenantTx, attachment: UUID, reason: str) -> None:
-    """The file will not be fetched; `reason` is a word."""
+async def refuse(tx: TenantTx, attachment: UUID, reason: str) -> bool:
+    """The file will not be fetched; `reason` is a word. False when it does not wait (any more)."""
     settled = await _settle(tx, attachment, {"state": FileState.REFUSED, "reason": reason})
-    if settled is not None:
-        await events.append(tx, EventType.ATTACHMENT, *settled)
+    if settled is None:
+        return False
+    await events.append(tx, EventType.ATTACHMENT, *settled)
+    return True
 
 
 async def postpone(tx: TenantTx, attachment: UUID, until: datetime, *, counted: bool) -> None:

@@ -24,13 +24,14 @@ from activities.desk.commands import Commands, Room
 from activities.desk.handle import Desks
 from activities.media.fetch import GIVE_UP_AFTER, FetchMedia, Limits
 from activities.media.sweep import Sweep
+from activities.phrases import PHRASES
 from activities.privacy.retain import UNSENT
 from activities.transcribing.openai import OpenAITranscriber
 from activities.transcribing.port import BYTES_A_SECOND
 from activities.usage.counted import CountedTranscriber
 from activities.usage.ledger import open_ledger, spent_by
 from models.contracts.channels import Attachment, Chat, FileState, MediaKind, MessageArrived, Person, Provider
-from models.contracts.enums import ChannelKind, EventType, Role
+from models.contracts.enums import ChannelKind, EventType, Language, Role
 from models.contracts.lanes import Lane, LaneInput, LaneWork, Worked
 from models.contracts.routing import conversation_id
 from models.contracts.usage import Purpose, Spender
@@ -46,6 +47,7 @@ from models.repositories import (
     lanes,
     media_garbage,
     messages,
+    sends,
     tenants,
     usage,
 )
@@ -83,13 +85,26 @@ class Shop:
     folder: Path
     accounts: Accounts
     transcriber: FakeTranscriber
+    pokes: Pokes
 
-    async def arrives(self, *files: Attachment, chat: str = "77001112233") -> Accepted:
+    async def arrives(
+        self, *files: Attachment, chat: str = "77001112233", text: str = "", album: str | None = None
+    ) -> Accepted:
         message = MessageArrived(
-            id=str(uuid4()), chat=Chat(id=chat), sender=Person(id=chat), sent_at=datetime.now(UTC), attachments=files
+            id=str(uuid4()),
+            chat=Chat(id=chat),
+            sender=Person(id=chat),
+            sent_at=datetime.now(UTC),
+            attachments=files,
+            album=album,
         )
         async with self.database.tenant(self.tenant) as tx:
-            return await arrivals.store(tx, self.owner, message, text="")
+            return await arrivals.store(tx, self.owner, message, text=text)
+
+    async def queued(self) -> list[str]:
+        """What waits to be sent to customers."""
+        async with self.database.tenant(self.tenant) as tx:
+            return sorted(each.text for each in await sends.heads(tx, self.owner.account, (), 100))
 
     def has(self, ref: str, content: bytes, **changed: Any) -> None:
         """The provider has a file."""
@@ -103,7 +118,13 @@ class Shop:
         async with open_ledger(self.database) as ledger:
             listens = CountedTranscriber(whisper, ledger, price=6)
             step = FetchMedia(
-                self.database, self.client, self.accounts, store or self.store, listens if hears else None, LIMITS
+                self.database,
+                self.client,
+                self.accounts,
+                store or self.store,
+                listens if hears else None,
+                self.pokes,
+                LIMITS,
             )
             given = LaneWork(tenant_id=self.tenant, channel_account_id=self.owner.account)
             try:
@@ -191,7 +212,9 @@ async def shop(database: Database, tenant: UUID, client: Client, meta: Site, tmp
     async with httpx.AsyncClient(trust_env=False) as http, transcription.serving() as transcriber:
         accounts = Accounts(database, vault, [http], store, ADAPTERS, {Provider.WHATSAPP_CLOUD: meta.url})
         owner = Owner(account, ChannelKind.WHATSAPP)
-        yield Shop(tenant, owner, database, client, meta, store, folder, accounts, transcriber)
+        pokes = Pokes(client)
+        yield Shop(tenant, owner, database, client, meta, store, folder, accounts, transcriber, pokes)
+        await pokes.close()
 
 
 async def test_files_are_fetched_and_told_of_or_refused_with_a_word(shop: Shop) -> None:
@@ -266,6 +289,28 @@ async def test_what_cannot_be_had_now_is_fetched_later_and_given_up_in_the_end(s
         )
     assert await shop.fetch() == Worked()
     assert [each.reason for each in await shop.files_of(late)] == ["unavailable"]
+
+
+async def test_of_files_that_are_refused_each_message_is_told_of_once_in_its_language(shop: Shop) -> None:
+    shop.has("program", b"MZ\x90\x00" + bytes(10))
+    await shop.arrives(image("a", size=10_001), image("b", size=10_001), image("program"), chat="1", text="Вот чек")
+    await shop.arrives(image("program"), chat="2", text="Here is my receipt")
+    for _ in range(3):
+        await shop.arrives(image("a", size=10_001), chat="3", text="Менің чегім", album="album")
+    # Whoever wants no answers gets none, not even this one.
+    silent = await shop.arrives(image("program"), chat="4")
+    async with shop.database.tenant(shop.tenant) as tx:
+        await tx.connection.execute(
+            sa.text("UPDATE conversations SET muted_until = now() + interval '1 day' WHERE id = :id"),
+            {"id": silent.start.conversation_id},
+        )
+    await asyncio.gather(*(shop.fetch() for _ in range(3)))
+    told = await shop.queued()
+    phrases = PHRASES[Language.RU].file_too_large, PHRASES[Language.EN].file_kind, PHRASES[Language.KK].file_too_large
+    assert told == sorted(each.format(megabytes=1) for each in phrases)
+    async with shop.database.tenant(shop.tenant) as tx:
+        said = [each for each in await deliveries.after(tx, 0) if each.data.get("kind") == "unreadable"]
+    assert len(said) == 3
 
 
 async def test_an_account_that_is_refused_waits_and_loses_nothing(shop: Shop) -> None:

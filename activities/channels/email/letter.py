@@ -6,9 +6,12 @@ from models.contracts.base import Frozen
 
 
 class File(Frozen):
-    """A part of a mail that is no text of it. `place`: which of the mail's leaves it is, from 0; `size` in bytes."""
+    """A part of a mail that is no text of it. `place`: which of the mail's leaves it is, from 0, and `section` what IMAP calls
+    it; empty where it has no such name, or nobody knows. `size` in bytes. `cut`: its end was not read."""
 
     place: int
+    section: str = ""
+    cut: bool = False
     name: str | None
     mime: str
     size: int
@@ -39,3 +42,5 @@ class Letter(Frozen):
     html: str
     files: tuple[File, ...]
     left_out: bool = False
+    read_bytes: int | None = None
+    """How much of the mail was read, where it is larger than that."""

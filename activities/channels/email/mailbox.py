@@ -61,6 +61,22 @@ class Mailbox:
                 return answer.literals[-1] if answer.literals else b""
         return None
 
+    async def part(self, uid: int, section: str) -> bytes | None:
+        """A part of a mail behind its own header; None when the server has none of that number."""
+        header, body = f"{section}.MIME", section
+        try:
+            answers = await self.imap.ask(f"UID FETCH {uid} (UID BODY.PEEK[{header}] BODY.PEEK[{body}])")
+        except RefusalError:
+            return None
+        for answer in answers:
+            if b" FETCH " in answer.text and re.search(rb"\bUID %d\b" % uid, answer.text):
+                # What is empty, or not there, is no literal.
+                names = [str(each, "ascii").upper() for each in re.findall(rb"BODY\[([!-Z]{1,200})\]", answer.text)]
+                if sorted(names) == sorted((header, body)) and len(answer.literals) == len(names):
+                    found: dict[str, bytes] = dict(zip(names, answer.literals, strict=True))
+                    return found[header] + found[body]
+        return None
+
     async def _search(self, what: str) -> list[int]:
         # What comes while it is looked for may not be found, and is told of with the answer.
         self.imap.told = False

@@ -28,7 +28,6 @@ LONGEST_HEADER = 1_000
 LONGEST_ID = 250
 MOST_REFERENCES = 10
 MOST_FILES = 25
-"""To have each, the whole mail is fetched once more."""
 NOBODY_KNOWS = datetime(1970, 1, 1, tzinfo=UTC)
 
 NOT_SHOWN = frozenset({"application/ms-tnef", "application/pgp-signature", "application/pkcs7-signature"})
@@ -41,14 +40,15 @@ _ID = re.compile(rf"<[!-;=?-~]{{1,{LONGEST_ID}}}>")
 _INVISIBLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
-def parse(raw: bytes, origin: str) -> Letter:
-    """Raises ValueError when it is too deeply nested to be read."""
+def parse(raw: bytes, origin: str, *, cut: bool = False) -> Letter:
+    """`cut`: the mail goes on behind `raw`. Raises ValueError when it is too deeply nested to be read."""
     try:
         mail = message_from_bytes(raw)
-        parts = list(leaves(mail))
+        numbered = list(leaves(mail))
     except RecursionError:
         raise ValueError("a mail within mails without end") from None
-    bodies, files = _sorted(parts)
+    parts = [part for _, part in numbered]
+    bodies, files = _sorted(numbered, cut=cut)
     sender, name = _sender(mail)
     replied = ids(_header(mail, "In-Reply-To"))
     named = ids(_header(mail, "Message-ID"))
@@ -70,7 +70,8 @@ def parse(raw: bytes, origin: str) -> Letter:
         text=beginning("\n\n".join(bodies["text/plain"]), LONGEST_TEXT),
         html=beginning("\n".join(bodies["text/html"]), LONGEST_TEXT),
         files=tuple(files[:MOST_FILES]),
-        left_out=len(files) > MOST_FILES or len(raw) >= LARGEST_MAIL,
+        left_out=len(files) > MOST_FILES,
+        read_bytes=len(raw) if cut else None,
     )
 
 
@@ -79,17 +80,20 @@ def ids(value: str) -> tuple[str, ...]:
     return tuple(_ID.findall(value))
 
 
-def leaves(mail: Message) -> Iterator[Message]:
-    """The parts that hold something, in order. A mail within the mail is one of them, whatever is in it."""
-    waiting = [mail]
+def leaves(mail: Message) -> Iterator[tuple[str, Message]]:
+    """The parts that hold something, in order, each with its section as IMAP numbers them (RFC 3501, 6.4.5); empty where
+    the mail has no parts. A mail within the mail is one of them, whatever is in it."""
+    waiting = [("", mail)]
     while waiting:
-        part = waiting.pop()
+        section, part = waiting.pop()
         # Asked for by its text, a leaf would be decoded by whatever its header calls a character set.
         inside = part.get_payload() if part.is_multipart() else None
         if part.get_content_maintype() == "multipart" and isinstance(inside, list):
-            waiting.extend(reversed([each for each in inside if isinstance(each, Message)]))
+            inner = [each for each in inside if isinstance(each, Message)]
+            numbers = [f"{section}.{number}".lstrip(".") for number in range(1, len(inner) + 1)]
+            waiting.extend(reversed(list(zip(numbers, inner, strict=True))))
         else:
-            yield part
+            yield section, part
 
 
 def content(part: Message) -> bytes:
@@ -104,17 +108,19 @@ def content(part: Message) -> bytes:
     return data if isinstance(data, bytes) else b""
 
 
-def _sorted(parts: list[Message]) -> tuple[dict[str, list[str]], list[File]]:
+def _sorted(parts: list[tuple[str, Message]], *, cut: bool) -> tuple[dict[str, list[str]], list[File]]:
     bodies: dict[str, list[str]] = {"text/plain": [], "text/html": []}
     files: list[File] = []
-    for place, part in enumerate(parts):
+    for place, (section, part) in enumerate(parts):
         kind = part.get_content_type()
         name = _name(part)
         if kind in bodies and name is None and part.get_content_disposition() != "attachment":
             bodies[kind].append(_decoded(part))
         elif kind not in NOT_SHOWN and kind not in REPORTS:
             # Of a file within a mail only the bytes tell what it is; what is declared is a hint.
-            files.append(File(place=place, name=name, mime=_text(kind)[:100], size=len(content(part))))
+            ends = not cut or place < len(parts) - 1
+            size = len(content(part))
+            files.append(File(place=place, section=section, cut=not ends, name=name, mime=_text(kind)[:100], size=size))
     return bodies, files
 
 

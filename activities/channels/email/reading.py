@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 from selectolax.lexbor import LexborNode
 
+from activities.channels.email.files import reference
 from activities.channels.email.letter import File, Letter
 from activities.channels.email.parsing import parse
 from activities.channels.email.quoting import own
@@ -40,11 +41,11 @@ OURS = re.compile(r"<[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.\d{1,6}@")
 _ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 
 
-def delivery(raw: bytes, origin: str) -> tuple[str, dict[str, Any]]:
+def delivery(raw: bytes, origin: str, *, cut: bool = False) -> tuple[str, dict[str, Any]]:
     """A mail that was fetched, as a delivery: its name, by which a mail that comes twice is known, and its payload,
-    without the bytes of its files."""
+    without the bytes of its files. `cut`: the mail goes on behind `raw`."""
     try:
-        letter = parse(raw, origin)
+        letter = parse(raw, origin, cut=cut)
     except Exception as error:  # noqa: BLE001  # whatever in it breaks the reader
         # Put aside by whoever reads the delivery: a mail that cannot be read holds up no other.
         return f"body/{hashlib.sha256(raw).hexdigest()}", {"unreadable": type(error).__name__}
@@ -60,7 +61,7 @@ def read(payload: Mapping[str, Any], address: str) -> Sequence[Arrived]:
         return ()
     files = tuple(_attachment(letter, file) for file in letter.files)
     text = _said(letter) or letter.subject
-    if not text and not files:
+    if not text and not files and letter.read_bytes is None:
         return ()
     chat = Chat(id=letter.sender)
     return (
@@ -74,7 +75,8 @@ def read(payload: Mapping[str, Any], address: str) -> Sequence[Arrived]:
             reply_to=letter.in_reply_to,
             thread=letter.references or (() if letter.in_reply_to is None else (letter.in_reply_to,)),
             subject=letter.subject or None,
-            unsupported="more_files" if letter.left_out else None,
+            unsupported=_unread(letter),
+            read_bytes=letter.read_bytes,
         ),
     )
 
@@ -86,9 +88,9 @@ def _letter(payload: Mapping[str, Any]) -> Letter:
                 return Letter.model_validate(letter)
             except ValidationError as error:
                 raise ValueError(f"no letter: {error.error_count()} fields") from None
-        case {"raw": str(raw), "origin": str(origin)}:
+        case {"raw": str(raw), "origin": str(origin), **more}:
             try:
-                return parse(base64.b64decode(raw, validate=True), origin)
+                return parse(base64.b64decode(raw, validate=True), origin, cut=bool(more.get("cut")))
             except binascii.Error:
                 raise ValueError("no base64") from None
         case _:
@@ -114,6 +116,12 @@ def _is_ours(letter: Letter, address: str) -> bool:
     domain = address.rpartition("@")[2].lower()
     looped = OURS.match(letter.message_id) is not None and letter.message_id.lower().endswith(f"@{domain}>")
     return looped or letter.sender == address.lower()
+
+
+def _unread(letter: Letter) -> str | None:
+    if letter.read_bytes is not None:
+        return "mail_too_large"
+    return "more_files" if letter.left_out else None
 
 
 def _said(letter: Letter) -> str:
@@ -150,7 +158,7 @@ def _outermost(found: Sequence[LexborNode]) -> list[LexborNode]:
 def _attachment(letter: Letter, file: File) -> Attachment:
     return Attachment(
         kind=_kind(file.mime),
-        ref=f"{letter.origin}/{file.place}",
+        ref=reference(letter.origin, file),
         name=file.name,
         mime=file.mime,
         size=file.size,

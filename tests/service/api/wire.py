@@ -15,6 +15,9 @@ class Wire:
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self.port = 0
+        self.heard = bytearray()
+        """What was said to the server, where somebody listens."""
+        self.listens = False
 
     @classmethod
     @asynccontextmanager
@@ -60,13 +63,18 @@ class Wire:
             writer.transport.abort()
             return
         self._writers.add(upstream_writer)
-        await asyncio.gather(self._pump(reader, upstream_writer), self._pump(upstream_reader, writer))
+        await asyncio.gather(
+            self._pump(reader, upstream_writer, heard=self.heard if self.listens else None),
+            self._pump(upstream_reader, writer),
+        )
         self._writers -= {writer, upstream_writer}
 
     @staticmethod
-    async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, heard: bytearray | None = None) -> None:
         with suppress(OSError):
             while data := await reader.read(65536):
+                if heard is not None:
+                    heard += data
                 writer.write(data)
                 await writer.drain()
         writer.transport.abort()

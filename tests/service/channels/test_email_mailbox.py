@@ -19,6 +19,7 @@ from models.contracts.channels import Chat, HealthState, MessageArrived, Part
 from runtime.egress.addresses import networks
 from runtime.media.folder import FolderStore
 from runtime.media.links import Links
+from tests.service.api.wire import Wire
 from tests.service.channels.post_office import PASSWORD, USER, Mailbox, Post, dovecot, mail
 from tests.service.signer import Signer
 
@@ -78,6 +79,42 @@ async def test_a_mailbox_is_read_on_from_where_it_was_read_up_to(idles: bool, ma
             assert [each for each, _ in again.deliveries] == [name, f"mail/clara@customer.example/{new['Message-ID']}"]
             assert str(again.cursor).partition(":")[0] != str(first.cursor).partition(":")[0]
             assert (await opened.news(again.cursor, 0.1)).deliveries == []
+
+
+async def test_a_mail_is_fetched_in_whole_once_and_each_of_its_files_by_itself(tmp_path: Path) -> None:
+    with dovecot() as server:
+        async with Wire.to("127.0.0.1", server.port) as wire:
+            wire.listens = True
+            imap = {"imap_host": "localhost", "imap_port": wire.port, "imap_security": "none"}
+            async with channel(tmp_path, imap) as opened:
+                begun = await opened.news(None, 1)
+                asked = mail("aida@customer.example", "Three of them")
+                asked.add_alternative("<p>Three of them</p>", subtype="html")
+                inner = mail("boris@customer.example", "Within")
+                files = [b"%PDF-1.7\n" + bytes(200_000), b"a,b\r\n1,2\r\n"]
+                asked.add_attachment(files[0], maintype="application", subtype="pdf", filename="a.pdf")
+                asked.add_attachment(inner)
+                asked.add_attachment(files[1], maintype="text", subtype="csv", filename="b.csv")
+                await asyncio.to_thread(server.put, asked)
+                [(_, payload)] = (await opened.news(begun.cursor, 20)).deliveries
+                assert wire.heard.count(b"BODY.PEEK[]") == 1
+                [read] = opened.read(payload)
+                assert isinstance(read, MessageArrived)
+                found = [await had(opened, each.ref) for each in read.attachments]
+                assert [found[0], found[2]] == files
+                assert b"Within" in found[1]
+                assert wire.heard.count(b"BODY.PEEK[]") == 1
+                # One that the server takes apart in another way is had all the same.
+                size = read.attachments[0].size
+                elsewhere = read.attachments[0].ref.replace(f"/2/{size}", f"/7/{size}")
+                assert elsewhere != read.attachments[0].ref
+                assert await had(opened, elsewhere) == files[0]
+                assert wire.heard.count(b"BODY.PEEK[]") == 2
+
+
+async def had(opened: Email, ref: str) -> bytes:
+    async with opened.fetch(ref) as fetched:
+        return b"".join([chunk async for chunk in fetched.chunks])
 
 
 @pytest.mark.parametrize("security", ["tls", "starttls"])

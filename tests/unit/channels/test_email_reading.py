@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from activities.channels.email import reading
-from activities.channels.email.parsing import LARGEST_MAIL, MOST_FILES, MOST_REFERENCES, content, leaves, parse
+from activities.channels.email.parsing import MOST_FILES, MOST_REFERENCES, content, leaves, parse
 from activities.channels.email.quoting import own
 from models.contracts.channels import Arrived, DeliveryChanged, MediaKind, MessageArrived
 from models.contracts.enums import SendStatus
@@ -20,14 +20,14 @@ US = "help@shop.example"
 OURS = "<01a1fff6-f2e5-73c0-92b3-e06295b42e05.0@shop.example>"
 
 
-def arrived(raw: bytes) -> list[Arrived]:
+def arrived(raw: bytes, *, cut: bool = False) -> list[Arrived]:
     """By way of a mailbox, and as JSON keeps it."""
-    _, payload = reading.delivery(raw, "imap/1/2")
+    _, payload = reading.delivery(raw, "imap/1/2", cut=cut)
     return list(reading.read(json.loads(json.dumps(payload)), US))
 
 
-def message(raw: bytes) -> MessageArrived:
-    [event] = arrived(raw)
+def message(raw: bytes, *, cut: bool = False) -> MessageArrived:
+    [event] = arrived(raw, cut=cut)
     assert isinstance(event, MessageArrived)
     return event
 
@@ -199,8 +199,8 @@ def test_files_are_told_of_and_found_again() -> None:
         (MediaKind.IMAGE, "снимок.png", "image/png", 4),
         (MediaKind.DOCUMENT, "table.csv", "text/csv", 3),
     ]
-    parts = list(leaves(made))
-    assert [content(parts[int(each.ref.rpartition("/")[2])]) for each in found.attachments] == [b"\x89PNG", b"a,b"]
+    parts = dict(leaves(made))
+    assert [content(parts[each.ref.split("/")[4]]) for each in found.attachments] == [b"\x89PNG", b"a,b"]
 
 
 def test_of_what_is_too_much_the_text_is_read_and_files_are_left_out_visibly() -> None:
@@ -210,10 +210,13 @@ def test_of_what_is_too_much_the_text_is_read_and_files_are_left_out_visibly() -
     assert (found.text, len(found.attachments), found.unsupported) == ("See all", MOST_FILES, "more_files")
     few = mail("Content-Type: multipart/mixed; boundary=b", body=f"--b\r\n\r\nSee all\r\n{2 * part}--b--")
     assert (message(few).unsupported, len(message(few).attachments)) == (None, 2)
-    # Of a mail that is larger than what is read of one, the last file is damaged.
-    cut = (few.removesuffix(b"x\r\n--b--") + (LARGEST_MAIL >> 9) * (b"%b\r\n" % (510 * b"x")))[:LARGEST_MAIL]
-    found = message(cut)
-    assert (found.text, found.unsupported) == ("See all", "more_files")
+    # Of a mail that is larger than what is read of one, the last file is damaged, and its reader is told how much was read.
+    cut = few.removesuffix(b"\r\n--b--")
+    found = message(cut, cut=True)
+    assert (found.text, found.unsupported, found.read_bytes) == ("See all", "mail_too_large", len(cut))
+    # Even where nothing else is known of it; but machines are not answered.
+    assert message(mail(body=""), cut=True).unsupported == "mail_too_large"
+    assert arrived(mail("Auto-Submitted: auto-replied", body=""), cut=True) == []
 
 
 def test_what_is_posted_reads_like_what_is_fetched() -> None:
