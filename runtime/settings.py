@@ -70,6 +70,9 @@ class Settings(BaseSettings):
     worker_cached_workflows: int = Field(
         150, ge=0, le=100_000, description="Conversations a worker keeps in memory, about 220 KB each."
     )
+    worker_turns: int = Field(
+        12, ge=1, le=1000, description="Steps of turns that one worker does at a time; the others wait for their turn."
+    )
     worker_llm_slots: int = Field(8, ge=1, le=1000, description="Answers that one worker generates at a time.")
     worker_lanes: int = Field(
         2_000, ge=10, le=100_000, description="Lanes of channels that one worker works at a time; each waits mostly."

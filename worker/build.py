@@ -102,6 +102,13 @@ from workflows.tenant_export import TenantExportWorkflow
 STICKY_TIMEOUT = timedelta(seconds=1.5)
 """How long a conversation waits for the worker that had it in memory before any other may take it."""
 
+HEARTBEATS_HELD_BACK = timedelta(seconds=0.5)
+"""At most. By itself the SDK holds them back for four fifths of the time that they must come in: one late beat would be a
+death, and the work done again, where a machine has too much of it already."""
+
+WORKFLOW_TASKS_AT_A_TIME = 8
+"""Each is a thread that computes, and one computes at a time: more of them would only each take longer."""
+
 INGESTS_AT_A_TIME = 2
 """Ingestion is patient and heavy: more of it at once would only slow the conversations down."""
 
@@ -269,6 +276,9 @@ async def workers(settings: Settings, tools: Tools) -> list[Worker]:
                 Learn(database, tools.spaces).learn,
             ],
             interceptors=[parking, spending, Heartbeats()],
+            max_concurrent_activities=settings.worker_turns,
+            max_concurrent_workflow_tasks=WORKFLOW_TASKS_AT_A_TIME,
+            max_heartbeat_throttle_interval=HEARTBEATS_HELD_BACK,
             max_cached_workflows=settings.worker_cached_workflows,
             sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
             graceful_shutdown_timeout=grace,
@@ -295,8 +305,7 @@ async def workers(settings: Settings, tools: Tools) -> list[Worker]:
             ],
             interceptors=[parking, spending, Heartbeats()],
             max_concurrent_activities=INGESTS_AT_A_TIME,
-            # Every beat is told: held back for four fifths of the time that it must come in, one late beat would be a death.
-            max_heartbeat_throttle_interval=timedelta(seconds=1),
+            max_heartbeat_throttle_interval=HEARTBEATS_HELD_BACK,
             sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
             graceful_shutdown_timeout=grace,
         ),
@@ -378,6 +387,8 @@ async def workers(settings: Settings, tools: Tools) -> list[Worker]:
             ],
             interceptors=[parking, spending, Heartbeats()],
             max_concurrent_activities=settings.worker_lanes,
+            max_concurrent_workflow_tasks=WORKFLOW_TASKS_AT_A_TIME,
+            max_heartbeat_throttle_interval=HEARTBEATS_HELD_BACK,
             max_cached_workflows=settings.worker_cached_workflows,
             sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
             graceful_shutdown_timeout=grace,
