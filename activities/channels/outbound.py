@@ -41,6 +41,8 @@ STRETCH_SECONDS = 60.0
 """How long one activity works at most; then its process looks whether it is still wanted."""
 AT_A_TIME = 32
 """Chats that are written to at a time."""
+LOOK_SECONDS = 1.0
+"""How often somebody looks for what is new while no call ends."""
 LATELY = timedelta(seconds=65)
 """Beyond the longest window of any provider."""
 DEAD_REST = timedelta(minutes=5)
@@ -130,9 +132,10 @@ class _Run:
             return [*due, *await desk_posts.heads(tx, self._account, busy, AT_A_TIME)]
 
     async def _any_done(self) -> None:
+        """Or what has come for other chats meanwhile is looked at: a provider may take half a minute for one call."""
         if not self._busy:
             return
-        done, _ = await asyncio.wait(self._busy.values(), return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait(self._busy.values(), timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         self._busy = {chat: task for chat, task in self._busy.items() if task not in done}
         for task in done:
             # What goes wrong with a message is noted; what comes through here is the database's, or a defect.

@@ -1,5 +1,7 @@
 """Conversations through WhatsApp, from end to end: the whole system, and providers that judge every request."""
 
+import asyncio
+import os
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -7,14 +9,16 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from models.tables import send_ledger
+from models.tables import channel_inbox, send_ledger
 from runtime.database import Database
 from runtime.embedded import Servers, ports
 from tests.fakes.chatflow import FakeChatflow, Instance
+from tests.fakes.faults import slow, too_many
 from tests.fakes.outbox import Address
 from tests.fakes.upload import Upload
-from tests.fakes.whatsapp_cloud import FakeCloud, Number, batch
+from tests.fakes.whatsapp_cloud import FakeCloud, Number, Sent, batch
 from tests.service.api.house import Company
+from tests.service.api.test_api_command_line import Terminal
 from tests.service.whole import SAMPLE, eventually, job_is_done, messages_of, open_escalation, system
 
 DELIVERY = "How much is delivery to Astana?"
@@ -109,6 +113,17 @@ async def picture_is_shown(shop: Company, conversation: str) -> None:
     assert (fetched.status_code, fetched.content) == (200, PICTURE)
 
 
+async def became(shop: Company, conversation: str, author: str, status: str, error: str | None) -> None:
+    """What happens to the first words of a manager's, or the bot's."""
+
+    async def so() -> bool:
+        said = await messages_of(shop, conversation)
+        delivery = next(each["delivery"] for each in said if each["author"] == author)
+        return (delivery["status"], delivery["error"]) == (status, error)
+
+    await eventually(so)
+
+
 async def answer_as_a_manager(shop: Company, conversation: str) -> None:
     """Take it, reply with words and a picture, and give it back."""
     escalation = f"/v1/escalations/{(await open_escalation(shop, conversation))['id']}"
@@ -164,19 +179,9 @@ async def test_what_is_said_too_late_is_held_behind_a_template_until_the_custome
     conversation = await conversation_with(shop, late.id)
     escalation = f"/v1/escalations/{(await open_escalation(shop, conversation))['id']}"
 
-    async def became(status: str, error: str | None) -> None:
-        """What happens to the manager's first words."""
-
-        async def so() -> bool:
-            said = await messages_of(shop, conversation)
-            delivery = next(each["delivery"] for each in said if each["author"] == "manager")
-            return (delivery["status"], delivery["error"]) == (status, error)
-
-        await eventually(so)
-
     # Meta takes them, and refuses them afterwards.
     (await shop.post(f"{escalation}/reply", {"text": "It is free."})).raise_for_status()
-    await became("sent", None)
+    await became(shop, conversation, "manager", "sent", None)
     cloud.reports((await cloud.sent(late, count=2))[-1], "failed", code=131_047)
     invitation = (await cloud.sent(late, count=3))[-1]
     assert invitation.template == "hello_again"
@@ -187,10 +192,10 @@ async def test_what_is_said_too_late_is_held_behind_a_template_until_the_custome
             return await tx.connection.scalar(found) is not None
 
     await eventually(noted)
-    await became("queued", "window_closed")
+    await became(shop, conversation, "manager", "queued", "window_closed")
     # It refuses the template as well, at its own pace.
     cloud.reports(invitation, "failed", code=131_049)
-    await became("queued", "withheld_by_meta")
+    await became(shop, conversation, "manager", "queued", "withheld_by_meta")
     (await shop.post(f"{escalation}/reply", {"text": "And quick."})).raise_for_status()
     cloud.says(number, late, "Hello again")
     said = [sent.text for sent in await cloud.sent(late, count=5)]
@@ -207,7 +212,94 @@ async def test_what_is_said_too_late_is_held_behind_a_template_until_the_custome
     await eventually(told)
     # A customer who cannot be reached has not got it, and nothing else is known of what came before.
     cloud.reports((await cloud.sent(late, count=5))[3], "failed", code=131_026)
-    await became("failed", "undeliverable")
+    await became(shop, conversation, "manager", "failed", "undeliverable")
+
+
+async def test_what_becomes_of_a_message_may_be_told_before_its_id(
+    shop: Company, cloud: FakeCloud, database: Database
+) -> None:
+    """Meta tells of messages by webhook while it still owes us the answers to the calls that sent them."""
+    number = await cloud_number(shop, cloud)
+    answered = asyncio.Event()
+    people = {status: cloud.person(status) for status in ("delivered", "failed")}
+    for status, person in people.items():
+        cloud.faults.add(slow(until=answered), method="POST messages", chat=person.id)
+        cloud.says(number, person, DELIVERY)
+        [answer] = await cloud.sent(person)
+        cloud.reports(answer, status, code=131_026)
+
+    async def waiting() -> list[bool]:
+        """Of each delivery that is kept: whether it was read, and is to be looked at again."""
+        ours = channel_inbox.c.payload.cast(sa.Text).contains(number.id)
+        async with database.tenant(shop.id) as tx:
+            rows = await tx.connection.scalars(sa.select(channel_inbox.c.due_at).where(ours))
+            return [due_at is not None for due_at in rows]
+
+    async def looked_at() -> bool:
+        return await waiting() == [True, True]
+
+    await eventually(looked_at)
+    # They keep nobody else waiting.
+    other = cloud.person("Other")
+    cloud.says(number, other, DELIVERY)
+    await cloud.sent(other)
+    answered.set()
+    for (status, person), error in zip(people.items(), (None, "undeliverable"), strict=True):
+        await became(shop, await conversation_with(shop, person.id), "bot", status, error)
+
+    async def nothing_waits() -> bool:
+        return not await waiting()
+
+    await eventually(nothing_waits)
+
+
+async def test_an_account_that_is_refused_is_red_and_says_why_until_something_goes_through(
+    shop: Company, cloud: FakeCloud
+) -> None:
+    number, aida = await cloud_number(shop, cloud), cloud.person("Aida")
+    listed = (await shop.get("/v1/channel-accounts?limit=200")).json()["items"]
+    path = next(
+        f"/v1/channel-accounts/{each['id']}" for each in listed if each["settings"].get("phone_number_id") == number.id
+    )
+    shown: dict[str, Any] = {}
+    answers: list[Sent] = []
+
+    async def is_now(health: str, code: str | None, advice: str) -> None:
+        async def so() -> bool:
+            shown.update((await shop.get(path)).json())
+            return (shown["health"], shown["health_code"]) == (health, code)
+
+        await eventually(so)
+        assert advice in " ".join(shown["advice"])
+
+    async def asked() -> Sent:
+        cloud.says(number, aida, DELIVERY)
+        answers.append((await cloud.sent(aida, count=len(answers) + 1))[-1])
+        return answers[-1]
+
+    # Meta takes the message, and refuses the account afterwards.
+    for meta, code, advice in (
+        (190, "token_refused", "Meta refuses the access token"),
+        (368, "account_restricted", "Account Quality"),
+        (131_031, "account_locked", "Account Quality"),
+        (131_042, "payment_missing", "Payment Settings"),
+    ):
+        cloud.reports(await asked(), "failed", code=meta)
+        await is_now("dead", code, advice)
+    # That it takes another one says nothing: it did so before. That one arrives does.
+    await asked()
+    last = await asked()
+    await is_now("dead", "payment_missing", "Payment Settings")
+    cloud.reports(last, "delivered")
+    await is_now("ok", None, "")
+    # Or it refuses at once.
+    cloud.faults.add(too_many(None, status=400, code=131_042), method="POST messages", chat=aida.id)
+    cloud.says(number, aida, DELIVERY)
+    await is_now("dead", "payment_missing", "Payment Settings")
+    shell = Terminal({**os.environ, "MAINSTAY_URL": str(shop.http.base_url), "MAINSTAY_API_KEY": shop.keys["owner"]})
+    assert "dead (payment_missing)" in (await shell.mainstay("channels", "list", COLUMNS="200")).out
+    assert (await shop.post(f"{path}/check", {})).json()["health"] == "ok"
+    await cloud.sent(aida, count=7)
 
 
 async def test_a_batch_that_comes_again_and_again_has_one_effect(shop: Company, cloud: FakeCloud) -> None:
