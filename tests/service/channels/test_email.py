@@ -203,12 +203,27 @@ async def test_machines_are_not_answered_and_no_mail_stops_another(
     seen.add_attachment(b"%PDF-1.7\n%%EOF", maintype="application", subtype="pdf", filename="счёт.pdf")
     mailbox.put(seen, FOLDER)
     mailbox.put(with_files("many@customer.example", 1_000 * [b"AAAA"]), FOLDER)
-    people = {f"{name}@customer.example" for name in ("many", "large", "boris")}
-    for address in people:
-        await post.sent_to(address)
+    # Beyond what is read of a mail.
+    mailbox.put(with_files("huge@customer.example", [300_000 * LINE, 110_000 * LINE]), FOLDER)
+    left_out = {
+        "many": ["more files than I can take at once"],
+        "huge": ["its first 30 MB only"],
+        "large": [],
+        "boris": [],
+    }
+    people = {f"{name}@customer.example" for name in left_out}
+    for name, words in left_out.items():
+        # Of what was not taken they are told in the same thread.
+        mails = await post.sent_to(f"{name}@customer.example", 1 + len(words))
+        told = [text_of(each) for each in mails if "1,490" not in text_of(each)]
+        assert [each in text for each, text in zip(words, told, strict=True)] == [True] * len(words)
+        assert {each["References"] for each in mails} == {mails[0]["In-Reply-To"]}
     await eventually(lambda: has_files(shop, "boris@customer.example", [("счёт.pdf", "stored")]))
     await eventually(lambda: has_files(shop, "large@customer.example", [("scan.pdf", "stored")]))
-    [asked, _] = await messages_of(shop, await conversation_with(shop, "many@customer.example"))
+    await eventually(
+        lambda: has_files(shop, "huge@customer.example", [("scan.pdf", "stored"), ("scan.pdf", "refused")])
+    )
+    [asked, *_] = await messages_of(shop, await conversation_with(shop, "many@customer.example"))
     assert (len(asked["attachments"]), asked["extras"]["unsupported"]) == (MOST_FILES, "more_files")
     assert {each["To"] for each in post.mails} <= {"aida@customer.example", *people}
     shown = (await shop.get(f"/v1/channel-accounts/{account['id']}")).json()
@@ -308,6 +323,17 @@ async def test_a_provider_may_post_mails(shop: Company, post: Post, account: dic
         return [file["state"] for file in files] == ["stored"]
 
     await eventually(stored)
+    # Larger than what is read of one, by two ways at that: answered and told of once.
+    large = with_files("frida@customer.example", [140_000 * LINE])
+    small = mail("frida@customer.example", DELIVERY).as_bytes()
+    for each in (large, b"X-Way: alias\r\n" + large, small):
+        taken = await provider.deliver(each, headers={"Content-Type": "message/rfc822"})
+        assert taken.json()["duplicate"] is False, taken.text
+        await post.sent_to("frida@customer.example", 2)
+    *_, last = mails = await post.sent_to("frida@customer.example", 3)
+    assert "1,490" in text_of(last)
+    assert ["its first 10 MB only" in text_of(each) for each in mails].count(True) == 1
+    assert ["1,490" in text_of(each) for each in mails].count(True) == 2
 
 
 async def test_what_is_wrong_with_a_mailbox_is_said(shop: Company, mailbox: Mailbox, post: Post) -> None:
@@ -327,8 +353,8 @@ async def test_what_is_wrong_with_a_mailbox_is_said(shop: Company, mailbox: Mail
 async def test_a_password_that_was_changed_is_told_and_what_waits_goes_with_the_new_one(
     shop: Company, mailbox: Mailbox, wire: Wire, post: Post, account: dict[str, Any]
 ) -> None:
+    """And which of the two servers it is that refuses the one before."""
     mailbox.lock("sesame-closed")
-    post.password = "sesame-closed"
     mailbox.put(mail("ilyas@customer.example", DELIVERY), FOLDER)
     wire.drop()
     path = f"/v1/channel-accounts/{account['id']}"
@@ -339,11 +365,14 @@ async def test_a_password_that_was_changed_is_told_and_what_waits_goes_with_the_
         return bool(shown["health"] == "dead")
 
     await eventually(red)
-    assert shown["health_code"] == "authentication"
-    assert [each.partition(" refuses the user name or the password")[0] for each in shown["advice"]] == [
-        "The SMTP server localhost",
-        "The IMAP server localhost",
-    ]
+    assert refusing(shown) == ["The IMAP server localhost"]
+    # That mails go out says nothing of those that come in.
+    provider = Sender(shop.http, account["id"], account["webhook_secret"], kind="email")
+    for number in (1, 2):
+        (await provider.deliver(mail("gulnar@customer.example", DELIVERY).as_bytes())).raise_for_status()
+        await post.sent_to("gulnar@customer.example", number)
+    assert refusing((await shop.get(path)).json()) == ["The IMAP server localhost"]
+    post.password = "sesame-closed"
     shell = Terminal({**os.environ, "MAINSTAY_URL": str(shop.http.base_url), "MAINSTAY_API_KEY": shop.keys["owner"]})
     told = await shell.mainstay("channels", "show", "help", COLUMNS="200")
     assert "help (email): dead (authentication)" in told.out
@@ -353,8 +382,19 @@ async def test_a_password_that_was_changed_is_told_and_what_waits_goes_with_the_
     changed = await shop.http.patch(path, json={"credentials": {"password": "sesame-closed"}})
     assert (changed.json()["health"], changed.json()["advice"]) == ("ok", [])
     await post.sent_to("ilyas@customer.example")
+    post.password = "sesame-open"
     mailbox.put(mail("ilyas@customer.example", "Thank you!"), FOLDER)
+    await eventually(red)
+    assert refusing(shown) == ["The SMTP server localhost"]
+    post.password = "sesame-closed"
+    assert (await shop.post(f"{path}/check", {})).json()["health"] == "ok"
     await post.sent_to("ilyas@customer.example", 2)
+
+
+def refusing(account: dict[str, Any]) -> list[str]:
+    """The servers that refuse the password of a mailbox that is red."""
+    assert (account["health"], account["health_code"]) == ("dead", "authentication")
+    return [each.partition(" refuses the user name or the password")[0] for each in account["advice"]]
 
 
 async def test_another_programs_servers_and_what_is_left_of_a_mailbox_when_they_start_anew(

@@ -16,6 +16,7 @@ from runtime.embedded import Servers, ports
 from runtime.media.port import MediaStore
 from tests.fakes.faults import broken, drop_after, slow
 from tests.fakes.telegram import Bot, FakeTelegram
+from tests.fakes.upload import Upload
 from tests.service.api.house import TEST_HOME, Company, settings_of
 from tests.service.whole import eventually, messages_of, open_escalation, system
 
@@ -164,6 +165,10 @@ async def test_a_sticker_is_answered_politely_and_blocks_nothing(shop: Company, 
     assert "words" in polite.text
     telegram.says(bot, person, DELIVERY)
     assert "1,490" in (await telegram.sent(person, count=2))[1].text
+    # A file that no bot may have is told of beside the answer to its words.
+    telegram.says(bot, person, DELIVERY, document=Upload(b"%PDF-1.7", name="scan.pdf", size=20 * 1024 * 1024 + 1))
+    texts = [each.text for each in (await telegram.sent(person, count=4))[2:]]
+    assert [any(word in text for text in texts) for word in ("1,490", "up to 20 MB")] == [True, True]
 
 
 async def test_what_nobody_knows_the_fate_of_is_sent_once_more_and_counted(
