@@ -96,9 +96,10 @@ async def run(under_test: System, telegram: FakeTelegram, plan: Plan, progress: 
             *(_talk(telegram, hooks, customers, bot, each, told, plan.seed, progress, bar) for bot in customers.bots),
             *(worked(telegram, hooks, desk, plan.requests // len(desks), plan.seed) for desk in desks),
         )
-    await killing
     if (left := await _drained(under_test, progress)) is not None:
+        killing.cancel()
         return [f"wedged: {left}, and nothing moved for {PATIENCE_SECONDS:.0f} s"]
+    await killing
     return await _verdict(under_test, telegram, customers, told) + await _at_desks(under_test, telegram, desks)
 
 
@@ -161,15 +162,22 @@ async def _talk(
         progress.advance(bar, min(NEAR, messages - number))
 
 
+HANDLED = "SELECT count(*) FROM messages WHERE author = 'customer' AND status <> 'stored'"
+
+
 async def _kill(under_test: System, plan: Plan, chance: random.Random, progress: Progress) -> None:
-    """Workers mostly, and now and then the gateway, at random moments."""
+    """Workers mostly, and now and then the gateway: from the first message that is handled to nearly the last."""
     bar = progress.add_task("kills", total=plan.kills)
-    for _ in range(plan.kills):
-        await asyncio.sleep(chance.uniform(2, 10))
-        role = chance.choice(("worker", "worker", "worker", "api"))
-        if found := under_test.pids(role):
-            await system.kill(chance.choice(found))
-        progress.advance(bar)
+    async with under_test.records() as connection:
+        for number in range(plan.kills):
+            # From outside of the system, which announces no number.
+            while await connection.fetchval(HANDLED) < plan.messages * number / plan.kills:  # noqa: ASYNC110
+                await asyncio.sleep(1)
+            await asyncio.sleep(chance.uniform(2, 5))
+            role = chance.choice(("worker", "worker", "worker", "api"))
+            if found := under_test.pids(role):
+                await system.kill(chance.choice(found))
+            progress.advance(bar)
 
 
 LEFT = """

@@ -25,7 +25,8 @@ DESKS = 3
 AT_A_TIME = 2
 """Requests that are worked on at each desk."""
 REPLIES = 3
-PATIENCE = 240.0
+PATIENCE = 900.0
+"""Thousands of messages may wait before those of a desk."""
 LOOK_SECONDS = 20.0
 """How long somebody looks at a card before they press its button again."""
 MAY = Membership("administrator", manages_topics=True, deletes_messages=True)
