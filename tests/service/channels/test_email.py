@@ -369,7 +369,8 @@ async def test_a_password_that_was_changed_is_told_and_what_waits_goes_with_the_
     # That mails go out says nothing of those that come in.
     provider = Sender(shop.http, account["id"], account["webhook_secret"], kind="email")
     for number in (1, 2):
-        (await provider.deliver(mail("gulnar@customer.example", DELIVERY).as_bytes())).raise_for_status()
+        raw = mail("gulnar@customer.example", DELIVERY).as_bytes()
+        (await provider.deliver(raw, headers={"Content-Type": "message/rfc822"})).raise_for_status()
         await post.sent_to("gulnar@customer.example", number)
     assert refusing((await shop.get(path)).json()) == ["The IMAP server localhost"]
     post.password = "sesame-closed"
