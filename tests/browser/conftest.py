@@ -2,15 +2,22 @@
 
 import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import UUID
 
 import pytest
+import sqlalchemy as sa
 from playwright.async_api import Browser, Page, async_playwright, expect
 
+from models.contracts.enums import Author, Direction, EventType, MessageStatus, ReplyKind
+from models.repositories import events
+from models.tables import messages
+from runtime.database import Database
 from runtime.embedded import Servers
+from runtime.ids import new_id
 from tests.fakes.model import FakeModel, speaking
 from tests.fakes.site import Page as Document
 from tests.fakes.site import Site, serving
@@ -38,6 +45,18 @@ class Shop:
     secret: str
     model: FakeModel
     assistant: str
+    database: Database
+
+    async def say(self, conversation: UUID, texts: Sequence[str]) -> None:
+        """In the bot's place, what no model could be brought to say."""
+        said = [new_id() for _ in texts]
+        about = {"conversation_id": conversation, "direction": Direction.OUTBOUND, "status": MessageStatus.SENT}
+        async with self.database.tenant(self.company.id) as tx:
+            about |= {"tenant_id": tx.tenant_id, "author": Author.BOT, "kind": ReplyKind.ANSWER}
+            values = [about | {"id": each, "text": text} for each, text in zip(said, texts, strict=True)]
+            await tx.connection.execute(sa.insert(messages).values(values))
+            happened = [(EventType.MESSAGE, {"message_id": str(each), "author": Author.BOT.value}) for each in said]
+            await events.append_all(tx, happened, conversation)
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[FakeModel]:
@@ -90,7 +109,9 @@ async def shop(servers: Servers) -> AsyncIterator[Shop]:
         given = {"origins": [site.url], "title": "Altyn Home", "color": "#0b6e4f"}
         made = await altyn.post("/v1/channel-accounts", {"provider": "web", "name": "shop", "settings": given})
         assert made.status_code == 201, made.text
-        yield Shop(altyn, site, made.json()["id"], made.json()["webhook_secret"], model, assistant)
+        database = Database(servers.database_url)
+        yield Shop(altyn, site, made.json()["id"], made.json()["webhook_secret"], model, assistant, database)
+        await database.close()
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ import asyncio
 import re
 import time
 from typing import Any
+from uuid import UUID
 
 import jwt
 import pytest
@@ -13,6 +14,7 @@ from activities.channels import typing
 from activities.turn import generate
 from tests.browser.accessibility import faults, read_aloud
 from tests.browser.conftest import SCREENSHOTS, Shop
+from tests.browser.texts import ANSWERS, read
 from tests.service.whole import messages_of, open_escalation
 
 QUESTION = "How many days do I have to return something?"
@@ -271,6 +273,22 @@ async def test_an_answer_is_seen_while_it_is_written(shop: Shop, page: Page, mon
         await expect(answer.nth(2).locator(".sources")).to_be_visible()
         await expect(draft).to_have_count(0)
         assert not [each for each in await said(page) if "99" in each]
+
+
+async def test_answers_are_read_as_they_stand_and_nothing_in_them_runs(shop: Shop, page: Page) -> None:
+    """As they come, word by word, and when the page is loaded again."""
+    await opened(page, shop.page("/texts", shop.snippet()))
+    await write(page, "How are answers shown?")
+    await expect(page.locator(".said.bot").nth(1)).to_be_visible()
+    conversation, _ = await conversation_of(shop, "How are answers shown?")
+    before = len(await read(page))
+    await shop.say(UUID(conversation), [text for text, _, _ in ANSWERS])
+    for _ in range(2):
+        await expect(page.locator(".said.bot .text")).to_have_count(before + len(ANSWERS))
+        await expect(page.get_by_role("log")).not_to_have_attribute("aria-busy", "true")
+        assert (await read(page))[before:] == [[blocks, marked] for _, blocks, marked in ANSWERS]
+        assert await page.evaluate("window.ran") is None
+        await page.reload()
 
 
 async def test_who_is_signed_in_on_the_page_goes_on_in_every_browser(shop: Shop, page: Page) -> None:

@@ -101,6 +101,19 @@ async def test_what_a_person_writes_is_seen_as_they_wrote_it(name: str, text: st
             assert letters(meant(seen.text, view)) == letters(meant(text, view))
 
 
+@pytest.mark.parametrize("character", ["👨‍👩‍👧‍👦", "🇰🇿", "क्षि"])
+@pytest.mark.parametrize("name", CHANNELS)
+async def test_what_a_reader_sees_as_one_character_comes_in_one_message(
+    name: str, character: str, sides: dict[str, FarSide]
+) -> None:
+    text = "x" + character * (10_000 // len(character))
+    sent = await send(sides[name], Author.MANAGER, text)
+    assert sent > 1 or name == "email"
+    for messages in sides[name].seen().values():
+        assert all(re.fullmatch(f"x?({character})+", each.text.strip()) for each in messages)
+        assert "".join(each.text.strip() for each in messages) == text
+
+
 BARE = st.sampled_from(
     ("Алматы", "қала", "שלום", "مرحبا", "café", "№5", "a&b", "1<2", "e\u0301t", "100%", "c++", "&#+", "👨‍👩‍👧‍👦")
 )

@@ -1,5 +1,6 @@
 """What a desk's posts look like, and which events become posts."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -103,6 +104,12 @@ def test_a_learned_answer_and_notices_fit(language: Language, said: Said, text: 
     fits(Part(text=compose.notice(WORDS[language], said, name=name, code=text, branch=text, owners=[("7", name)])))
     assert compose.plain_notice(WORDS[language], said, name)
     assert len(compose.topic_name(WORDS[Language.RU], conversation(text))) <= compose.TOPIC_CHARACTERS
+
+
+def test_a_topic_is_named_by_whole_characters() -> None:
+    for before in ("", "x"):
+        name = compose.topic_name(WORDS[Language.EN], conversation(before + "🇰🇿" * 100))
+        assert re.fullmatch(f"{before}(🇰🇿)+ · WhatsApp", name)
 
 
 def test_a_card_offers_what_can_be_done() -> None:

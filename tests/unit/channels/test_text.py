@@ -10,6 +10,7 @@ from activities.channels.text import parts
 from activities.channels.text.plain import plain as without_controls
 from activities.channels.text.whatsapp import HAIR_SPACE
 from models.contracts.channels import Capabilities, Markup, Unit
+from tests.characters import CHARACTERS, are_whole
 from tests.fakes.telegram.markup import parse
 
 TELEGRAM = Capabilities(markup=Markup.TELEGRAM, unit=Unit.UTF16)
@@ -181,6 +182,7 @@ def test_everything_that_markdown_has_in_plain_text() -> None:
         ("+ 7 777\n>100 kg\n    deep\n===\n---\n* * *", "+ 7 777\n&gt;100 kg\n    deep\n===\n---\n* * *"),
         ("    deep\n\n    deeper", "    deep\n\n    deeper"),
         ("(*) x (*) *.* y *.*", "(*) x (*) *.* y *.*"),
+        ("*️⃣ x* y *z*", "*️⃣ x* y <i>z</i>"),
         ("[a]: https://x.kz\n[a]", "[a]: https://x.kz\n[a]"),
         ("3. three\n7) seven", "3. three\n7) seven"),
         ("| a | b |\n|--|--|\n| 1 | 2 | 3 |", "| a | b |\n|--|--|\n| 1 | 2 | 3 |"),
@@ -252,14 +254,24 @@ def test_what_is_open_goes_on_in_the_next_part() -> None:
     assert all(re.fullmatch(r'<pre><code class="language-py">(    x = 1\n?)+</code></pre>', part) for part in code)
 
 
-@pytest.mark.parametrize(
-    "cluster", ["👨‍👩‍👧‍👦", "🇰🇿", "👍🏽", "e\u0301", "🏴\U000e0067\U000e0062\U000e007f", "\u1100\u1161\u11a8", "❤️"]
+@given(
+    st.sampled_from(CHANNELS),
+    st.sampled_from(Unit),
+    st.lists(st.sampled_from((*CHARACTERS, " ", "\n")), min_size=5, max_size=30),
+    st.integers(256, 300),
+    st.booleans(),
 )
-def test_no_cluster_is_cut(cluster: str) -> None:
-    for limit in range(256, 264):
-        found = parts(cluster * 200, TELEGRAM.model_copy(update={"text_limit": limit}))
-        assert len(found) > 1
-        assert not any(part.replace(cluster, "") for part in found)
+@example(TELEGRAM, Unit.UTF16, [" \u0301", *["Ж"] * 4], 256, True)
+@example(WHATSAPP, Unit.CODE_POINTS, ["*️⃣", "Ж"], 256, True)
+def test_what_a_reader_sees_as_one_character_is_in_one_part(
+    channel: Capabilities, unit: Unit, characters: list[str], limit: int, literal: bool
+) -> None:
+    text = "".join(characters) * (600 // len("".join(characters)) + 1)
+    found = parts(text, channel.model_copy(update={"unit": unit, "text_limit": limit}), literal=literal)
+    seen = [parse(part)[0] if channel.markup is Markup.TELEGRAM else part for part in found]
+    assert len(found) > 1 or not text.strip()
+    assert all(size(part, unit) <= limit and are_whole(each) for part, each in zip(found, seen, strict=True))
+    assert "".join("".join(seen).split()) == "".join(without_controls(text).split())
 
 
 def test_ten_thousand_characters_of_many_marks_take_no_time_to_speak_of() -> None:

@@ -2,7 +2,8 @@
 // is: text becomes text nodes only, so nothing that somebody wrote is ever read as HTML.
 
 const LIST_ITEM = /^\s*(?:([-*•])|(\d{1,3})[.)])\s+(.*)$/;
-const INLINE = /\*\*([^*\n]+)\*\*|`([^`\n]+)`|\[([^\]\n]+)\]\((https?:\/\/[^\s()<>]+)\)|(https?:\/\/[^\s<>"]+[^\s<>"'.,;:!?)\]])/g;
+// As in the other channels, `**` within words or before a space is no markup, and `` is not two times code.
+const INLINE = /(?<![\p{L}\p{N}])\*\*(?!\s)([^*\n]+)(?<!\s)\*\*|(?<!`)`([^`\n]+)`(?!`)|\[([^\]\n]+)\]\((https?:\/\/[^\s()<>]+)\)|(https?:\/\/[^\s<>"]+[^\s<>"'.,;:!?)\]])/gu;
 const BARE = /(https?:\/\/[^\s<>"]+[^\s<>"'.,;:!?)\]])/g;
 
 /** @param {string} text @returns {DocumentFragment} */
