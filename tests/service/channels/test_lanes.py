@@ -196,10 +196,15 @@ async def test_a_dead_account_is_red_keeps_what_waits_and_goes_on_with_a_new_tok
     await sender.queue(person, "after the token was changed")
     await sender.wake()
 
+    shown: dict[str, Any] = {}
+
     async def red() -> bool:
-        return bool((await sender.state())["health"] == "dead")
+        shown.update(await sender.state())
+        return bool(shown["health"] == "dead")
 
     await eventually(red)
+    assert shown["health_code"] == "token_refused"
+    assert "Telegram refuses the token" in shown["advice"][0]
     sender.bot.token = sender.bot.token.replace(":AA", ":BB")
     telegram.bots[sender.bot.token] = sender.bot
     changed = await shop.http.patch(
