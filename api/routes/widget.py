@@ -49,10 +49,16 @@ OF_VISITORS = documented(401)
 
 
 @router.get("/config", operation_id="getSite")
-async def get_site(site: InSite) -> SiteOut:
+async def get_site(gateway: InGateway, site: InSite) -> SiteOut:
     """How the widget looks on this site."""
     shown = site.settings
-    return SiteOut(title=shown.title, color=shown.color, files=shown.files, language=site.language)
+    return SiteOut(
+        title=shown.title,
+        color=shown.color,
+        files=shown.files,
+        file_mib=gateway.settings.media_mib,
+        language=site.language,
+    )
 
 
 @router.post("/session", operation_id="openVisit", responses=documented(401, 413))

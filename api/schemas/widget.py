@@ -19,6 +19,7 @@ class SiteOut(Response):
     title: str = Field(description="Empty: the widget's own words.")
     color: str = Field(description="Of its button and of the visitor's messages, as `#2457d6`.")
     files: bool = Field(description="Visitors may send files.")
+    file_mib: int = Field(description="The largest of them, in MiB.")
     language: Language = Field(description="For visitors whose browser asks for none that the widget has.")
 
 

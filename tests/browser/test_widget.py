@@ -95,6 +95,9 @@ async def test_a_customers_day(shop: Shop, page: Page) -> None:
     chooser = page.get_by_role("dialog").locator("input[type=file]")
     await chooser.set_input_files({"name": "setup.png", "mimeType": "image/png", "buffer": b"MZ" + bytes(64)})
     await expect(page.get_by_role("alert")).to_contain_text("The file was not taken")
+    large = bytes((20 << 20) + 1)
+    await chooser.set_input_files({"name": "large.png", "mimeType": "image/png", "buffer": large})
+    await expect(page.get_by_role("alert")).to_have_text("The file is too large: it may have 20 MB at most.")
     attached = page.get_by_role("list", name="Attached files").get_by_role("listitem")
     for name in ("table.png", "chair <1>.png"):
         await chooser.set_input_files({"name": name, "mimeType": "image/png", "buffer": PNG})

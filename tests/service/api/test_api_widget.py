@@ -32,7 +32,7 @@ EVIL = "https://evil.example"
 async def test_a_visitor_asks_is_answered_and_comes_back(acme: Company) -> None:
     site = await site_of(acme, title="Help", color="#aa3300")
     shown = await site.ask("GET", "config")
-    assert shown.json() == {"title": "Help", "color": "#aa3300", "files": True, "language": "en"}
+    assert shown.json() == {"title": "Help", "color": "#aa3300", "files": True, "file_mib": 20, "language": "en"}
     assert shown.headers["access-control-allow-origin"] == site.origin
 
     visitor = await site.visited(language="ru")

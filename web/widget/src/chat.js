@@ -12,14 +12,15 @@ const AGAIN_MS = 5_000;
 export class Chat {
   /**
    * @param {ShadowRoot} root @param {import("./texts.js").Texts} texts @param {Client} client @param {Store} store
-   * @param {{ framed: boolean, socketFirst: boolean, files: boolean, person: string }} options person: whose outbox it
-   *   is, empty: unknown
+   * @param {{ framed: boolean, socketFirst: boolean, fileMib: number, person: string }} options fileMib: the largest file,
+   *   0: none are taken; person: whose outbox it is, empty: unknown
    */
-  constructor(root, texts, client, store, { framed, socketFirst, files, person }) {
+  constructor(root, texts, client, store, { framed, socketFirst, fileMib, person }) {
     this.texts = texts;
     this.client = client;
     this.store = store;
     this.socketFirst = socketFirst;
+    this.fileMib = fileMib;
     this.identified = person !== "";
     this.state = "";
     this.awaited = "";
@@ -31,7 +32,7 @@ export class Chat {
     this.turn = Promise.resolve();
     this.view = new View(root, texts, framed, {
       send: (text, attached) => this.send(text, attached),
-      attach: files ? (file) => this.attach(file) : null,
+      attach: fileMib ? (file) => this.attach(file) : null,
       retry: (id) => this.outbox.retry(id),
       opened: (open) => this.opened(open),
     });
@@ -70,6 +71,10 @@ export class Chat {
 
   /** Give the gateway a file that will go with a message. @param {File} file */
   async attach(file) {
+    if (file.size > this.fileMib << 20) {
+      this.view.warn(this.texts.tooLarge.replace("{mib}", `${this.fileMib}`));
+      return null;
+    }
     const form = new FormData();
     form.append("file", file, file.name);
     try {

@@ -56,7 +56,7 @@ async function begin() {
   root.adoptedStyleSheets = sheets(site.color);
   const texts = { ...TEXTS[wished], ...(site.title ? { title: site.title } : {}) };
   const socketFirst = script.dataset.transport === "ws";
-  const chat = new Chat(root, texts, client, store, { framed, socketFirst, files: site.files, person: await person() });
+  const chat = new Chat(root, texts, client, store, { framed, socketFirst, fileMib: site.files ? site.file_mib : 0, person: await person() });
   document.body.append(host);
   chat.view.toEnd();
   const page = /** @type {any} */ (window);
