@@ -71,7 +71,7 @@ class Settings(BaseSettings):
         150, ge=0, le=100_000, description="Conversations a worker keeps in memory, about 220 KB each."
     )
     worker_turns: int = Field(
-        12, ge=1, le=1000, description="Steps of turns that one worker does at a time; the others wait for their turn."
+        6, ge=1, le=1000, description="Steps of turns that one worker does at a time; the others wait for their turn."
     )
     worker_llm_slots: int = Field(8, ge=1, le=1000, description="Answers that one worker generates at a time.")
     worker_lanes: int = Field(
