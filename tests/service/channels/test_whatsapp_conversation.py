@@ -280,7 +280,6 @@ async def test_an_account_that_is_refused_is_red_and_says_why_until_something_go
     # Meta takes the message, and refuses the account afterwards.
     for meta, code, advice in (
         (190, "token_refused", "Meta refuses the access token"),
-        (368, "account_restricted", "Account Quality"),
         (131_031, "account_locked", "Account Quality"),
         (131_042, "payment_missing", "Payment Settings"),
     ):
@@ -299,7 +298,7 @@ async def test_an_account_that_is_refused_is_red_and_says_why_until_something_go
     shell = Terminal({**os.environ, "MAINSTAY_URL": str(shop.http.base_url), "MAINSTAY_API_KEY": shop.keys["owner"]})
     assert "dead (payment_missing)" in (await shell.mainstay("channels", "list", COLUMNS="200")).out
     assert (await shop.post(f"{path}/check", {})).json()["health"] == "ok"
-    await cloud.sent(aida, count=7)
+    await cloud.sent(aida, count=6)
 
 
 async def test_a_batch_that_comes_again_and_again_has_one_effect(shop: Company, cloud: FakeCloud) -> None:

@@ -210,8 +210,11 @@ def test_what_became_of_our_messages() -> None:
         (SendStatus.READ, None),
         (SendStatus.FAILED, "window_closed"),
     ]
-    gone = delivery(statuses=[status("failed", errors=[{"code": code}]) for code in (131026, 131049)])
-    assert [event.unreachable for event in read(gone, NUMBER) if isinstance(event, DeliveryChanged)] == [True, False]
+    codes = (131026, 131049, 131042, 131031, 190, 368, 10, 200, 130472)
+    refused = delivery(statuses=[status("failed", errors=[{"code": code}]) for code in codes])
+    events = [event for event in read(refused, NUMBER) if isinstance(event, DeliveryChanged)]
+    assert [code for code, event in zip(codes, events, strict=True) if event.unreachable] == [131026]
+    assert {code for code, event in zip(codes, events, strict=True) if event.account} == {*codes[2:-1]}
 
 
 def test_one_that_cannot_be_read_costs_nobody_else() -> None:
