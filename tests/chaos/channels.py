@@ -158,7 +158,8 @@ async def _talk(
             text = f"{chance.choice(TEXTS)} ({place})"
             told.texts[bot.token, person.id].append(text)
             telegram.says(bot, person, text)
-        told.deliveries += await hooks.deliver(bot, bot.mailbox.made[begun:], chance, 5)
+        delivered = await hooks.deliver(bot, bot.mailbox.made[begun:], chance, 5)
+        told.deliveries += delivered
         progress.advance(bar, min(NEAR, messages - number))
 
 
