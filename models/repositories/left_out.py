@@ -51,9 +51,9 @@ TOLD = sa.text("SELECT EXISTS (SELECT FROM send_ledger WHERE tenant_id = :tenant
 
 
 async def untold(tx: TenantTx, message: UUID) -> Untold | None:
-    """The message, held until commit. Call it before the
-    transaction's first event, unless that was of this conversation. None: it is no customer's (any more),
-    it was told of before, or its customer is not answered now, for they wanted none or wrote too much."""
+    """The message, held until commit. Call it before the transaction's first event, unless that was of this conversation.
+    None: it is no customer's (any more), it was told of before, or its customer is not answered now, for they wanted none
+    or wrote too much."""
     row = (await tx.connection.execute(UNTOLD, {"tenant": tx.tenant_id, "message": message})).one_or_none()
     if row is None or await tx.connection.scalar(TOLD, {"tenant": tx.tenant_id, "key": row.key}):
         return None
