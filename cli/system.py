@@ -31,8 +31,8 @@ PACKAGES = Path(__file__).resolve().parent.parent
 # A process that drains has a moment more than it was given, to say goodbye.
 FAREWELL_SECONDS = 3
 WORKER_NICENESS = 3
-"""To make answers takes what processors there are, and that a message is accepted must not wait for it. With more (5 and
-10 were tried) recovery from a kill takes too long where other programs run."""
+"""To make answers takes what processors there are, and that a message is accepted must not wait for it. With 5
+and 10 recovery from a kill took too long where another program ran."""
 
 
 class System:

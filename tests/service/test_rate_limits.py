@@ -1,6 +1,7 @@
 """Rate limits in Postgres: exact to the hit, whoever counts and however many at once."""
 
 import asyncio
+import gc
 from asyncio import CancelledError
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -168,10 +169,14 @@ async def test_hits_aside_count_and_are_refused_as_soon_as_it_is_known(limiters:
     refused(await there.hit(HOUR, name), HOUR)
 
 
-async def test_a_hit_aside_fails_for_nobody(name: str) -> None:
+async def test_a_hit_aside_that_fails_is_nobodys_error(name: str) -> None:
     nowhere = Database("postgresql://nobody@127.0.0.1:9/nothing")
-    limiter = Limiter(nowhere)
+    limiter, reported = Limiter(nowhere), list[object]()
+    asyncio.get_running_loop().set_exception_handler(lambda _, told: reported.append(told))
     assert limiter.hit_aside(HOUR, name) == ALLOWED
+    await asyncio.wait([share.call for share in limiter._next.values()])
+    gc.collect()
+    assert not reported, "nobody waits for it"
     with pytest.raises(ProblemError):
         await limiter.hit(HOUR, name)
     await nowhere.close()
