@@ -6,14 +6,16 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from activities.embedding.port import Embedder, Vector
 from activities.language.sentences import sentences
 from activities.understanding import examples
-from activities.understanding.head import KernelHead, Matrix
+from activities.understanding.head import KernelHead, Matrix, fingerprint
 from activities.understanding.language import detect
 from activities.understanding.spelling import plain, unquoted
 from activities.understanding.vector_cache import Row, VectorCache
+from activities.understanding.weights_cache import WeightsCache
 from models.contracts.enums import Intent, Language
 from models.contracts.knowledge import Understanding
 
@@ -56,8 +58,8 @@ def core(text: str) -> str:
 class ExampleClassifier:
     """Needs `load` once; `understand` then costs nothing beyond the embedding of the message's sentences.
 
-    The examples' vectors come with the product for the model that does. Another model's are kept in `cache_dir`, because
-    embedding them takes half a minute of a core and a restarted worker has five seconds.
+    The examples' vectors and what is fitted to them come with the product for the model that does. Another model's are
+    kept in `cache_dir`, because embedding them takes half a minute of a core and a restarted worker has five seconds.
     """
 
     def __init__(self, embedder: Embedder, cache_dir: Path | None = None) -> None:
@@ -101,14 +103,27 @@ class ExampleClassifier:
                 known = examples.load()
                 vectors = await self._vectors([plain(sentence) for sentence in known.sentences])
                 classes = np.array([_STRENGTH.index(intent) for intent in known.intents], dtype=np.intp)
-                self._head = await asyncio.to_thread(KernelHead.fit, vectors, classes, len(_STRENGTH))
+                self._head = await asyncio.to_thread(self._fitted, vectors, classes)
             return self._head
+
+    def _fitted(self, vectors: Matrix, classes: NDArray[np.intp]) -> KernelHead:
+        name, space = fingerprint(vectors, classes, len(_STRENGTH)), self._embedder.space
+        caches = [WeightsCache(folder, space) for folder in (examples.FOLDER, self._cache_dir) if folder is not None]
+        for cache in caches:
+            weights = cache.known(name)
+            if weights is not None and weights.shape == (len(classes), len(_STRENGTH)):
+                return KernelHead.fitted(vectors, weights)
+        head = KernelHead.fit(vectors, classes, len(_STRENGTH))
+        if self._cache_dir is not None:
+            caches[-1].keep(name, head.weights)
+        return head
 
     async def _vectors(self, texts: Sequence[str]) -> Matrix:
         known = await asyncio.to_thread(VectorCache(examples.FOLDER, self._embedder.space).known, texts)
         if rest := [text for text in dict.fromkeys(texts) if text not in known]:
             known |= await self._embedded(rest)
-        return np.asarray([known[text] for text in texts], dtype=np.float32)
+        # As precise as they are kept, so that what has just been embedded is judged by like what is read back.
+        return np.asarray([known[text] for text in texts], dtype=np.float16).astype(np.float32)
 
     async def _embedded(self, texts: Sequence[str]) -> dict[str, Row]:
         cache = None if self._cache_dir is None else VectorCache(self._cache_dir, self._embedder.space)

@@ -14,6 +14,7 @@ from activities.understanding.classify import ExampleClassifier, combined, core,
 from activities.understanding.head import KernelHead
 from activities.understanding.spelling import plain
 from activities.understanding.vector_cache import VectorCache
+from activities.understanding.weights_cache import WeightsCache
 from models.contracts.enums import Intent, Language
 
 ROOT = Path(__file__).parents[2]
@@ -175,9 +176,10 @@ async def test_the_vectors_of_examples_are_read_back(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("few_examples")
-async def test_a_damaged_cache_is_made_anew(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["intents", "head"])
+async def test_a_damaged_cache_is_made_anew(tmp_path: Path, kind: str) -> None:
     await load(tmp_path)
-    (cached,) = list(tmp_path.glob("*"))  # noqa: ASYNC240 - a local file in a test
+    (cached,) = list(tmp_path.glob(f"{kind}-*"))  # noqa: ASYNC240 - a local file in a test
     whole = cached.read_bytes()
     cached.write_bytes(whole[:1000])
     await load(tmp_path)
@@ -192,9 +194,11 @@ async def test_a_new_example_alone_is_embedded(tmp_path: Path, monkeypatch: pyte
     embedder = Counting()
     await ExampleClassifier(embedder, tmp_path).load()
     assert embedder.texts == ["hello from a new example"]
+    assert len(list(tmp_path.glob("head-*"))) == 1, "what is fitted anew takes the place of the last"  # noqa: ASYNC240
 
 
-async def test_a_first_start_embeds_nothing(tmp_path: Path) -> None:
+async def test_a_first_start_embeds_nothing_and_fits_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(KernelHead, "fit")
     embedder = Counting()
     await ExampleClassifier(embedder, tmp_path).load()
     assert (embedder.texts, list(tmp_path.iterdir())) == ([], [])  # noqa: ASYNC240 - a local folder in a test
@@ -204,12 +208,27 @@ async def test_the_product_comes_with_the_vectors_of_its_examples() -> None:
     texts = sorted({plain(sentence) for sentence in examples.load().sentences})
     shipped = VectorCache(examples.FOLDER, NanoEmbedder.space).known(texts)
     assert set(texts) - set(shipped) == set(), "examples were changed: run `make vectors`"
-    (file,) = examples.FOLDER.glob("*.npy")
+    (file,) = examples.FOLDER.glob("intents-*.npy")
     assert len(np.load(file)) == len(texts), "examples were taken out: run `make vectors`"
     some = texts[::400]
     anew = np.asarray(await NanoEmbedder().embed_queries(some))
     cosines = (anew * np.asarray([shipped[text] for text in some])).sum(axis=1)
     assert cosines.min() > 0.999, "the model embeds otherwise than it did: run `make vectors`"
+
+
+async def test_the_product_comes_with_what_is_fitted_to_them(
+    classifier: ExampleClassifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (file,) = examples.FOLDER.glob("head-*.npy")
+    monkeypatch.setattr(WeightsCache, "known", lambda *_: None)
+    anew = ExampleClassifier(NanoEmbedder(), tmp_path)
+    await anew.load()
+    (fitted,) = tmp_path.glob("head-*.npy")  # noqa: ASYNC240 - a local file in a test
+    assert fitted.name == file.name, "run `make vectors`"
+    for text in ("Where is my parcel?", "Позовите оператора", "Рахмет!", "Хватит мне писать"):
+        ((intent, share),), ((again, share_again),) = await classifier.judged(text), await anew.judged(text)
+        assert again is intent
+        assert share_again == pytest.approx(share, abs=0.001)
 
 
 class Counting(NanoEmbedder):

@@ -1,7 +1,7 @@
 """The example sentences, cues and denials of each intent, one TOML file per language.
 
-Beside them lie the sentences' vectors in the space of the embedded model, so that a first start need not embed them.
-`make vectors` writes them anew; a sentence that is not among them is embedded when a process starts.
+Beside them lie the sentences' vectors in the space of the embedded model, and the weights that are fitted to them, so that
+a start need do neither. `make vectors` writes them anew; a sentence that is not among them is embedded when a process starts.
 """
 
 import re
