@@ -47,6 +47,7 @@ NEVER_SEARCHED = {
     "activities.channels.email.quoting._OTHER_HEADERS",
     "activities.channels.email.quoting._RULE",
     "activities.channels.email.quoting._SAID",
+    "activities.channels.email.quoting._SAID_AT",
     "activities.channels.form.MIME",
     "activities.channels.text.syntax._ITEM",
     "activities.channels.text.syntax._LINK",

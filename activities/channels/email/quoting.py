@@ -19,12 +19,12 @@ _OTHER_HEADERS = re.compile(
     re.IGNORECASE,
 )
 _SAID = re.compile(
-    r"\s*(?:on\b.{5,300}\bwrote|.{5,300}\b(?:пишет|писала?|написала?|писал\(а\)|написал\(а\)|wrote|жазды|деп жазды)"
-    r"|.{0,300}\bвы писали)\s*:\s*",
+    r"(?:on\b.{5,300}\bwrote|.{5,300}\b(?:пишет|писала?|написала?|писал\(а\)|написал\(а\)|wrote|жазды|деп жазды)"
+    r"|.{0,300}\bвы писали)\s*:",
     re.IGNORECASE | re.DOTALL,
 )
 # As Gmail, Mail.ru and Yandex write it in Russian.
-_SAID_AT = re.compile(r".{0,200}\b\d{1,2}:\d\d\b.{0,200}<[^<>@\s]{1,100}@[^<>@\s]{1,100}>\s*:\s*", re.DOTALL)
+_SAID_AT = re.compile(r".{0,200}\b\d{1,2}:\d\d\b.{0,200}<[^<>@\s]{1,100}@[^<>@\s]{1,100}>\s*:", re.DOTALL)
 _DATED = re.compile(
     r"\s*(?:on\b|\d|(?:mon|tue|wed|thu|fri|sat|sun|пн|вт|ср|чт|пт|сб|вс|понедельник|вторник|среда|четверг|пятница|суббота"
     r"|воскресенье|дс|сс|бс|жм|сн|жс)\b)",
@@ -87,7 +87,7 @@ def _drop_announcement(kept: list[str]) -> None:
     dated = [begin for begin in range(first, end) if _DATED.match(kept[begin])]
     alone = [begin for begin in (first,) if not first or not kept[first - 1].strip()]
     for begin in (*dated, *alone):
-        words = "\n".join(kept[begin:end])
+        words = "\n".join(kept[begin:end]).strip()
         if _SAID.fullmatch(words) or (begin in dated and _SAID_AT.fullmatch(words)):
             del kept[begin:]
             return
