@@ -12,7 +12,7 @@ NOT_PUBLIC = (
 
 def steps(account: dict[str, Any]) -> Iterator[str]:
     """Sentences for whoever has just added the account, as the API gives it."""
-    name, settings, url = account["name"], account["settings"], account["webhook_url"]
+    name, url = account["name"], account["webhook_url"]
     if account["health_code"] == "webhook_set":
         yield f"To end the other program's use of it: mainstay channels check {name} --take-over"
     elif account["health"] in ("away", "dead"):
@@ -20,7 +20,7 @@ def steps(account: dict[str, Any]) -> Iterator[str]:
     match account["provider"]:
         case "telegram":
             if account["health"] == "ok":
-                yield f"Write to it: https://t.me/{settings['username']}"
+                yield f"Write to it: {place(account)}"
             yield (
                 f"Telegram delivers to {url}" if url else "Telegram is asked for messages: no public address is needed."
             )
@@ -40,6 +40,22 @@ def steps(account: dict[str, Any]) -> Iterator[str]:
             pass
     if url and not is_public(url):
         yield NOT_PUBLIC
+
+
+def place(account: dict[str, Any]) -> str:
+    """Where a customer writes to the account."""
+    settings = account["settings"]
+    match account["provider"]:
+        case "telegram":
+            return f"https://t.me/{settings['username']}"
+        case "email":
+            return str(settings["address"])
+        case "whatsapp_cloud" | "chatflow":
+            return "its WhatsApp number"
+        case "web":
+            return "the widget on your site"
+        case _:
+            return str(account["webhook_path"])
 
 
 def is_public(url: str) -> bool:

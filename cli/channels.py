@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from cli.channel_steps import is_public, steps
+from cli.channel_steps import is_public, place, steps
+from cli.channel_trial import ARRIVED, Trial
 from cli.context import FAILED, AsJson, console, errors, print_json
 from cli.remote import remote
 from runtime.errors import OperatorError
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from cli.http import Api
 
 PATH = "/v1/channel-accounts"
+ASKED = ("telegram", "whatsapp_cloud", "chatflow", "email")
+"""Providers that can be asked whether an account lives."""
 COLORS = {"ok": "green", "away": "yellow", "dead": "red", "unchecked": "dim"}
 
 app = typer.Typer(no_args_is_help=True, help="Accounts that customers write to: bots, numbers, mailboxes, sites.")
@@ -56,6 +59,8 @@ def show(api: "Api", which: Which, as_json: AsJson = False) -> None:
     _tell(found)
     sends = ", ".join(f"{number} {status}" for status, number in found["sends"].items()) or "nothing yet"
     console.print(f"messages: {sends}")
+    heard = found["last_heard"]
+    console.print(f"last message in: {'none yet' if heard is None else heard['at']}")
     if found["unreadable"]:
         console.print(f"put aside, because nobody could read it: {found['unreadable']}")
 
@@ -78,6 +83,50 @@ def check(
     else:
         _tell(found)
     if found["health"] != "ok":
+        raise typer.Exit(FAILED)
+
+
+@app.command("test")
+@remote
+def trial(
+    api: "Api",
+    which: Which,
+    seconds: Annotated[
+        int, typer.Option(min=1, max=3600, help="How long to wait for your message, and then for its answer.")
+    ] = 120,
+    as_json: AsJson = False,
+) -> None:
+    """Write to an account as a customer would, and see your message come in and its answer go out. Exits with 1 if
+    either does not happen."""
+    path = f"{PATH}/{_id(api, which)}"
+    account = api.get(path)
+    if account["provider"] in ASKED:
+        with console.status("Asking the provider"):
+            account = api.post(f"{path}/check")
+    if account["disabled"] or account["health"] in ("away", "dead"):
+        _tell(account)
+        raise typer.Exit(FAILED)
+    follow = Trial(api, path, seconds)
+    before = follow.heard()
+    errors.print(f"Write to {place(account)} now, as a customer would.", markup=False)
+    with errors.status("Waiting for your message"):
+        heard = follow.next_heard(before)
+    if heard is None:
+        raise OperatorError(
+            f"nothing came in {seconds} s: `mainstay channels show {which}` and `mainstay doctor` tell what may be wrong"
+        )
+    errors.print("It came in.")
+    with errors.status("Waiting for its answer"):
+        answer = follow.answer(heard)
+    if answer is None and not follow.has_person(heard):
+        raise OperatorError(f"no answer was sent in {seconds} s: `mainstay doctor` tells what may be wrong")
+    if as_json:
+        print_json({"heard": heard, "answer": answer})
+    elif answer is None:
+        console.print("A person has taken this conversation, so nothing is answered by itself.")
+    else:
+        console.print(_delivered(answer["delivery"]))
+    if answer is not None and answer["delivery"] is not None and answer["delivery"]["status"] not in ARRIVED:
         raise typer.Exit(FAILED)
 
 
@@ -296,6 +345,13 @@ def _tell(account: dict[str, Any]) -> None:
     console.print(f"{account['name']} ({account['provider']}): {_state(account)}")
     for sentence in account["advice"]:
         errors.print(f"  - {sentence}", markup=False)
+
+
+def _delivered(delivery: dict[str, Any] | None) -> str:
+    if delivery is None:
+        return "Its answer is there."
+    error = f" ({delivery['error']})" if delivery["error"] else ""
+    return f"Its answer is {delivery['status']}{error}."
 
 
 def _state(account: dict[str, Any]) -> str:

@@ -3,17 +3,17 @@
 from collections.abc import Generator, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
 from cli.context import settings_of
-from cli.records import tenant_called, with_database
-from models.repositories import passes
-from runtime.database import Database
 from runtime.errors import OperatorError
 from runtime.home import Home
 from runtime.runfile import find
+
+if TYPE_CHECKING:
+    from runtime.database import Database
 
 # The API itself waits for up to 60 seconds where it is asked to.
 TIMEOUT_SECONDS = 75
@@ -108,7 +108,11 @@ class Pass(httpx.Auth):
             yield request
 
     def _issue(self) -> str:
-        async def issue(database: Database) -> str:
+        # Half of the time that a command takes to start, and of no use to those who bring a key.
+        from cli.records import tenant_called, with_database
+        from models.repositories import passes
+
+        async def issue(database: "Database") -> str:
             tenant = await tenant_called(database, self._tenant)
             async with database.tenant(tenant.id) as tx:
                 key = await passes.issue(tx)

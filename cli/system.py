@@ -30,9 +30,8 @@ WORKER_SECONDS = 40
 PACKAGES = Path(__file__).resolve().parent.parent
 # A process that drains has a moment more than it was given, to say goodbye.
 FAREWELL_SECONDS = 3
-WORKER_NICENESS = 3
-"""To make answers takes what processors there are, and that a message is accepted must not wait for it. With 5
-and 10 recovery from a kill took too long where another program ran."""
+WORKER_NICENESS = 6
+"""To make answers takes what processors there are, and that a message is accepted must not wait for it."""
 
 
 class System:

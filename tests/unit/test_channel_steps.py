@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from cli.channel_steps import is_public, steps
+from cli.channel_steps import is_public, place, steps
 
 PUBLIC = "https://support.example/v1/channels/x/1"
 
@@ -48,3 +48,19 @@ def test_an_address_that_nobody_reaches_is_told(provider: str) -> None:
 def test_which_addresses_are_public() -> None:
     assert is_public(PUBLIC)
     assert not any(map(is_public, ("http://support.example/x", "https://localhost/x", "https://127.0.0.1:8443/x")))
+
+
+@pytest.mark.parametrize(
+    ("provider", "settings", "where"),
+    [
+        ("telegram", {"username": "shop_bot"}, "https://t.me/shop_bot"),
+        ("email", {"address": "help@shop.example"}, "help@shop.example"),
+        ("whatsapp_cloud", {}, "its WhatsApp number"),
+        ("chatflow", {}, "its WhatsApp number"),
+        ("web", {}, "the widget on your site"),
+        ("api", {}, "/v1/channels/api/1"),
+    ],
+)
+def test_a_customer_writes_there(provider: str, settings: dict[str, str], where: str) -> None:
+    account = {"provider": provider, "settings": settings, "webhook_path": "/v1/channels/api/1"}
+    assert place(account) == where
