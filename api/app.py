@@ -70,6 +70,8 @@ from models.payload_keys import encrypting
 from models.pokes import Pokes
 from models.repositories import events as happened
 from models.repositories import previews, sessions, typing_signs
+from models.repositories.account_proofs import AccountProofs
+from models.repositories.inbox import Inbox
 from models.repositories.signing_keys import SigningKeys
 from models.repositories.vault import Vault
 from runtime import temporal
@@ -82,9 +84,8 @@ from runtime.media.links import Links
 from runtime.notifications import Listener
 from runtime.secrets import check, root_keys
 from runtime.settings import Settings, load
+from runtime.version import VERSION
 from runtime.wakeups import Wakeups
-
-VERSION = "0.1.0"
 
 
 class Application(FastAPI):
@@ -219,6 +220,7 @@ async def _opened(
         wakeups = Wakeups()
         metrics.subscribers.set_function(lambda: len(wakeups))
 
+        vault = Vault(roots)
         signing_keys = SigningKeys(records, roots)
         tokens = Tokens(signing_keys, access_life=timedelta(minutes=settings.access_token_minutes))
         authenticator = Authenticator(records, tokens, lambda: listener.listening)
@@ -245,7 +247,9 @@ async def _opened(
             passwords=passwords,
             breached=breached,
             key_uses=key_uses,
-            vault=Vault(roots),
+            vault=vault,
+            account_proofs=AccountProofs(database, vault),
+            inbox=Inbox(database),
             codec=encryption,
             signing_keys=signing_keys,
             wakeups=wakeups,

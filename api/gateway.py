@@ -23,6 +23,8 @@ from api.readiness import Readiness
 from api.records import Records
 from api.search import Searcher
 from models.pokes import Pokes
+from models.repositories.account_proofs import AccountProofs
+from models.repositories.inbox import Inbox
 from models.repositories.signing_keys import SigningKeys
 from models.repositories.vault import Vault
 from runtime.crypto.codec import EncryptionCodec
@@ -51,6 +53,8 @@ class Gateway:
     aside: Aside
     egress: Egress
     vault: Vault
+    account_proofs: AccountProofs
+    inbox: Inbox
     signing_keys: SigningKeys
     codec: EncryptionCodec
     passwords: Passwords

@@ -18,17 +18,24 @@ log = structlog.get_logger(__name__)
 REST_SECONDS = 0.05
 """How long a lane is left alone after a call: in a burst, many share one."""
 
+AT_ONCE = 2
+"""How many calls are under way at a time. What Temporal cannot take yet waits here, where more of it comes to share a
+call; what accepts messages is not slowed down by what answers them."""
+
+CLOSING_SECONDS = 5.0
+
 OUTAGES = (RPCError, RuntimeError, TimeoutError)
 """A client that connects late raises RuntimeError when it cannot; the SDK has no class of its own for that."""
 
 
 class Pokes:
-    """Of one lane at most one call is under way; whatever is added during it, or soon after, shares the next one."""
+    """Of one lane at most one call is under way; whatever is added until the next, or soon after it, shares that one."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
         self._more: dict[LaneInput, list[bool]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._room = asyncio.Semaphore(AT_ONCE)
 
     def poke(self, tenant: UUID, account: UUID, lane: Lane, *, anew: bool = False) -> None:
         """Have the lane worked off. Call it when what was added, or (`anew`) changed of the account, is committed."""
@@ -42,15 +49,18 @@ class Pokes:
         task.add_done_callback(self._tasks.discard)
 
     async def close(self) -> None:
-        """Wait for the calls that are under way: each ends in seconds."""
+        """Make the calls that wait, as far as there is time for it."""
         if self._tasks:
-            await asyncio.wait(self._tasks)
+            _, late = await asyncio.wait(self._tasks, timeout=CLOSING_SECONDS)
+            for each in late:
+                each.cancel()
 
     async def _call(self, start: LaneInput) -> None:
         try:
-            while asked := self._more[start]:
-                self._more[start] = []
-                await processes.lane(self._client, start, anew=any(asked))
+            while self._more[start]:
+                async with self._room:
+                    asked, self._more[start] = self._more[start], []
+                    await processes.lane(self._client, start, anew=any(asked))
                 await asyncio.sleep(REST_SECONDS)
         except OUTAGES as error:
             log.warning(

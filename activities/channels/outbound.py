@@ -121,8 +121,8 @@ class _Run:
                 await self._any_done()
         finally:
             # What was begun is ended: a call that is given up is one whose outcome nobody knows.
-            if self._busy:
-                await asyncio.wait(self._busy.values())
+            # The first that goes wrong is told; of an outage they all tell the same.
+            await asyncio.gather(*map(asyncio.shield, self._busy.values()), return_exceptions=True)
         return self._rest or Worked(again_at=datetime.now(UTC))
 
     async def _next(self) -> list[Due | DuePost]:
@@ -137,9 +137,9 @@ class _Run:
             return
         done, _ = await asyncio.wait(self._busy.values(), timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         self._busy = {chat: task for chat, task in self._busy.items() if task not in done}
-        for task in done:
-            # What goes wrong with a message is noted; what comes through here is the database's, or a defect.
-            task.result()
+        # What goes wrong with a message is noted; what comes through here is the database's, or a defect.
+        if errors := [error for task in done if (error := task.exception()) is not None]:
+            raise errors[0]
 
     async def _send(self, due: Due) -> None:
         """Send the parts that have not gone yet; to whoever has waited for the provider, a word on that first."""
@@ -147,6 +147,10 @@ class _Run:
         if not pieces:
             async with self._database.tenant(self._tenant) as tx:
                 await sends.finish(tx, due.id, SendStatus.FAILED, "empty")
+        elif len(due.sent) >= len(pieces):
+            # It was cut into more of them before.
+            async with self._database.tenant(self._tenant) as tx:
+                await sends.all_went(tx, due.id)
         elif due.late and not self._channel.capabilities.threads:
             # A letter may take its time.
             if await self._called(due, apology(due, self._channel.capabilities)) is None:
@@ -158,7 +162,7 @@ class _Run:
             if name is None:
                 return
             async with self._database.tenant(self._tenant) as tx:
-                await sends.went(tx, due.id, name, last=place == len(pieces) - 1)
+                await sends.went(tx, due.id, name, place, last=place == len(pieces) - 1)
             await self._answered()
 
     async def _called(self, due: Due, part: Part) -> str | None:

@@ -91,7 +91,7 @@ class Posting:
         else:
             name = await self._channel.send(chat, call.part)
         async with self._database.tenant(self._tenant) as tx:
-            await self._went(tx, due, call, name)
+            await self._went(tx, due, call, name, sent)
         return sent if call.aside else None if call.last else sent + 1
 
     async def _forget(self, due: DuePost, post: ForgetPost) -> None:
@@ -111,15 +111,15 @@ class Posting:
                 await sends.finish(tx, due.id, SendStatus.FAILED, error.code)
             return
         async with self._database.tenant(self._tenant) as tx:
-            await sends.went(tx, due.id, post.topic, last=True)
+            await sends.went(tx, due.id, post.topic, len(due.sent), last=True)
 
-    async def _went(self, tx: TenantTx, due: DuePost, call: _Next, name: str) -> None:
+    async def _went(self, tx: TenantTx, due: DuePost, call: _Next, name: str, place: int) -> None:
         if call.card_of is not None and due.desk_id is not None and due.conversation_id is not None:
             await desks.put_card(tx, due.desk_id, due.conversation_id, call.card_of, name)
         if call.aside:
             await sends.goes_on(tx, due.id)
         else:
-            await sends.went(tx, due.id, name, last=call.last)
+            await sends.went(tx, due.id, name, place, last=call.last)
         if due.desk_id is not None:
             await desks.well(tx, due.desk_id)
 

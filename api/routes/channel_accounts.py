@@ -26,13 +26,14 @@ from api.schemas.channel_accounts import (
     ChannelAccountsQuery,
     ChannelAccountState,
     ChannelAccountWithSecret,
+    HeardOut,
 )
 from api.webhooks.signatures import new_secret
 from models.contracts.accounts import CREDENTIALS, SETTINGS
 from models.contracts.audit import AuditAction
 from models.contracts.channels import HealthState, Provider
 from models.contracts.lanes import Lane
-from models.repositories import audit, channel_accounts, inbox, sends
+from models.repositories import arrivals, audit, channel_accounts, inbox, sends
 from models.repositories.channel_accounts import Account, TakenError
 from runtime.database import TenantTx
 
@@ -61,8 +62,10 @@ async def get_channel_account(account_id: UUID, gateway: InGateway, caller: Sign
         account = await channel_accounts.get(tx, account_id)
         if account is None:
             raise not_found("channel account")
+        heard = await arrivals.last_heard(tx, account_id)
         return ChannelAccountState(
             **dict(ChannelAccountOut.of(account)),
+            last_heard=None if heard is None else HeardOut.of(heard),
             sends=await sends.counts(tx, account_id),
             unreadable=await inbox.unreadable(tx, account_id),
         )

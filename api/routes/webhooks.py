@@ -14,7 +14,7 @@ from api.webhooks.challenge import answer
 from api.webhooks.channels import CHANNELS, KINDS
 from models.contracts.channels import Provider
 from models.contracts.enums import ChannelKind
-from models.repositories import account_proofs, channel_accounts
+from models.repositories import channel_accounts
 from models.repositories.account_proofs import AccountProof
 
 router = APIRouter(prefix="/v1/channels", tags=["channels"], responses=documented(400, 401, 404, 413, 422, 503))
@@ -94,4 +94,4 @@ async def _proof(gateway: Gateway, kind: str, written: str) -> AccountProof | No
     except ValueError:
         return None
     with translated():
-        return await account_proofs.find(gateway.records.database, gateway.vault, account, ChannelKind(kind))
+        return await gateway.account_proofs.find(account, ChannelKind(kind))

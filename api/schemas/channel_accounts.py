@@ -10,6 +10,7 @@ from api.schemas.base import Instant, Name, PageQuery, Request, Response
 from models.contracts.accounts import CREDENTIALS, SETTINGS
 from models.contracts.channels import HealthState, Provider
 from models.contracts.enums import ChannelKind, SendStatus
+from models.repositories.arrivals import Heard
 from models.repositories.channel_accounts import Account
 
 
@@ -114,8 +115,22 @@ class ChannelAccountWithSecret(ChannelAccountOut):
         return cls(**dict(shown), webhook_url=url, webhook_secret=secret)
 
 
+class HeardOut(Response):
+    """A customer's message to an account."""
+
+    conversation_id: UUID
+    message_id: UUID
+    at: Instant
+
+    @classmethod
+    def of(cls, heard: Heard) -> "HeardOut":
+        return cls(conversation_id=heard.conversation_id, message_id=heard.message_id, at=heard.at)
+
+
 class ChannelAccountState(ChannelAccountOut):
     """An account, and what is on its way."""
+
+    last_heard: HeardOut | None = Field(description="The last message that came in; null: nobody has written yet.")
 
     sends: dict[SendStatus, int] = Field(description="Messages of the last 90 days by what became of them.")
     unreadable: int = Field(description="What the provider delivered and nobody could read: it was put aside.")

@@ -15,7 +15,7 @@ from api.problems import ProblemError
 from api.records import translated
 from api.schemas.webhooks import WebhookReceipt
 from models.contracts.lanes import Lane
-from models.repositories import inbox
+from models.repositories.inbox import Delivery
 
 
 async def of_telegram(gateway: Gateway, tenant: UUID, account: UUID, _: Headers, body: bytes) -> WebhookReceipt:
@@ -59,9 +59,7 @@ async def _kept(
     """Raises ProblemError (400, 503)."""
     payload = _parsed(body)
     with translated():
-        new = await inbox.put_at_once(
-            gateway.records.database, tenant, account, name(payload), payload, number(payload)
-        )
+        new = await gateway.inbox.put(Delivery(tenant, account, name(payload), payload, number(payload)))
     # One that was here before as well: it comes again where nobody has heard that it is here.
     gateway.pokes.poke(tenant, account, Lane.IN)
     return WebhookReceipt(duplicate=not new)

@@ -1,6 +1,7 @@
 """What a provider's customers say and do, as records: each chat is one conversation, each message is stored once."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -8,12 +9,15 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from models.contracts.channels import Chat, ChatKind, MessageArrived, MessageDeleted, MessageEdited, Person
-from models.contracts.enums import Author, ChannelKind, EventType, SendStatus
+from models.contracts.enums import Author, ChannelKind, Direction, EventType, SendStatus
 from models.repositories import attachments, desks, events, intake, sends
 from models.repositories.intake import Accepted
 from models.tables import conversations, customers, messages, send_ledger
 from runtime.database import TenantTx
 from runtime.ids import new_id
+
+LOOKED_THROUGH = 20
+"""Conversations: the last message to an account is in one of those that were written in last, by whomever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,46 @@ class Owner:
 
     account: UUID
     kind: ChannelKind
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A customer's message to an account."""
+
+    conversation_id: UUID
+    message_id: UUID
+    at: datetime
+
+
+async def last_heard(tx: TenantTx, account: UUID) -> Heard | None:
+    """The last message to an account; None: nobody has written to it yet."""
+    recent = (
+        sa.select(conversations.c.id)
+        .where(conversations.c.tenant_id == tx.tenant_id, conversations.c.channel_account_id == account)
+        .order_by(conversations.c.last_message_at.desc().nulls_last())
+        .limit(LOOKED_THROUGH)
+        .subquery()
+    )
+    latest = (
+        sa.select(messages.c.id, messages.c.created_at)
+        .where(
+            messages.c.tenant_id == tx.tenant_id,
+            messages.c.conversation_id == recent.c.id,
+            messages.c.direction == Direction.INBOUND,
+        )
+        .order_by(messages.c.seq.desc())
+        .limit(1)
+        .lateral()
+    )
+    row = (
+        await tx.connection.execute(
+            sa.select(recent.c.id, latest.c.id, latest.c.created_at)
+            .join_from(recent, latest, sa.true())
+            .order_by(latest.c.created_at.desc())
+            .limit(1)
+        )
+    ).one_or_none()
+    return None if row is None else Heard(*row)
 
 
 async def conversation_of(tx: TenantTx, owner: Owner, chat: Chat, sender: Person) -> UUID:

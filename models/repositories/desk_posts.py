@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 from models.contracts.channels import Chat, ChatKind
 from models.contracts.desk import POST, CardPost, ForgetPost, NoticePost, Post
 from models.contracts.enums import SendStatus
+from models.repositories import sends
 from models.tables import desk_topics, desks, send_ledger
 from runtime.database import TenantTx
 from runtime.ids import new_id
@@ -206,7 +207,7 @@ async def waiting(tx: TenantTx) -> dict[UUID, int]:
         .join(desks, sa.and_(desks.c.tenant_id == send_ledger.c.tenant_id, desks.c.id == send_ledger.c.desk_id))
         .where(
             send_ledger.c.tenant_id == tx.tenant_id,
-            send_ledger.c.status.in_([SendStatus.QUEUED, SendStatus.SENDING]),
+            send_ledger.c.status.in_(sends.OPEN),
         )
         .group_by(send_ledger.c.desk_id)
     )

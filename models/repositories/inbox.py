@@ -13,6 +13,7 @@ from models.repositories import channel_deliveries
 from models.tables import channel_inbox
 from runtime.database import Database, TenantTx
 from runtime.ids import new_id
+from runtime.together import Together
 
 HELD = timedelta(seconds=5)
 """How long a delivery waits for one with a smaller number that is missing before it: they come several at a time, and one
@@ -73,45 +74,73 @@ DONE = sa.text(
 
 # Of two at once, the second waits for the first one's transaction to end.
 KEEP = sa.text(
-    "SELECT keep_delivery(:tenant, :account, :delivery, :digest, :payload, :number, :retention, :swept_at_once)"
+    """
+    SELECT given.nth, keep_delivery(
+        given.tenant, given.account, given.delivery, given.digest, given.payload, given.number, :retention, :swept_at_once
+    ) AS kept
+    FROM unnest(:tenants, :accounts, :deliveries, :digests, :payloads, :numbers)
+        WITH ORDINALITY AS given(tenant, account, delivery, digest, payload, number, nth)
+    """
 ).bindparams(
-    sa.bindparam("tenant", type_=sa.Uuid()),
-    sa.bindparam("account", type_=sa.Uuid()),
-    sa.bindparam("delivery", type_=sa.Uuid()),
-    sa.bindparam("digest", type_=sa.LargeBinary()),
-    sa.bindparam("payload", type_=JSONB()),
-    sa.bindparam("number", type_=sa.BigInteger()),
+    sa.bindparam("tenants", type_=sa.ARRAY(sa.Uuid())),
+    sa.bindparam("accounts", type_=sa.ARRAY(sa.Uuid())),
+    sa.bindparam("deliveries", type_=sa.ARRAY(sa.Uuid())),
+    sa.bindparam("digests", type_=sa.ARRAY(sa.LargeBinary())),
+    sa.bindparam("payloads", type_=sa.ARRAY(JSONB())),
+    sa.bindparam("numbers", type_=sa.ARRAY(sa.BigInteger())),
     sa.bindparam("retention", channel_deliveries.RETENTION, type_=sa.Interval()),
     sa.bindparam("swept_at_once", channel_deliveries.SWEPT_AT_ONCE, type_=sa.Integer()),
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """`name`: what its provider calls it. `number`: its place among the account's, where the provider numbers them."""
+
+    tenant: UUID
+    account: UUID
+    name: str
+    payload: Mapping[str, Any]
+    number: int | None = None
+
+
 async def put(tx: TenantTx, account: UUID, name: str, payload: Mapping[str, Any], number: int | None = None) -> bool:
     """Keep a delivery, by the name that its provider gave it. False when it was here before: then it has no effect."""
-    kept: bool | None = await tx.connection.scalar(KEEP, _given(tx.tenant_id, account, name, payload, number))
-    return bool(kept)
+    row = (await tx.connection.execute(KEEP, _given([Delivery(tx.tenant_id, account, name, payload, number)]))).one()
+    return bool(row.kept)
 
 
-async def put_at_once(
-    database: Database, tenant: UUID, account: UUID, name: str, payload: Mapping[str, Any], number: int | None
-) -> bool:
-    """`put` as a transaction of its own, in a single round trip: a provider waits for it.
+class Inbox:
+    """Deliveries that providers wait with: each is kept in a transaction that ends before it is answered, several in one."""
 
-    It may be False, too, when the connection broke and it was repeated.
-    """
-    return bool((await database.call(KEEP, _given(tenant, account, name, payload, number)))[0][0])
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._kept = Together(self._keep)
+
+    async def put(self, delivery: Delivery) -> bool:
+        """False when it was here before, and, too, when the connection broke and it was repeated."""
+        return await self._kept.ask(delivery)
+
+    async def _keep(self, deliveries: Sequence[Delivery]) -> Sequence[bool]:
+        # By account everywhere, so that no two gateways wait for each other; an account's own stay as they came. Should
+        # two be given the same ones of an account at once and in another order, one hears of an outage, and its
+        # provider comes again.
+        places = sorted(range(len(deliveries)), key=lambda place: deliveries[place].account)
+        rows = await self._database.call(KEEP, _given([deliveries[place] for place in places]))
+        kept = [False] * len(deliveries)
+        for row in rows:
+            kept[places[row.nth - 1]] = row.kept
+        return kept
 
 
-def _given(
-    tenant: UUID, account: UUID, name: str, payload: Mapping[str, Any], number: int | None
-) -> Mapping[str, object]:
+def _given(deliveries: Sequence[Delivery]) -> Mapping[str, object]:
     return {
-        "tenant": tenant,
-        "account": account,
-        "delivery": new_id(),
-        "digest": channel_deliveries.digest(name),
-        "payload": dict(payload),
-        "number": number,
+        "tenants": [each.tenant for each in deliveries],
+        "accounts": [each.account for each in deliveries],
+        "deliveries": [new_id() for _ in deliveries],
+        "digests": [channel_deliveries.digest(each.name) for each in deliveries],
+        "payloads": [dict(each.payload) for each in deliveries],
+        "numbers": [each.number for each in deliveries],
     }
 
 

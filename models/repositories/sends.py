@@ -28,6 +28,8 @@ HELD = datetime(9999, 1, 1, tzinfo=UTC)
 LATE_AFTER = timedelta(minutes=10)
 """How long a provider is away, and a customer waits, until that is worth a word to them."""
 
+OPEN = (SendStatus.QUEUED, SendStatus.SENDING)
+
 REPEATS = 1
 """How often a part is sent again of which nobody knows whether it went."""
 
@@ -142,11 +144,14 @@ async def begin(tx: TenantTx, account: UUID) -> int | None:
     if sender is None:
         return None
     left = await tx.connection.scalars(
-        sa.select(send_ledger.c.id).where(
+        sa.select(send_ledger.c.id)
+        .where(
             send_ledger.c.tenant_id == tx.tenant_id,
             send_ledger.c.channel_account_id == account,
             send_ledger.c.status == SendStatus.SENDING,
         )
+        # Whoever was the sender may be alive, and about to say what became of it.
+        .with_for_update()
     )
     for each in left.all():
         await unclear(tx, each)
@@ -238,17 +243,23 @@ async def mark(tx: TenantTx, send: UUID, account: UUID, sender: int) -> bool:
     )
     marked = await tx.connection.execute(
         sa.update(send_ledger)
-        .where(*_is(tx, send), send_ledger.c.status == SendStatus.QUEUED, mine)
+        .where(*_named(tx, send), send_ledger.c.status == SendStatus.QUEUED, mine)
         .values(status=SendStatus.SENDING, attempts=send_ledger.c.attempts + 1)
     )
     return marked.rowcount > 0
 
 
-async def went(tx: TenantTx, send: UUID, name: str, *, last: bool) -> None:
-    """A part has gone, and `name` is what its provider calls it."""
+async def went(tx: TenantTx, send: UUID, name: str, place: int, *, last: bool) -> None:
+    """The part at that place, from 0, has gone, and `name` is what its provider calls it. Nothing of a part that another
+    sender has told of before: what went there was a second copy."""
     await tx.connection.execute(
         sa.update(send_ledger)
-        .where(*_is(tx, send))
+        .where(
+            *_named(tx, send),
+            # Given up as unknown meanwhile, the whole of it has gone after all.
+            send_ledger.c.status.in_((*OPEN, SendStatus.UNKNOWN) if last else OPEN),
+            sa.func.cardinality(send_ledger.c.sent) == place,
+        )
         .values(
             status=SendStatus.SENT if last else SendStatus.QUEUED,
             sent=sa.func.array_append(send_ledger.c.sent, name),
@@ -256,6 +267,13 @@ async def went(tx: TenantTx, send: UUID, name: str, *, last: bool) -> None:
             sent_at=sa.func.now(),
             error=None,
         )
+    )
+
+
+async def all_went(tx: TenantTx, send: UUID) -> None:
+    """Nothing is left of it to be sent."""
+    await tx.connection.execute(
+        sa.update(send_ledger).where(*_open(tx, send)).values(status=SendStatus.SENT, error=None)
     )
 
 
@@ -268,14 +286,14 @@ async def mark_late(tx: TenantTx, account: UUID) -> None:
 async def apologised(tx: TenantTx, send: UUID) -> None:
     """The customer was told that the message is late; it is next."""
     await goes_on(tx, send)
-    await tx.connection.execute(sa.update(send_ledger).where(*_is(tx, send)).values(late=False))
+    await tx.connection.execute(sa.update(send_ledger).where(*_open(tx, send)).values(late=False))
 
 
 async def goes_on(tx: TenantTx, send: UUID) -> None:
     """A call that was made for it is over, and sent none of its parts."""
     await tx.connection.execute(
         sa.update(send_ledger)
-        .where(*_is(tx, send))
+        .where(*_open(tx, send))
         .values(status=SendStatus.QUEUED, sent_at=sa.func.now(), due_at=None, error=None)
     )
 
@@ -283,7 +301,7 @@ async def goes_on(tx: TenantTx, send: UUID) -> None:
 async def later(tx: TenantTx, send: UUID, code: str, due_at: datetime | None) -> None:
     """It was not done, and is tried again: at `due_at`, or with the lane's next attempt."""
     await tx.connection.execute(
-        sa.update(send_ledger).where(*_is(tx, send)).values(status=SendStatus.QUEUED, error=code, due_at=due_at)
+        sa.update(send_ledger).where(*_open(tx, send)).values(status=SendStatus.QUEUED, error=code, due_at=due_at)
     )
 
 
@@ -293,19 +311,20 @@ async def hold(tx: TenantTx, send: UUID, code: str, invitation: str | None) -> N
     row = (
         await tx.connection.execute(
             sa.update(send_ledger)
-            .where(*_is(tx, send))
+            .where(*_open(tx, send))
             .values(status=SendStatus.QUEUED, error=code, due_at=HELD, invitation=invitation)
             .returning(send_ledger.c.message_id, send_ledger.c.conversation_id)
         )
-    ).one()
-    await tell(tx, row.conversation_id, row.message_id, SendStatus.QUEUED, code)
+    ).one_or_none()
+    if row is not None:
+        await tell(tx, row.conversation_id, row.message_id, SendStatus.QUEUED, code)
 
 
 async def unclear(tx: TenantTx, send: UUID) -> bool:
     """Nobody knows whether the part went. Queued again, once; whether that is so."""
     again: bool | None = await tx.connection.scalar(
         sa.update(send_ledger)
-        .where(*_is(tx, send), send_ledger.c.repeats < REPEATS)
+        .where(*_open(tx, send), send_ledger.c.repeats < REPEATS)
         .values(status=SendStatus.QUEUED, repeats=send_ledger.c.repeats + 1, error="unclear")
         .returning(sa.true())
     )
@@ -319,12 +338,13 @@ async def finish(tx: TenantTx, send: UUID, status: SendStatus, code: str) -> Non
     row = (
         await tx.connection.execute(
             sa.update(send_ledger)
-            .where(*_is(tx, send))
+            .where(*_open(tx, send))
             .values(status=status, error=code)
             .returning(send_ledger.c.message_id, send_ledger.c.conversation_id)
         )
-    ).one()
-    await tell(tx, row.conversation_id, row.message_id, status, code)
+    ).one_or_none()
+    if row is not None:
+        await tell(tx, row.conversation_id, row.message_id, status, code)
 
 
 async def retry(tx: TenantTx, account: UUID) -> int:
@@ -366,5 +386,10 @@ async def tell(
     await events.append_all(tx, [(EventType.DELIVERY, told)], conversation)
 
 
-def _is(tx: TenantTx, send: UUID) -> tuple[sa.ColumnElement[bool], ...]:
+def _named(tx: TenantTx, send: UUID) -> tuple[sa.ColumnElement[bool], ...]:
     return send_ledger.c.tenant_id == tx.tenant_id, send_ledger.c.id == send
+
+
+def _open(tx: TenantTx, send: UUID) -> tuple[sa.ColumnElement[bool], ...]:
+    """That one while it is not over: a sender that was replaced may come late with what it has to say."""
+    return *_named(tx, send), send_ledger.c.status.in_(OPEN)

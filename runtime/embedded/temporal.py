@@ -16,8 +16,10 @@ from runtime.home import Home
 from runtime.search_attributes import SEARCH_ATTRIBUTES
 
 READY_SECONDS = 60
-NICENESS = 3
+NICENESS = 6
 """It gives way to the gateway and its database, as the workers do who wait for it."""
+PROCESSORS = max(1, (os.cpu_count() or 1) // 2)
+"""So many it uses at a time: the others find one free at once, and need not take it away from it."""
 
 PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL")
 
@@ -75,7 +77,7 @@ class Temporal:
             ],
             log=self._home.logs / "temporal.log",
             # No TEMPORAL_* variable or configuration file of the user reaches it.
-            env={"PATH": os.defpath, "HOME": str(self._home.root)},
+            env={"PATH": os.defpath, "HOME": str(self._home.root), "GOMAXPROCS": str(PROCESSORS)},
             cwd=self._home.root,
             niceness=NICENESS,
         )

@@ -15,7 +15,7 @@ from models.contracts.channels import Chat, Person
 from models.contracts.enums import Author, ChannelKind, Direction, Language, MessageStatus
 from models.contracts.lanes import Lane, LaneInput
 from models.payload_keys import connected
-from models.pokes import REST_SECONDS, Pokes
+from models.pokes import AT_ONCE, CLOSING_SECONDS, REST_SECONDS, Pokes
 from models.processes import lane
 from models.repositories import arrivals, ledger, sends
 from models.repositories.arrivals import Owner
@@ -178,6 +178,20 @@ async def test_whoever_has_waited_for_a_provider_is_told_so_once_and_nobody_else
     assert [each.text for each in await telegram.sent(waited, count=4)][3:] == ["third"]
 
 
+async def test_what_has_gone_in_more_parts_than_it_would_be_cut_into_now_ends(
+    sender: Sender, shop: Company, database: Database, telegram: FakeTelegram
+) -> None:
+    person = telegram.person()
+    await sender.queue(person, "in two parts", "next")
+    async with database.tenant(shop.id) as tx:
+        first = sa.select(messages.c.id).where(messages.c.text == "in two parts").scalar_subquery()
+        parts = sa.update(send_ledger).where(send_ledger.c.message_id == first).values(sent=["1", "2"])
+        await tx.connection.execute(parts)
+    await sender.wake()
+    assert [each.text for each in await telegram.sent(person)] == ["next"]
+    assert (await sender.state())["sends"] == {"sent": 2}
+
+
 async def test_patience_that_is_asked_for_is_had(sender: Sender, telegram: FakeTelegram) -> None:
     person = telegram.person()
     telegram.faults.add(too_many(2), method="sendMessage", chat=person.id)
@@ -233,10 +247,10 @@ async def test_a_long_queue_of_one_bot_delays_no_other(
 
 
 class Counting(Interceptor):
-    """Counts what a client starts."""
+    """Counts what a client starts, and how much of it at a time."""
 
     def __init__(self) -> None:
-        self.started = 0
+        self.started = self.under_way = self.at_once = 0
 
     def intercept_client(self, inner: OutboundInterceptor) -> OutboundInterceptor:
         counting = self
@@ -244,7 +258,12 @@ class Counting(Interceptor):
         class Outbound(OutboundInterceptor):
             async def start_workflow(self, given: StartWorkflowInput) -> WorkflowHandle[Any, Any]:
                 counting.started += 1
-                return await super().start_workflow(given)
+                counting.under_way += 1
+                counting.at_once = max(counting.at_once, counting.under_way)
+                try:
+                    return await super().start_workflow(given)
+                finally:
+                    counting.under_way -= 1
 
         return Outbound(inner)
 
@@ -260,3 +279,22 @@ async def test_a_burst_shares_its_signals(servers: Servers, database: Database) 
         await pokes.close()
         taken = time.monotonic() - begun
     assert 2 <= counting.started <= taken / REST_SECONDS + 1
+
+
+async def test_many_lanes_are_woken_a_few_at_a_time(servers: Servers, database: Database) -> None:
+    counting, tenant = Counting(), await new_tenant(database)
+    async with connected(settings_of(servers, data_dir=TEST_HOME)) as client:
+        pokes = Pokes(Client(**client.config() | {"interceptors": [counting]}))
+        for _ in range(20):
+            pokes.poke(tenant, new_id(), Lane.IN)
+        await pokes.close()
+    assert (counting.started, counting.at_once) == (20, AT_ONCE)
+
+
+async def test_closing_waits_for_no_server_that_is_away(unused_tcp_port: int) -> None:
+    away = await Client.connect(f"127.0.0.1:{unused_tcp_port}", lazy=True)
+    pokes = Pokes(away)
+    for _ in range(20):
+        pokes.poke(new_id(), new_id(), Lane.IN)
+    async with asyncio.timeout(2 * CLOSING_SECONDS):
+        await pokes.close()

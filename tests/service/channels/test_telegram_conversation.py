@@ -1,6 +1,10 @@
 """A conversation through Telegram, from end to end: the whole system, and a Telegram that judges every request."""
 
 import asyncio
+import json
+import os
+import sys
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from typing import Any, cast
 from uuid import UUID
@@ -18,6 +22,7 @@ from tests.fakes.faults import broken, drop_after, slow
 from tests.fakes.telegram import Bot, FakeTelegram
 from tests.fakes.upload import Upload
 from tests.service.api.house import TEST_HOME, Company, settings_of
+from tests.service.api.test_api_command_line import Terminal
 from tests.service.whole import eventually, messages_of, open_escalation, system
 
 DELIVERY = "How much is delivery to Astana?"
@@ -229,3 +234,31 @@ async def test_an_account_stays_the_bot_that_it_is(shop: Company, telegram: Fake
     twice = {"provider": "telegram", "name": "twice", "credentials": {"token": bot.token}}
     assert (await shop.post("/v1/channel-accounts", twice)).status_code == 409
     assert (await shop.get(path)).json()["health"] == "ok"
+
+
+async def test_an_account_is_tried_from_the_terminal(shop: Company, telegram: FakeTelegram) -> None:
+    bot, aida = telegram.add_bot(), telegram.person("Aida")
+    account = await added(shop, bot)
+    here = {**os.environ, "MAINSTAY_URL": str(shop.http.base_url), "MAINSTAY_API_KEY": shop.keys["owner"]}
+    silent = await Terminal(here).mainstay("channels", "test", bot.username, "--seconds", "1")
+    assert silent.code == 1
+    assert f"Write to https://t.me/{bot.username} now" in silent.err
+    assert "nothing came in 1 s" in silent.err
+
+    async def tried(text: str) -> tuple[int, str, dict[str, Any]]:
+        words = (sys.executable, "-m", "cli", "channels", "test", bot.username, "--json")
+        process = await asyncio.create_subprocess_exec(*words, env=here, stdout=PIPE, stderr=PIPE)
+        assert process.stderr is not None
+        await process.stderr.readuntil(b"as a customer would.")
+        telegram.says(bot, aida, text)
+        out, err = await process.communicate()
+        return await process.wait(), err.decode(), json.loads(out)
+
+    code, said, seen = await tried(DELIVERY)
+    assert (code, "It came in." in said) == (0, True)
+    assert seen["heard"] == (await shop.get(f"/v1/channel-accounts/{account['id']}")).json()["last_heard"]
+    assert "1,490" in seen["answer"]["text"]
+    assert seen["answer"]["delivery"] == {"status": "sent", "error": None}
+    telegram.blocks(bot, aida)
+    code, _, seen = await tried(DELIVERY)
+    assert (code, seen["answer"]["delivery"]["status"]) == (1, "failed")
