@@ -54,6 +54,8 @@ async def running(**settings: str) -> AsyncIterator[System]:
             | {"MAINSTAY_LOG_LEVEL": "warning"}
             | {f"MAINSTAY_{name}": value for name, value in settings.items()}
         )
+        # Installed modules are compiled. With this, each new conversation would compile its own anew, in its sandbox.
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
         up = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "cli", "up", "--data-dir", str(data_dir), "--port", "0"),
             env=environment,
