@@ -12,6 +12,8 @@ export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 export UV_SYSTEM_CERTS := 1
 # Compile while installing: the first start is part of what a new user waits for.
 export UV_COMPILE_BYTECODE := 1
+# Our own modules are compiled once, not by every process that starts.
+unexport PYTHONDONTWRITEBYTECODE
 # Where HOME cannot be written (a container's user, CI), the cache goes beside the environment.
 ifndef UV_CACHE_DIR
 ifneq ($(shell test -d "$$HOME" && test -w "$$HOME" && echo yes),yes)
@@ -60,7 +62,7 @@ endpoints: $(VENV)/.dev  ## The same suites by embedded models, Ollama's and Ope
 chaos: $(VENV)/.dev  ## The long chaos run -> build/chaos.json
 	$(BIN)/python -m tests.chaos --out build/chaos.json
 
-vectors: $(VENV)/.dev  ## Embed the example sentences of intents anew, after they were changed
+vectors: $(VENV)/.dev  ## Embed the example sentences of intents anew and fit to them, after they were changed
 	$(BIN)/python -m activities.understanding.examples
 
 fmt: $(VENV)/.dev  ## Format and apply safe lint fixes

@@ -28,7 +28,7 @@ SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 # Containers have little shared memory; root has no sandbox.
 ARGUMENTS = ["--disable-dev-shm-usage", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
 # Milliseconds: other tests may have the processors meanwhile.
-PATIENCE = 15_000
+PATIENCE = 40_000
 expect.set_options(timeout=PATIENCE)
 # As slow as a test is.
 MODEL = {"llm_provider": "openai", "llm_model": "a-model", "llm_turn_seconds": 60, "llm_stall_seconds": 60}

@@ -15,7 +15,7 @@ from runtime.embedded.ports import pick
 from tests.service.api.house import ROOT_KEYS, TEST_HOME
 
 ROOT = Path(__file__).parents[2]
-READY_SECONDS = 60
+READY_SECONDS = 100
 
 
 def environment(servers: Servers, **chosen: object) -> dict[str, str]:

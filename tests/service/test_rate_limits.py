@@ -172,10 +172,14 @@ async def test_hits_aside_count_and_are_refused_as_soon_as_it_is_known(limiters:
 async def test_a_hit_aside_that_fails_is_nobodys_error(name: str) -> None:
     nowhere = Database("postgresql://nobody@127.0.0.1:9/nothing")
     limiter, reported = Limiter(nowhere), list[object]()
-    asyncio.get_running_loop().set_exception_handler(lambda _, told: reported.append(told))
-    assert limiter.hit_aside(HOUR, name) == ALLOWED
-    await asyncio.wait([share.call for share in limiter._next.values()])
-    gc.collect()
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, told: reported.append(told))
+    try:
+        assert limiter.hit_aside(HOUR, name) == ALLOWED
+        await asyncio.wait([share.call for share in limiter._next.values()])
+        gc.collect()
+    finally:
+        loop.set_exception_handler(None)
     assert not reported, "nobody waits for it"
     with pytest.raises(ProblemError):
         await limiter.hit(HOUR, name)

@@ -36,7 +36,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 HELLO = "Hello there!"
 MANY = 20_000
 """Rows of one table: enough for an export or a deletion to be caught in the middle."""
-PATIENCE = 60
+PATIENCE = 120
 TENANT_TABLES = [table.name for table in metadata.sorted_tables if "tenant_id" in table.columns]
 
 Admin = asyncpg.Connection

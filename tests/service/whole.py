@@ -24,7 +24,7 @@ SAMPLE = ROOT / "samples" / "altyn_home"
 DAY: list[dict[str, Any]] = tomllib.loads((SAMPLE / "dialogue.toml").read_text())["turn"]
 ALL_PAGES = "*/*.md"
 
-PATIENCE = 60
+PATIENCE = 100
 """Seconds for what takes a second or two."""
 
 

@@ -2,8 +2,9 @@
 
 import asyncio
 import gzip
+import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -55,24 +56,35 @@ class Server:
 
 
 @asynccontextmanager
-async def listening(host: str, port: int = 0, tls: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
+async def listening(
+    place: str | socket.socket, port: int = 0, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[Server]:
     ours = Server()
-    server = await asyncio.start_server(ours.serve, host, port, ssl=tls)
+    where: dict[str, Any] = {"host": place, "port": port} if isinstance(place, str) else {"sock": place}
+    server = await asyncio.start_server(ours.serve, ssl=tls, **where)
     async with server:
         ours.port = server.sockets[0].getsockname()[1]
         yield ours
 
 
 @pytest.fixture
-async def good() -> AsyncIterator[Server]:
-    async with listening(GOOD) as server:
+def kept() -> Iterator[socket.socket]:
+    """Inside, a port that nobody else can take. Nobody listens there."""
+    with socket.socket() as bound:
+        bound.bind((INSIDE, 0))
+        yield bound
+
+
+@pytest.fixture
+async def good(kept: socket.socket) -> AsyncIterator[Server]:
+    async with listening(GOOD, kept.getsockname()[1]) as server:
         yield server
 
 
 @pytest.fixture
-async def inside(good: Server) -> AsyncIterator[Server]:
+async def inside(good: Server, kept: socket.socket) -> AsyncIterator[Server]:
     """On the same port as the good one."""
-    async with listening(INSIDE, good.port) as server:
+    async with listening(kept) as server:
         yield server
 
 

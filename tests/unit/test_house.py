@@ -16,6 +16,7 @@ from typer.main import get_command
 
 from runtime.search_attributes import SEARCH_ATTRIBUTES
 from runtime.settings import PREFIX, Settings
+from runtime.version import VERSION
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -64,6 +65,23 @@ def tracked(*patterns: str) -> list[Path]:
 def compose() -> dict[str, Any]:
     document: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
     return document
+
+
+def test_the_version_is_the_packages() -> None:
+    assert PROJECT["project"]["version"] == VERSION
+
+
+def test_a_command_line_starts_without_what_it_may_not_need() -> None:
+    """`mainstay --help` waits for none of these; a command that needs them imports them where it does."""
+    heavy = "{'alembic', 'asyncpg', 'fastapi', 'httpx', 'numpy', 'sqlalchemy', 'temporalio'}"
+    told = subprocess.run(
+        [sys.executable, "-c", f"import cli.main, sys; print(*sorted({heavy} & sys.modules.keys()))"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert told.stdout.split() == []
 
 
 def test_compose_follows_the_specification() -> None:

@@ -18,7 +18,7 @@ from tests.workflow.desk import AIGERIM, BORIS, Desk
 from tests.workflow.servers import dev_server
 
 HUMAN: dict[str, Any] = {"intents": (Intent.HUMAN_REQUEST,)}
-PATIENCE = 10
+PATIENCE = 30
 
 
 def raw(data: bytes, encoding: str = "json/plain") -> RawValue:

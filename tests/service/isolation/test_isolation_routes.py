@@ -1,16 +1,28 @@
-"""No route gives, or does, anything of another tenant's: the whole OpenAPI document, with another tenant's ids."""
+"""No route gives, or does, anything of another tenant's, or what the caller's role may not: the whole OpenAPI document,
+with another tenant's ids."""
 
 from typing import Any
 
 import asyncpg
 import pytest
 
+from api.permissions import ROUTES, Permission, granted
+from models.contracts.enums import Role
 from runtime.database import driver_url
 from tests.service.isolation.requests import STREAMS, Attempt, attempts, operations, uncovered
 from tests.service.isolation.tables import TENANT_TABLES
 from tests.service.isolation.world import World
 
 REFUSED = {403, 404, 409, 422}
+SIGNED_IN, NOBODY = "owner, signed in", "nobody"
+CALLERS = {
+    SIGNED_IN: granted(Role.OWNER, None, signed_in=True),
+    "owner": granted(Role.OWNER, None, signed_in=False),
+    "admin": granted(Role.ADMIN, None, signed_in=False),
+    "aigerim": granted(Role.AGENT, None, signed_in=False),
+    "user": granted(Role.USER, None, signed_in=False),
+    NOBODY: frozenset[Permission](),
+}
 
 
 @pytest.fixture(scope="module")
@@ -39,13 +51,15 @@ async def rows_of(world: World) -> dict[str, str]:
         await connection.close()
 
 
-@pytest.mark.parametrize("caller", ["owner, signed in", "owner", "aigerim", "user"])
+@pytest.mark.parametrize("caller", CALLERS)
 @pytest.mark.timeout(300)
 async def test_their_things_do_not_exist_for_us(world: World, document: dict[str, Any], caller: str) -> None:
     before = await rows_of(world)
     for attempt in attempts(document, world.ours, world.theirs):
         status, text = await made(world, attempt, caller)
-        if attempt.names_theirs:
+        if ROUTES[attempt.operation].permission not in CALLERS[caller]:
+            assert status == (401 if caller == NOBODY else 403), f"{attempt} got {status}: {text}"
+        elif attempt.names_theirs:
             assert status in REFUSED, f"{attempt} got {status}: {text}"
         assert status < 500, f"{attempt} got {status}: {text}"
         assert world.theirs.marker not in text, f"{attempt} got {status}: {text}"
@@ -59,10 +73,11 @@ async def test_their_things_do_not_exist_for_us(world: World, document: dict[str
 
 async def made(world: World, attempt: Attempt, caller: str) -> tuple[int, str]:
     tenant = world.ours.company
-    headers = world.ours.session if caller == "owner, signed in" else tenant.as_(caller)
-    request = tenant.http.build_request(
-        attempt.method, attempt.path, params=attempt.query, json=attempt.body, headers=headers
-    )
+    request = tenant.http.build_request(attempt.method, attempt.path, params=attempt.query, json=attempt.body)
+    if caller == NOBODY:
+        del request.headers["Authorization"]
+    else:
+        request.headers.update(world.ours.session if caller == SIGNED_IN else tenant.as_(caller))
     response = await tenant.http.send(request, stream=True)
     try:
         if attempt.operation in STREAMS and response.is_success:
@@ -79,5 +94,17 @@ async def test_the_same_requests_find_our_own(world: World, document: dict[str, 
             continue
         for attempt in attempts(document, world.ours, world.ours):
             if attempt.operation == name and attempt.names_theirs:
-                status, text = await made(world, attempt, "owner, signed in")
+                status, text = await made(world, attempt, SIGNED_IN)
                 assert status == 200, f"{attempt} got {status}: {text}"
+
+
+@pytest.mark.parametrize("caller", [caller for caller, powers in CALLERS.items() if powers])
+async def test_whom_the_table_lets_read_is_let(world: World, document: dict[str, Any], caller: str) -> None:
+    """What is refused above is refused for the role, not for everybody."""
+    asked = 0
+    for attempt in attempts(document, world.ours, world.ours):
+        if attempt.method == "GET" and ROUTES[attempt.operation].permission in CALLERS[caller]:
+            status, text = await made(world, attempt, caller)
+            assert status not in {401, 403}, f"{attempt} got {status}: {text}"
+            asked += 1
+    assert asked > 20

@@ -14,11 +14,13 @@ from pyotp import TOTP
 from models.contracts.channels import Provider
 from models.contracts.crawl import AddressKind, CrawlMode
 from models.contracts.desk import CardPost
+from models.contracts.enums import Role
 from models.contracts.knowledge import Usage
 from models.contracts.policy import Policy, Topic
 from models.contracts.settings import Budgets
 from models.contracts.usage import CallOutcome, ModelCall, Purpose, Spender
 from models.repositories import (
+    api_keys,
     channel_accounts,
     crawl_pages,
     crawls,
@@ -31,6 +33,7 @@ from models.repositories import (
     media_garbage,
     policies,
     previews,
+    tenants,
     usage,
 )
 from models.repositories.crawl_pages import Address
@@ -103,6 +106,9 @@ async def fill(database: Database, side: Side) -> None:
     tenant, ids = side.company, side.ids
     ids["tenant_id"] = str(tenant.id)
     ids["member_id"] = str(tenant.members["aigerim"].id)
+    async with database.tenant(tenant.id) as tx:
+        tenant.members["admin"] = await tenants.add_member(tx, name=f"{side.marker} Admin", role=Role.ADMIN)
+        tenant.keys["admin"] = (await api_keys.create(tx, tenant.members["admin"].id, name="test"))[1]
     await sign_in(database, side)
     await employ(side)
     await know(side)
