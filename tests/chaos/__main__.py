@@ -34,11 +34,12 @@ async def chaos(plan: Plan, data_dir: Path, out: Path) -> bool:
             report.write(out, rows)
             report.show(result, rows, console)
             report.keep_log(evidence, result)
-            if not result.broken:
+            broken = [*result.broken, *result.late]
+            if not broken:
                 return True
             await report.keep_evidence(evidence, under_test, result)
-    console.print(f"[red]{len(result.broken)} promises broken[/] with --seed {plan.seed}:")
-    for line in result.broken[:20]:
+    console.print(f"[red]{len(broken)} promises broken[/] with --seed {plan.seed}:")
+    for line in broken[:20]:
         console.print(f"  {line}", markup=False)
     console.print(f"evidence in {evidence}: client.jsonl, rows, logs, histories")
     return False

@@ -62,9 +62,15 @@ class Result:
         found = [f"{each.promise}: {each.what}" for each in self.violations]
         if len(self.recoveries) < self.plan.kills:
             found.append(f"recovery: {self.plan.kills - len(self.recoveries)} faults were not recovered from")
-        if self.worker_recoveries and self.worker_recoveries[-1] > WORKER_RECOVERY_SECONDS:
-            found.append(f"recovery: a reply took {self.worker_recoveries[-1]:.1f} s after a worker was killed")
         return found
+
+    @property
+    def late(self) -> list[str]:
+        """Promises of time that did not hold: those depend on the machine too, and on what else it does."""
+        slowest = max(self.worker_recoveries, default=0.0)
+        if slowest <= WORKER_RECOVERY_SECONDS:
+            return []
+        return [f"recovery: a reply took {slowest:.1f} s after a worker was killed"]
 
 
 async def run(system: System, model: Model, plan: Plan, progress: Callable[[Fault], None] = lambda _: None) -> Result:
