@@ -71,7 +71,8 @@ async def begin(tx: TenantTx, desk: UUID) -> int | None:
     found: int | None = await tx.connection.scalar(
         sa.select(desks.c.last_seq)
         .where(desks.c.tenant_id == tx.tenant_id, desks.c.id == desk, desks.c.chat_id.is_not(None))
-        .with_for_update()
+        # Others may still enter posts meanwhile: an erasure does, and it holds the conversations that we enter posts of.
+        .with_for_update(key_share=True)
     )
     return found
 

@@ -122,7 +122,7 @@ async def set_health(tx: TenantTx, desk: UUID, health: Health) -> bool:
     """What a check, or a call, has shown of the group. Whether that is news."""
     before = (
         await tx.connection.execute(
-            sa.select(desks.c.health, desks.c.health_code).where(*_is(tx, desk)).with_for_update()
+            sa.select(desks.c.health, desks.c.health_code).where(*_is(tx, desk)).with_for_update(key_share=True)
         )
     ).one_or_none()
     await tx.connection.execute(
@@ -169,7 +169,7 @@ async def link(tx: TenantTx, account: UUID, code: str, chat: str) -> UUID | None
                 desks.c.link_hash == _hash(code),
                 desks.c.link_expires_at > sa.func.now(),
             )
-            .with_for_update()
+            .with_for_update(key_share=True)
         )
     ).one_or_none()
     if found is None:

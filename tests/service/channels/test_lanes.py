@@ -189,7 +189,11 @@ async def test_what_has_gone_in_more_parts_than_it_would_be_cut_into_now_ends(
         await tx.connection.execute(parts)
     await sender.wake()
     assert [each.text for each in await telegram.sent(person)] == ["next"]
-    assert (await sender.state())["sends"] == {"sent": 2}
+
+    async def both() -> bool:
+        return bool((await sender.state())["sends"] == {"sent": 2})
+
+    await eventually(both)
 
 
 async def test_patience_that_is_asked_for_is_had(sender: Sender, telegram: FakeTelegram) -> None:

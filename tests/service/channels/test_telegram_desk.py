@@ -14,11 +14,13 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.desk import posting
 from activities.desk.follow import Follow
-from models.contracts.channels import Provider
-from models.contracts.enums import Language, Role
+from models.contracts.channels import Chat, Provider
+from models.contracts.channels import Person as Sender
+from models.contracts.enums import ChannelKind, Language, Role
 from models.contracts.lanes import LaneWork
 from models.pokes import Pokes
-from models.repositories import channel_accounts, desks, erasure, inbox, members, tenants
+from models.repositories import arrivals, channel_accounts, desk_feed, desks, erasure, inbox, members, tenants
+from models.repositories.arrivals import Owner
 from runtime.database import Database
 from runtime.embedded import Servers, ports
 from runtime.ids import new_id
@@ -375,13 +377,34 @@ async def test_a_group_goes_on(desk: Desk, database: Database) -> None:
     await telegram.watch.until(lambda: moved.topic not in desk.group.topics, 10, "her topic gone")
 
 
-async def test_nobody_follows_for_a_tenant_that_is_suspended(database: Database, servers: Servers) -> None:
-    tenant, wakeups = new_id(), Wakeups()
+async def linked_desk(database: Database) -> tuple[UUID, UUID, UUID]:
+    """A tenant, its bot and the bot's desk, which nobody works for."""
+    tenant = new_id()
     async with database.tenant(tenant) as tx:
         await tenants.create(tx, slug=f"t-{tenant.hex}", name="A company", language=Language.EN)
         account = await channel_accounts.create(tx, provider=Provider.TELEGRAM, name="desk", branch_id=None)
         code = await desks.new_link(tx, await desks.create(tx, account, None))
-        assert await desks.link(tx, account, code, "-100") is not None
+        desk = await desks.link(tx, account, code, "-100")
+    assert desk is not None
+    return tenant, account, desk
+
+
+async def test_an_erasure_waits_for_nobody_who_follows(database: Database) -> None:
+    """It holds the conversation, which they need to enter posts: neither could go on."""
+    tenant, account, desk = await linked_desk(database)
+    async with database.tenant(tenant) as tx:
+        owner = Owner(account, ChannelKind.TELEGRAM)
+        conversation = await arrivals.conversation_of(tx, owner, Chat(id="7"), Sender(id="7", name="Farida"))
+        await desks.put_topic(tx, desk, conversation, "3")
+    async with database.tenant(tenant) as following, database.tenant(tenant) as erasing:
+        assert await desk_feed.begin(following, desk) is not None
+        await erasing.connection.execute(sa.text("SET LOCAL lock_timeout = '5s'"))
+        assert await erasure.erase_conversation(erasing, conversation)
+
+
+async def test_nobody_follows_for_a_tenant_that_is_suspended(database: Database, servers: Servers) -> None:
+    wakeups = Wakeups()
+    tenant, account, _ = await linked_desk(database)
     client = await Client.connect(servers.temporal_address)
     follow = Follow(database, wakeups, Pokes(client))
     given = LaneWork(tenant_id=tenant, channel_account_id=account)
