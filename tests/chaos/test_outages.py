@@ -139,7 +139,7 @@ async def test_a_worker_that_is_asked_to_stop_finishes_what_it_has_begun(under_t
         assert worker in system.pids("worker")
         drains = drains_begun(system)
         os.kill(worker, signal.SIGTERM)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while True:
                 if drains_begun(system) > drains:
                     break

@@ -8,7 +8,7 @@ import pytest
 from runtime.wakeups import Subscription, Wakeups
 
 TENANT, CONVERSATION = uuid4(), uuid4()
-LONG = 5.0
+LONG = 60.0
 
 
 def announcement(seq: int) -> str:
@@ -55,7 +55,7 @@ async def test_the_end_is_told_to_those_who_wait_and_to_those_who_come() -> None
         waiting = asyncio.create_task(early.wait(LONG))
         await asyncio.sleep(0)
         wakeups.end()
-        await asyncio.wait_for(waiting, 1)
+        await asyncio.wait_for(waiting, 20)
         assert early.ended
     with wakeups.subscribe(CONVERSATION) as late:
         assert late.ended

@@ -237,7 +237,7 @@ async def test_a_gateway_that_stops_ends_streams_and_finishes_requests(
             )
             await stream.until("message")
             server.should_exit = True
-            assert await asyncio.wait_for(stream.next(), 5) is None
-        accepted = await asyncio.wait_for(waiting, 5)
+            assert await asyncio.wait_for(stream.next(), 20) is None
+        accepted = await asyncio.wait_for(waiting, 20)
     assert accepted.status_code == 202
     assert accepted.json()["reply"] is None

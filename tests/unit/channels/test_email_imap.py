@@ -64,7 +64,7 @@ async def test_a_mail_that_comes_while_mails_are_looked_for_is_not_waited_for() 
         return b"+ idling\r\n" if command == b"IDLE" else heard[-2].partition(b" ")[0] + b" OK\r\n"
 
     heard: list[bytes] = []
-    async with talking(says, heard) as imap, asyncio.timeout(5):
+    async with talking(says, heard) as imap, asyncio.timeout(20):
         mailbox = Mailbox(imap, Position(1, 0), idles=True)
         assert await mailbox.since(Position(1, 0)) == []
         await imap.idle(60)
@@ -81,7 +81,7 @@ async def test_words_go_as_literals_and_come_as_literals() -> None:
         return b""
 
     heard: list[bytes] = []
-    async with talking(says, heard) as imap, asyncio.timeout(5):
+    async with talking(says, heard) as imap, asyncio.timeout(20):
         answer, _ = await imap.ask("LOGIN", b"user", b'word"\\')
     assert (answer.text, answer.literals) == (b"* 1 FETCH (UID 7 BODY[] )", [b"a\r\nb\r\n"])
     assert [line.partition(b" ")[2] for line in heard[:2]] == [b"LOGIN {4}", b"{6}"]
@@ -102,7 +102,7 @@ async def test_words_go_as_literals_and_come_as_literals() -> None:
     ],
 )
 async def test_what_a_server_does_wrong_ends_the_command(said: bytes, error: Exception) -> None:
-    async with talking(lambda tag, _: said.replace(b"%s", tag), [], ends=True) as imap, asyncio.timeout(5):
+    async with talking(lambda tag, _: said.replace(b"%s", tag), [], ends=True) as imap, asyncio.timeout(20):
         with pytest.raises(type(error), match=str(error)):
             await imap.ask("NOOP")
 
@@ -133,7 +133,7 @@ async def test_no_password_is_said_where_it_is_not_safe(
 ) -> None:
     heard: list[bytes] = []
     says = saying(lambda tag, command: answers.get(command, b"").replace(b"%s", tag), heard, greeting=greeting)
-    async with says as port, asyncio.timeout(5):
+    async with says as port, asyncio.timeout(20):
         with pytest.raises(type(error), match=error.code):
             async with open_mailbox(server(port, security), "aida", SecretStr("open-sesame"), "INBOX"):
                 pass
@@ -160,7 +160,7 @@ def a_mailbox(answers: Mapping[bytes, bytes]) -> Says:
 
 
 async def news_of(answers: Mapping[bytes, bytes], cursor: str, folder: Path) -> News:
-    async with saying(a_mailbox(answers), []) as port, httpx.AsyncClient() as client, asyncio.timeout(5):
+    async with saying(a_mailbox(answers), []) as port, httpx.AsyncClient() as client, asyncio.timeout(20):
         settings = EmailSettings(
             address="help@shop.example", smtp_host="x", imap_host="127.0.0.1", imap_port=port, imap_security="none"
         )
