@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.slow
 
 
-def mainstay(*words: str, typed: str = "", timeout: float = 110) -> subprocess.CompletedProcess[str]:
+def mainstay(*words: str, typed: str = "", timeout: float = 160) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "cli", *words],
         cwd=ROOT,

@@ -94,7 +94,12 @@ async def test_question_person_reply_and_resolution(shop: Company, telegram: Fak
     (await shop.post(f"/v1/escalations/{escalation}/resolve")).raise_for_status()
     said = await messages_of(shop, conversation)
     assert [each["author"] for each in said] == ["customer", "bot", "customer", "bot", "manager"]
-    assert {each["delivery"]["status"] for each in said if each["author"] != "customer"} == {"sent"}
+
+    async def all_sent() -> bool:
+        said = await messages_of(shop, conversation)
+        return {each["delivery"]["status"] for each in said if each["author"] != "customer"} == {"sent"}
+
+    await eventually(all_sent)
 
 
 async def test_that_an_answer_is_made_is_shown_until_it_is_and_is_in_nobodys_way(
