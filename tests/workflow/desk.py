@@ -150,7 +150,7 @@ class Desk:
                 **signal,
             )
         except WorkflowAlreadyStartedError:
-            # Of several at once the time-skipping server now and then refuses one; Temporal's own server never does.
+            # Of several at once the time-skipping server now and then refuses one, which Temporal's own does not.
             await self._start(memory, message)
 
     async def command(self, command: Command, by: Actor = AIGERIM, **more: Any) -> ConversationView:
